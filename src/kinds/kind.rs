@@ -1,0 +1,204 @@
+//! What the author of a kind writes, and what the rest of the program sees of it.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::node::AnyNode;
+use super::problem::Problem;
+use crate::model::{ClusterState, Config, Key, MemberName, Rollout, Spec};
+
+/// A resource kind with its spec as a type. Everything after `entities` has a default.
+pub trait Resource: Send + Sync + 'static {
+    /// What all members share of an object: `description`, `config`, `driver` …
+    type Spec: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static;
+
+    /// Its names in keys, manifests, paths and commands.
+    const WORDS: Words;
+    /// On which members its objects are realised.
+    const ROLLOUT: Rollout;
+    /// Whether its objects belong to projects.
+    const SCOPE: Scope = Scope::Cluster;
+
+    /// The entities of the key table that hold the configuration keys of this spec: `["storage-zfs"]`.
+    fn entities(&self, spec: &Self::Spec) -> Vec<&'static str>;
+
+    /// What is wrong with the object by itself, beyond what the key table tells. Needs no cluster.
+    fn check(&self, key: &Key, spec: &Self::Spec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
+        let _ = (key, spec, members);
+        Vec::new()
+    }
+
+    /// The objects that must exist before this one.
+    fn needs(&self, key: &Key, spec: &Self::Spec) -> Vec<Need> {
+        let _ = (key, spec);
+        Vec::new()
+    }
+
+    /// Fills in what the system chooses when an object is created, such as an `auto` address.
+    /// What it fills in is stored, and does not differ from a manifest that leaves it out.
+    fn complete(&self, spec: &mut Self::Spec, with: &mut Completion<'_>) {
+        let _ = (spec, with);
+    }
+
+    /// Why an object that exists cannot be changed from `old` to `new`. Empty when it can.
+    fn edit(&self, old: &Self::Spec, new: &Self::Spec) -> Vec<Problem> {
+        let _ = (old, new);
+        Vec::new()
+    }
+
+    /// The half that runs on each member; record-only kinds have none.
+    fn node(&self) -> Option<&'static dyn AnyNode> {
+        None
+    }
+}
+
+/// The names of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// In keys and on screens: `storage-pool`.
+    pub kind: &'static str,
+    /// The section of a manifest: `storage_pools`. Empty when no manifest declares it.
+    pub section: &'static str,
+    /// The path below `/1.0/`: `storage-pools`.
+    pub collection: &'static str,
+    /// The noun of the command line, as in LXD's client: `storage`.
+    pub noun: &'static str,
+    /// In LXD's messages: `storage pool`.
+    pub spoken: &'static str,
+}
+
+/// Whether the objects of a kind belong to projects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One set for the whole cluster.
+    Cluster,
+    /// In the project when it has this feature set, in `default` otherwise: `features.networks`.
+    Project {
+        /// The project's configuration key.
+        feature: &'static str,
+    },
+}
+
+/// A reference from one object to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What must exist.
+    pub key: Key,
+    /// The path within the object where it is named.
+    pub path: Vec<String>,
+}
+
+/// What a kind may use to fill in what the system chooses.
+pub struct Completion<'a> {
+    /// The object in question.
+    pub key: &'a Key,
+    /// Everything else that is stored or declared: chosen values must not clash with it.
+    pub state: &'a ClusterState,
+    /// Randomness, given from outside so that a simulation can repeat it.
+    pub dice: &'a mut dyn Dice,
+}
+
+/// Randomness as an argument.
+pub trait Dice {
+    /// A number below `bound`, which is not 0.
+    fn below(&mut self, bound: u64) -> u64;
+}
+
+/// A kind with its spec type erased: what the registry holds.
+pub trait Kind: Send + Sync {
+    /// Its names.
+    fn words(&self) -> Words;
+    /// On which members its objects are realised.
+    fn rollout(&self) -> Rollout;
+    /// Whether its objects belong to projects.
+    fn scope(&self) -> Scope;
+    /// The JSON Schema of its spec.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    /// The stored form of a spec: unknown fields refused, defaults filled in.
+    ///
+    /// # Errors
+    /// One problem, when the value is no spec of this kind.
+    fn normalise(&self, spec: &Spec) -> Result<Spec, Problem>;
+    /// See [`Resource::entities`]; empty for a spec that does not parse.
+    fn entities(&self, spec: &Spec) -> Vec<&'static str>;
+    /// See [`Resource::check`].
+    fn check(&self, key: &Key, spec: &Spec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem>;
+    /// See [`Resource::needs`]; empty for a spec that does not parse.
+    fn needs(&self, key: &Key, spec: &Spec) -> Vec<Need>;
+    /// See [`Resource::complete`].
+    fn complete(&self, spec: &mut Spec, with: &mut Completion<'_>);
+    /// See [`Resource::edit`].
+    fn edit(&self, old: &Spec, new: &Spec) -> Vec<Problem>;
+    /// See [`Resource::node`].
+    fn node(&self) -> Option<&'static dyn AnyNode>;
+}
+
+fn parse<R: Resource>(spec: &Spec) -> Result<R::Spec, Problem> {
+    serde_json::from_value(serde_json::Value::Object(spec.0.clone()))
+        .map_err(|cause| Problem::at_value("SB001", &[], format!("not a {}: {cause}", R::WORDS.spoken)))
+}
+
+fn write<S: Serialize>(spec: &S) -> Spec {
+    match serde_json::to_value(spec) {
+        Ok(serde_json::Value::Object(map)) => Spec(map),
+        Ok(_) | Err(_) => Spec::default(),
+    }
+}
+
+impl<R: Resource> Kind for R {
+    fn words(&self) -> Words {
+        R::WORDS
+    }
+
+    fn rollout(&self) -> Rollout {
+        R::ROLLOUT
+    }
+
+    fn scope(&self) -> Scope {
+        R::SCOPE
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<R::Spec>()
+    }
+
+    fn normalise(&self, spec: &Spec) -> Result<Spec, Problem> {
+        parse::<R>(spec).map(|typed| write(&typed))
+    }
+
+    fn entities(&self, spec: &Spec) -> Vec<&'static str> {
+        parse::<R>(spec).map(|typed| Resource::entities(self, &typed)).unwrap_or_default()
+    }
+
+    fn check(&self, key: &Key, spec: &Spec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
+        match parse::<R>(spec) {
+            Ok(typed) => Resource::check(self, key, &typed, members),
+            Err(problem) => vec![problem],
+        }
+    }
+
+    fn needs(&self, key: &Key, spec: &Spec) -> Vec<Need> {
+        parse::<R>(spec).map(|typed| Resource::needs(self, key, &typed)).unwrap_or_default()
+    }
+
+    fn complete(&self, spec: &mut Spec, with: &mut Completion<'_>) {
+        if let Ok(mut typed) = parse::<R>(spec) {
+            Resource::complete(self, &mut typed, with);
+            *spec = write(&typed);
+        }
+    }
+
+    fn edit(&self, old: &Spec, new: &Spec) -> Vec<Problem> {
+        match (parse::<R>(old), parse::<R>(new)) {
+            (Ok(old), Ok(new)) => Resource::edit(self, &old, &new),
+            (Err(problem), _) | (_, Err(problem)) => vec![problem],
+        }
+    }
+
+    fn node(&self) -> Option<&'static dyn AnyNode> {
+        Resource::node(self)
+    }
+}

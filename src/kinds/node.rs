@@ -1,0 +1,172 @@
+//! The half of a kind that runs on each member: observe, decide, act. Only `steps` decides, and it is pure.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::de::DeserializeOwned;
+
+use crate::host::{Host, HostError};
+use crate::model::{Config, Key, MemberName, Revision, Spec};
+
+/// The per-member half of a kind with its spec as a type.
+pub trait Node: Send + Sync + 'static {
+    /// The kind's spec.
+    type Spec: DeserializeOwned + Send + Sync;
+    /// What stands on the host.
+    type Observed: Send + Sync;
+    /// One thing to do. Its `Display` is the log line and the golden text.
+    type Step: fmt::Display + Send + Sync;
+
+    /// What stands on the host under the object's deterministic names; `None` when there is nothing.
+    fn observe(
+        &self,
+        host: &Host,
+        local: &Local<Self::Spec>,
+    ) -> impl Future<Output = Result<Option<Self::Observed>, HostError>> + Send;
+
+    /// What is to be done. Pure; empty when the host is as it should be.
+    ///
+    /// # Errors
+    /// Why it must not be done: somebody else's data stands in the way.
+    fn steps(
+        &self,
+        local: &Local<Self::Spec>,
+        intent: Intent,
+        have: Option<&Self::Observed>,
+    ) -> Result<Vec<Self::Step>, HostError>;
+
+    /// Does one step.
+    fn act(
+        &self,
+        host: &Host,
+        local: &Local<Self::Spec>,
+        step: &Self::Step,
+    ) -> impl Future<Output = Result<(), HostError>> + Send;
+
+    /// Member-specific keys that the member has worked out itself, such as the source of a pool.
+    fn learned(&self, local: &Local<Self::Spec>, have: &Self::Observed) -> Config {
+        let _ = (local, have);
+        Config::default()
+    }
+}
+
+/// Whether an object is to stand on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It is to be there.
+    Present,
+    /// It is to be gone.
+    Absent,
+}
+
+/// One object as one member is to realise it.
+#[derive(Clone, Debug)]
+pub struct Local<S> {
+    /// The object.
+    pub key: Key,
+    /// Tells it from an earlier object of the same name.
+    pub uid: Revision,
+    /// The member.
+    pub member: MemberName,
+    /// What all members share.
+    pub spec: S,
+    /// The member-specific keys.
+    pub config: Config,
+    /// Whether this member has reported it as Created before.
+    pub known: bool,
+}
+
+/// One placement to bring about.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The object as this member is to realise it.
+    pub local: Local<Spec>,
+    /// Whether it is to stand or to go.
+    pub intent: Intent,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The host is as it should be.
+    Converged {
+        /// Member-specific keys that the member has worked out itself.
+        learned: Config,
+    },
+    /// The object is gone from the host.
+    Gone,
+    /// It could not be done.
+    Failed(HostError),
+}
+
+/// What [`AnyNode::converge`] returns.
+pub type OutcomeFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// The per-member half of a kind with its types erased.
+pub trait AnyNode: Send + Sync {
+    /// Observes, decides and acts once, and looks again.
+    fn converge<'a>(&'a self, host: &'a Host, work: &'a Work) -> OutcomeFuture<'a>;
+}
+
+impl<N: Node> AnyNode for N {
+    fn converge<'a>(&'a self, host: &'a Host, work: &'a Work) -> OutcomeFuture<'a> {
+        Box::pin(async move {
+            match drive(self, host, work).await {
+                Ok(outcome) => outcome,
+                Err(error) => Outcome::Failed(error),
+            }
+        })
+    }
+}
+
+async fn drive<N: Node>(node: &N, host: &Host, work: &Work) -> Result<Outcome, HostError> {
+    let local = typed::<N>(&work.local)?;
+    let mut have = node.observe(host, &local).await?;
+    let steps = node.steps(&local, work.intent, have.as_ref())?;
+    for step in &steps {
+        tracing::info!(object = %local.key, member = %local.member, %step, "acting");
+        node.act(host, &local, step).await?;
+    }
+    if !steps.is_empty() {
+        have = node.observe(host, &local).await?;
+        must_be_done(node, &local, work.intent, have.as_ref())?;
+    }
+    Ok(match (work.intent, &have) {
+        (Intent::Present, Some(have)) => Outcome::Converged { learned: node.learned(&local, have) },
+        (Intent::Present, None) => Outcome::Converged { learned: Config::default() },
+        (Intent::Absent, _) => Outcome::Gone,
+    })
+}
+
+// A step that leaves something to do would make the loop act for ever.
+fn must_be_done<N: Node>(
+    node: &N,
+    local: &Local<N::Spec>,
+    intent: Intent,
+    have: Option<&N::Observed>,
+) -> Result<(), HostError> {
+    match node.steps(local, intent, have)?.first() {
+        None => Ok(()),
+        Some(step) => Err(HostError::passing(
+            format!("bring about {}", local.key),
+            "NotConverged",
+            format!("after all steps there is still to do: {step}"),
+        )),
+    }
+}
+
+fn typed<N: Node>(local: &Local<Spec>) -> Result<Local<N::Spec>, HostError> {
+    let spec = serde_json::from_value(serde_json::Value::Object(local.spec.0.clone())).map_err(|cause| {
+        HostError::lasting(format!("read the spec of {}", local.key), "UnreadableSpec", cause)
+            .hinting("a newer version may have written it: upgrade this member")
+    })?;
+    Ok(Local {
+        key: local.key.clone(),
+        uid: local.uid,
+        member: local.member.clone(),
+        spec,
+        config: local.config.clone(),
+        known: local.known,
+    })
+}

@@ -1,0 +1,9 @@
+//! Seedbed keeps a cluster of container hosts in the state that a YAML file describes.
+//!
+//! The layers stand bottom-up: each may use those above it in this list, as `tests/architecture.rs` says.
+
+pub mod model;
+
+pub mod host;
+
+pub mod kinds;

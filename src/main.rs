@@ -1,0 +1,3 @@
+//! The program `seedbed`: parse arguments, run, print the failure, exit.
+
+fn main() {}

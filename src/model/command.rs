@@ -1,0 +1,165 @@
+//! What goes into the Raft log, and what comes back.
+//!
+//! The enums are closed: no resource kind adds a variant. The encoding is self-describing JSON and pinned by
+//! golden files, because members of different versions replay it. Nothing that varies is read when a command
+//! is applied: the proposer stamps times and ids.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::condition::Condition;
+use super::config::Config;
+use super::key::Key;
+use super::name::MemberName;
+use super::number::{Generation, Revision, Timestamp};
+use super::object::{PlacementPhase, Rollout, Spec};
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Changes objects, all of them or none.
+    Write(Write),
+    /// Records what members observed. Never refused: what is out of date in it is ignored.
+    Report(Report),
+}
+
+/// Changes under preconditions: a whole plan is one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    /// Makes a retry harmless: the store answers a known id with its first reply.
+    pub request: String,
+    /// When the proposer made it.
+    pub at: Timestamp,
+    /// Who asked for it, for the audit trail: `unix:0`, a certificate's fingerprint, `reconciler`.
+    pub by: String,
+    /// What must hold of the objects that it touches or relies on.
+    pub expect: Vec<Expect>,
+    /// What it does, in order.
+    pub changes: Vec<Change>,
+}
+
+/// A precondition on one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expect {
+    /// The object.
+    pub key: Key,
+    /// Its generation, or `None` when it must not exist.
+    pub generation: Option<Generation>,
+}
+
+/// One change of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Creates the object or replaces its spec and its placements' configuration.
+    Put(Put),
+    /// Starts the removal: members take it down, the last report drops the record.
+    /// What was never realised is dropped at once.
+    Delete {
+        /// The object.
+        key: Key,
+    },
+    /// Drops the record and its placements without asking any member.
+    Forget {
+        /// The object.
+        key: Key,
+    },
+    /// Drops all placements of a member that has gone.
+    ForgetMember {
+        /// The member.
+        member: MemberName,
+    },
+    /// Moves all placements of a member to its new name.
+    RenameMember {
+        /// The name so far.
+        from: MemberName,
+        /// The name from now on.
+        to: MemberName,
+    },
+}
+
+/// The whole content of an object after a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Put {
+    /// The object.
+    pub key: Key,
+    /// On which members it is realised.
+    pub rollout: Rollout,
+    /// Whether this is a definition or the global create.
+    pub stage: Stage,
+    /// What all members share.
+    pub spec: Spec,
+    /// What a manifest declared; `None` keeps what was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Spec>,
+    /// The member-specific keys of every placement. Placements of members that are not named are dropped.
+    pub placements: BTreeMap<MemberName, Config>,
+}
+
+/// Which of the two phases a [`Put`] belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Only a definition: the object is (or stays) Pending.
+    Define,
+    /// The object is to be real: members act on it.
+    Live,
+}
+
+/// What members observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// When the reporter made it.
+    pub at: Timestamp,
+    /// One entry for each placement that changed.
+    pub entries: Vec<PlacementReport>,
+}
+
+/// What one member observed of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacementReport {
+    /// The object.
+    pub key: Key,
+    /// The object's [`uid`](super::Object::uid): a report on an earlier object of the same name is ignored.
+    pub uid: Revision,
+    /// The member that speaks.
+    pub member: MemberName,
+    /// The generation it speaks of: reports on older ones are ignored.
+    pub generation: Generation,
+    /// Where the member stands; `None` when it has removed the object.
+    pub phase: Option<PlacementPhase>,
+    /// What it says.
+    pub condition: Condition,
+    /// Member-specific keys that the member has worked out itself, such as the source of a pool.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, String>,
+}
+
+/// What applying a command gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// The command changed the state.
+    Applied {
+        /// The index of its entry.
+        revision: Revision,
+    },
+    /// A precondition did not hold: nothing was changed.
+    Refused {
+        /// Every precondition that failed.
+        faults: Vec<Fault>,
+    },
+    /// The entry carried no command (a Raft entry of its own).
+    Nothing,
+}
+
+/// A precondition that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// What was expected.
+    pub expected: Expect,
+    /// The generation that was found.
+    pub found: Option<Generation>,
+}

@@ -1,0 +1,68 @@
+//! The desired state: what a set of manifests declares, after validation.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::Config;
+use super::finding::Place;
+use super::key::Key;
+use super::name::MemberName;
+use super::object::Spec;
+
+/// Everything that a set of manifests declares, merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desired {
+    /// The declared objects. The server configuration and the members are objects too.
+    #[serde(with = "as_list")]
+    pub objects: BTreeMap<Key, Declared>,
+}
+
+/// One declared object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// What all members share. Holds no member-specific key.
+    pub spec: Spec,
+    /// Member-specific keys under the name of their member.
+    #[serde(default)]
+    pub members: BTreeMap<MemberName, Config>,
+    /// Member-specific keys that name no member, as LXD's preseed writes them.
+    /// They belong to the member that reads the file, and to the only member of a cluster of one.
+    #[serde(default)]
+    pub here: Config,
+    /// Where it is declared.
+    pub at: Place,
+}
+
+/// A map with structured keys is a list in JSON.
+mod as_list {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Declared, Key};
+
+    #[derive(Serialize)]
+    struct EntryRef<'a> {
+        key: &'a Key,
+        #[serde(flatten)]
+        declared: &'a Declared,
+    }
+
+    #[derive(Deserialize)]
+    struct Entry {
+        key: Key,
+        #[serde(flatten)]
+        declared: Declared,
+    }
+
+    pub fn serialize<S: Serializer>(map: &BTreeMap<Key, Declared>, to: S) -> Result<S::Ok, S::Error> {
+        let list: Vec<EntryRef<'_>> = map.iter().map(|(key, declared)| EntryRef { key, declared }).collect();
+        list.serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Key, Declared>, D::Error> {
+        let list = Vec::<Entry>::deserialize(from)?;
+        Ok(list.into_iter().map(|entry| (entry.key, entry.declared)).collect())
+    }
+}

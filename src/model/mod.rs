@@ -1,0 +1,25 @@
+//! The nouns of Seedbed. No input or output, no clock, no randomness: every other layer may use these.
+
+mod command;
+mod condition;
+mod config;
+mod desired;
+mod finding;
+mod key;
+mod liveness;
+mod name;
+mod number;
+mod object;
+mod state;
+
+pub use command::{Change, Command, Expect, Fault, PlacementReport, Put, Reply, Report, Stage, Write};
+pub use condition::{Condition, ConditionState};
+pub use config::Config;
+pub use desired::{Declared, Desired};
+pub use finding::{Finding, Label, Place, Severity};
+pub use key::Key;
+pub use liveness::{LastSeen, Liveness};
+pub use name::{KindName, MemberName, ProjectName};
+pub use number::{Generation, MemberId, Revision, Term, Timestamp};
+pub use object::{Object, Phase, Placement, PlacementPhase, Rollout, Spec};
+pub use state::ClusterState;
