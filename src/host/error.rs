@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What a host could not do.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostError {
     /// What was being done, on what: `` create subvolume `/srv/pool/x` ``.
     pub doing: String,

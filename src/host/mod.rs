@@ -1,15 +1,49 @@
 //! What one machine can do, as traits. `linux` does it, `fake` imagines it; kinds decide what is done.
 
+mod clock;
 mod error;
+pub mod fake;
+#[cfg(target_os = "linux")]
+pub mod linux;
+mod network;
+mod storage;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 
+pub use clock::Clock;
 pub use error::{HostError, Lasting};
+pub use network::Network;
+pub use storage::{DriverState, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
 
 /// What a host call returns: traits with these can be kept as `dyn`.
 pub type HostFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, HostError>> + Send + 'a>>;
 
 /// One machine. Cheap to clone.
 #[derive(Clone)]
-pub struct Host {}
+pub struct Host {
+    /// Its storage pools.
+    pub storage: Arc<dyn Storage>,
+    /// Its networks.
+    pub network: Arc<dyn Network>,
+    /// Its time.
+    pub clock: Arc<dyn Clock>,
+    /// Where it keeps things.
+    pub dirs: Dirs,
+}
+
+/// The directories of one daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dirs {
+    /// The state directory: `/var/lib/seedbed`.
+    pub state: PathBuf,
+}
+
+impl Dirs {
+    /// The directories below a state directory.
+    pub fn below(state: impl Into<PathBuf>) -> Self {
+        Self { state: state.into() }
+    }
+}

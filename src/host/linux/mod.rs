@@ -1,0 +1,27 @@
+//! The machine itself: the only code that runs programs, speaks netlink, mounts and writes `/etc`.
+
+mod clock;
+mod network;
+mod run;
+mod storage;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Dirs, Host};
+
+pub use clock::SystemClock;
+#[cfg(test)]
+pub use run::recorded::Recorded;
+pub use run::{Command, Output, Runner, Tools};
+
+/// This machine, with everything kept below `state_dir`.
+pub fn host(state_dir: &Path) -> Host {
+    let runner: Arc<dyn Runner> = Arc::new(Tools);
+    Host {
+        storage: Arc::new(storage::LinuxStorage::new(state_dir, Arc::clone(&runner))),
+        network: Arc::new(network::LinuxNetwork::new(state_dir, runner)),
+        clock: Arc::new(SystemClock),
+        dirs: Dirs::below(state_dir),
+    }
+}
