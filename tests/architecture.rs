@@ -1,0 +1,566 @@
+//! The rules of the house as tests: which layer may import which, how long a function and a file may be, where
+//! `unsafe` and foreign crates may stand.
+//!
+//! Files are read as Rust (`syn` and its tokens), because a grep lies about comments, strings, groups and tests.
+//! Every rule has a planted violation, so that none of them can pass by checking nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use syn::spanned::Spanned;
+use syn::visit::Visit;
+
+/// A folder of `src` and what it may import of the others, bottom-up: the table of `src/lib.rs`.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("host", &["model"]),
+    ("api", &["model"]),
+    ("kinds", &["model", "host"]),
+    ("manifest", &["model", "kinds"]),
+    ("plan", &["model", "kinds"]),
+    ("store", &["model"]),
+    ("reconcile", &["model", "host", "kinds", "plan", "store"]),
+    ("client", &["model", "api"]),
+    ("remote", &["model", "api", "kinds", "plan", "client"]),
+    ("watch", &["model", "kinds", "manifest", "plan", "store"]),
+    ("http", &["model", "api", "kinds", "manifest", "plan", "store"]),
+    ("daemon", ALL_BELOW),
+    ("cli", ALL_BELOW),
+    ("main", &["cli"]),
+];
+
+/// Everything that stands above a layer in the table.
+const ALL_BELOW: &[&str] = &["*"];
+
+/// Crates that one part of the program keeps to itself, so that it can be exchanged.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("rtnetlink", &["src/host/linux"]),
+    ("rusqlite", &["src/store"]),
+    ("openraft", &["src/store"]),
+    ("axum", &["src/http", "src/daemon"]),
+    ("clap", &["src/cli", "src/main.rs"]),
+    ("granit_parser", &["src/manifest"]),
+];
+
+const FUNCTION_LINES_MAX: usize = 70;
+const FILE_LINES_MAX: usize = 400;
+
+/// One Rust file, read.
+struct Source {
+    /// From the top of the package: `src/kinds/node.rs`.
+    path: String,
+    text: String,
+    syntax: syn::File,
+    tokens: TokenStream,
+    /// First and last line of everything that only tests see.
+    test_lines: Vec<(usize, usize)>,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        let syntax = syn::parse_file(text).unwrap_or_else(|cause| panic!("{path}: {cause}"));
+        let mut tests = TestItems::default();
+        tests.visit_file(&syntax);
+        let tokens = text.parse().unwrap_or_else(|cause| panic!("{path}: {cause}"));
+        Self { path: path.to_owned(), text: text.to_owned(), syntax, tokens, test_lines: tests.lines }
+    }
+
+    fn is_test_line(&self, line: usize) -> bool {
+        self.test_lines.iter().any(|(first, last)| (*first..=*last).contains(&line))
+    }
+
+    fn fault(&self, at: Span, what: &str) -> String {
+        format!("{}:{}: {what}", self.path, at.start().line)
+    }
+
+    /// The modules that the file stands for: `src/kinds/network/mod.rs` is `["kinds", "network"]`.
+    fn module(&self) -> Vec<String> {
+        let inner = self.path.strip_prefix("src/").unwrap_or(&self.path).trim_end_matches(".rs");
+        let mut module: Vec<String> = inner.split('/').map(str::to_owned).collect();
+        if matches!(module.last().map(String::as_str), Some("mod" | "lib")) {
+            module.pop();
+        }
+        module
+    }
+}
+
+#[derive(Default)]
+struct TestItems {
+    lines: Vec<(usize, usize)>,
+    /// Names of `#[cfg(test)] mod name;`, whose files are tests as a whole.
+    files: Vec<String>,
+}
+
+impl<'ast> Visit<'ast> for TestItems {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if attributes(item).iter().any(is_cfg_test) {
+            self.lines.push((item.span().start().line, item.span().end().line));
+            if let syn::Item::Mod(module) = item
+                && module.content.is_none()
+            {
+                self.files.push(module.ident.to_string());
+            }
+        }
+        syn::visit::visit_item(self, item);
+    }
+}
+
+fn attributes(item: &syn::Item) -> &[syn::Attribute] {
+    match item {
+        syn::Item::Mod(it) => &it.attrs,
+        syn::Item::Fn(it) => &it.attrs,
+        syn::Item::Use(it) => &it.attrs,
+        syn::Item::Impl(it) => &it.attrs,
+        syn::Item::Struct(it) => &it.attrs,
+        _ => &[],
+    }
+}
+
+fn is_cfg_test(attribute: &syn::Attribute) -> bool {
+    attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|condition| condition == "test")
+}
+
+/// A path from the crate's root: its segments as far as they are names, and where it stands.
+struct Import {
+    segments: Vec<String>,
+    at: Span,
+}
+
+/// Finds every path that starts at `crate`, or climbs there by `super`, also inside macros.
+fn imports(source: &Source) -> Vec<Import> {
+    let mut found = Vec::new();
+    walk(&source.tokens.clone().into_iter().collect::<Vec<_>>(), &source.module(), &mut found);
+    found
+}
+
+fn walk(tokens: &[TokenTree], module: &[String], found: &mut Vec<Import>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        if let Some(base) = path_start(tokens, at, module) {
+            expand(tokens, base.next, base.segments, tokens[at].span(), found);
+            at = base.next;
+        } else if let TokenTree::Group(group) = &tokens[at] {
+            let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+            match module_name(tokens, at) {
+                Some(name) => walk(&inner, &[module, &[name]].concat(), found),
+                None => walk(&inner, module, found),
+            }
+            at += 1;
+        } else {
+            at += 1;
+        }
+    }
+}
+
+struct PathStart {
+    segments: Vec<String>,
+    /// The token after `crate::` or the last `super::`.
+    next: usize,
+}
+
+fn path_start(tokens: &[TokenTree], at: usize, module: &[String]) -> Option<PathStart> {
+    let first = name_at(tokens, at)?;
+    let follows = is_separator(tokens, at + 1);
+    let after_dollar = at > 0 && is_punct(&tokens[at - 1], '$');
+    match first.as_str() {
+        "crate" if follows && !after_dollar => Some(PathStart { segments: Vec::new(), next: at + 3 }),
+        "seedbed" if follows && module == ["main"] => Some(PathStart { segments: Vec::new(), next: at + 3 }),
+        "super" if follows => {
+            let (mut base, mut next) = (module.to_vec(), at);
+            while name_at(tokens, next).is_some_and(|name| name == "super") && is_separator(tokens, next + 1) {
+                base.pop();
+                next += 3;
+            }
+            Some(PathStart { segments: base, next })
+        }
+        _ => None,
+    }
+}
+
+/// Follows names, and groups into each of their branches.
+fn expand(tokens: &[TokenTree], at: usize, mut segments: Vec<String>, span: Span, found: &mut Vec<Import>) {
+    match tokens.get(at) {
+        Some(TokenTree::Ident(name)) => {
+            segments.push(name.to_string());
+            if is_separator(tokens, at + 1) {
+                expand(tokens, at + 3, segments, span, found);
+            } else {
+                found.push(Import { segments, at: span });
+            }
+        }
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+            segments.push("{".to_owned());
+            let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+            for branch in inner.split(|token| is_punct(token, ',')).filter(|branch| !branch.is_empty()) {
+                expand(branch, 0, segments.clone(), branch[0].span(), found);
+            }
+        }
+        Some(_) | None => found.push(Import { segments: [segments, vec!["*".to_owned()]].concat(), at: span }),
+    }
+}
+
+fn name_at(tokens: &[TokenTree], at: usize) -> Option<String> {
+    match tokens.get(at) {
+        Some(TokenTree::Ident(name)) => Some(name.to_string()),
+        _ => None,
+    }
+}
+
+fn is_punct(token: &TokenTree, wanted: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == wanted)
+}
+
+fn is_separator(tokens: &[TokenTree], at: usize) -> bool {
+    tokens.len() > at + 1 && is_punct(&tokens[at], ':') && is_punct(&tokens[at + 1], ':')
+}
+
+fn module_name(tokens: &[TokenTree], at: usize) -> Option<String> {
+    let name = name_at(tokens, at.checked_sub(1)?)?;
+    (name_at(tokens, at.checked_sub(2)?)? == "mod").then_some(name)
+}
+
+/// A rule reads one file and names every place that breaks it.
+type Rule = fn(&Source) -> Vec<String>;
+
+fn layers_import_only_what_the_table_allows(source: &Source) -> Vec<String> {
+    let module = source.module();
+    let Some(layer) = module.first() else { return Vec::new() };
+    let Some(place) = LAYERS.iter().position(|(name, _)| name == layer) else {
+        return vec![format!("{}: `{layer}` is no layer of the table", source.path)];
+    };
+    let allowed = |name: &str| {
+        name == layer
+            || match LAYERS[place].1 {
+                ALL_BELOW => LAYERS[..place].iter().any(|(below, _)| *below == name),
+                named => named.contains(&name),
+            }
+    };
+    let fault = |import: &Import| match import.segments.first().map(String::as_str) {
+        Some("{" | "*") | None => Some("import each layer by a `use` of its own, not as a group".to_owned()),
+        Some(name) if allowed(name) => None,
+        Some(name) => Some(format!("`{layer}` may not import `{name}`")),
+    };
+    imports(source).iter().filter_map(|import| Some(source.fault(import.at, &fault(import)?))).collect()
+}
+
+fn kinds_refer_to_each_other_by_key_only(source: &Source) -> Vec<String> {
+    let module = source.module();
+    let Some(own) = kind_folder(source) else { return Vec::new() };
+    let names_a_kind = |segments: &[String]| {
+        let mut names = segments.iter().filter(|segment| *segment != "{");
+        let is_kinds = names.next() == module.first();
+        names.next().filter(|name| is_kinds && **name != own && is_kind_folder(name)).cloned()
+    };
+    imports(source)
+        .iter()
+        .filter_map(|import| {
+            let other = names_a_kind(&import.segments)?;
+            Some(source.fault(import.at, &format!("the kind `{own}` names the kind `{other}`: use its `Key`")))
+        })
+        .collect()
+}
+
+/// The folder of the kind that a file belongs to.
+fn kind_folder(source: &Source) -> Option<String> {
+    let (folder, _) = source.path.strip_prefix("src/kinds/")?.split_once('/')?;
+    Some(folder.to_owned())
+}
+
+/// Whether a module of `kinds` is a kind: a folder that declares a resource.
+fn is_kind_folder(name: &str) -> bool {
+    let declares = |file: &Path| fs::read_to_string(file).is_ok_and(|text| text.contains("Resource for"));
+    files_under(&root().join("src/kinds").join(name)).iter().any(|file| declares(file))
+}
+
+fn crates_stay_where_the_table_confines_them(source: &Source) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (name, places) in CONFINED {
+        let at_home = places.iter().any(|place| source.path.starts_with(place));
+        let mut visit = |tokens: &[TokenTree], at: usize| {
+            if name_at(tokens, at).is_some_and(|found| found == *name) && is_separator(tokens, at + 1) && !at_home {
+                faults.push(source.fault(tokens[at].span(), &format!("`{name}` belongs to {}", places.join(", "))));
+            }
+        };
+        every_token(&source.tokens, &mut visit);
+    }
+    faults
+}
+
+fn functions_are_short(source: &Source) -> Vec<String> {
+    let mut lengths = Lengths::default();
+    lengths.visit_file(&source.syntax);
+    let long = lengths.found.iter().filter(|(_, _, lines)| *lines > FUNCTION_LINES_MAX);
+    long.map(|(name, at, lines)| {
+        source.fault(*at, &format!("`{name}` has {lines} lines, {FUNCTION_LINES_MAX} are allowed"))
+    })
+    .collect()
+}
+
+#[derive(Default)]
+struct Lengths {
+    found: Vec<(String, Span, usize)>,
+}
+
+impl Lengths {
+    fn add(&mut self, signature: &syn::Signature, body: &syn::Block) {
+        let span = body.brace_token.span;
+        let lines = (span.close().end().line - span.open().start().line).saturating_sub(1);
+        self.found.push((signature.ident.to_string(), signature.ident.span(), lines));
+    }
+}
+
+impl<'ast> Visit<'ast> for Lengths {
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        self.add(&function.sig, &function.block);
+        syn::visit::visit_item_fn(self, function);
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        self.add(&function.sig, &function.block);
+        syn::visit::visit_impl_item_fn(self, function);
+    }
+
+    fn visit_trait_item_fn(&mut self, function: &'ast syn::TraitItemFn) {
+        if let Some(body) = &function.default {
+            self.add(&function.sig, body);
+        }
+        syn::visit::visit_trait_item_fn(self, function);
+    }
+}
+
+fn files_are_short(source: &Source) -> Vec<String> {
+    let lines = (1..=source.text.lines().count()).filter(|line| !source.is_test_line(*line)).count();
+    match lines {
+        0..=FILE_LINES_MAX => Vec::new(),
+        _ => vec![format!("{}: {lines} lines, {FILE_LINES_MAX} are allowed: split it by type", source.path)],
+    }
+}
+
+fn files_say_why_they_exist(source: &Source) -> Vec<String> {
+    match source.text.starts_with("//! ") {
+        true => Vec::new(),
+        false => vec![format!("{}: start with `//!` and why the file exists", source.path)],
+    }
+}
+
+fn nothing_unwraps_outside_tests(source: &Source) -> Vec<String> {
+    let mut faults = Vec::new();
+    every_token(&source.tokens, &mut |tokens, at| {
+        let calls =
+            name_at(tokens, at).is_some_and(|name| name == "unwrap") && at > 0 && is_punct(&tokens[at - 1], '.');
+        if calls && !source.is_test_line(tokens[at].span().start().line) {
+            faults.push(source.fault(tokens[at].span(), "`unwrap()`: handle it, or `expect(\"why it cannot fail\")`"));
+        }
+    });
+    faults
+}
+
+fn unsafe_code_stays_in_the_linux_host(source: &Source) -> Vec<String> {
+    let mut faults = Vec::new();
+    every_token(&source.tokens, &mut |tokens, at| {
+        if name_at(tokens, at).is_some_and(|name| name == "unsafe") && !source.path.starts_with("src/host/linux/") {
+            faults.push(source.fault(tokens[at].span(), "`unsafe` outside of src/host/linux"));
+        }
+    });
+    faults
+}
+
+fn lints_are_expected_never_allowed(source: &Source) -> Vec<String> {
+    let mut faults = Vec::new();
+    every_token(&source.tokens, &mut |tokens, at| {
+        if let TokenTree::Group(group) = &tokens[at]
+            && group.delimiter() == Delimiter::Bracket
+            && at > 0
+            && (is_punct(&tokens[at - 1], '#') || is_punct(&tokens[at - 1], '!'))
+            && matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(name)) if name == "allow")
+        {
+            faults.push(source.fault(group.span(), "`#[allow]` outlives its cause: use `#[expect(lint, reason)]`"));
+        }
+    });
+    faults
+}
+
+fn every_token(tokens: &TokenStream, visit: &mut dyn FnMut(&[TokenTree], usize)) {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    for at in 0..tokens.len() {
+        visit(&tokens, at);
+        if let TokenTree::Group(group) = &tokens[at] {
+            every_token(&group.stream(), visit);
+        }
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for entry in entries.map(|entry| entry.expect("a readable folder").path()) {
+        match entry.is_dir() {
+            true => files.extend(files_under(&entry)),
+            false if entry.extension().is_some_and(|extension| extension == "rs") => files.push(entry),
+            false => {}
+        }
+    }
+    files
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    let name = |file: &Path| file.strip_prefix(root()).expect("a file of the package").display().to_string();
+    let read = |file: &PathBuf| Source::new(&name(file), &fs::read_to_string(file).expect("a readable file"));
+    files_under(&root().join(folder)).iter().map(read).collect()
+}
+
+/// The files of `#[cfg(test)] mod tests;`, which only tests see.
+fn test_files(sources: &[Source]) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for source in sources {
+        let mut tests = TestItems::default();
+        tests.visit_file(&source.syntax);
+        let folder = source.module().join("/");
+        paths.extend(tests.files.iter().map(|name| format!("src/{folder}/{name}.rs").replace("//", "/")));
+    }
+    paths
+}
+
+fn hold(rule: Rule, sources: &[&Source]) {
+    let faults: Vec<String> = sources.iter().flat_map(|source| rule(source)).collect();
+    assert!(faults.is_empty(), "{} places break the rule:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Rules for everything below `src`.
+const OF_SOURCES: &[Rule] = &[
+    layers_import_only_what_the_table_allows,
+    kinds_refer_to_each_other_by_key_only,
+    crates_stay_where_the_table_confines_them,
+    unsafe_code_stays_in_the_linux_host,
+];
+
+/// Rules for what is shipped: `src` without its tests.
+const OF_PRODUCT: &[Rule] = &[files_are_short, nothing_unwraps_outside_tests];
+
+/// Rules for all Rust code, tests included.
+const OF_ALL: &[Rule] = &[functions_are_short, files_say_why_they_exist, lints_are_expected_never_allowed];
+
+#[test]
+fn the_sources_keep_the_rules() {
+    let sources = sources("src");
+    assert!(sources.len() > 10, "found only {} files: the rules would hold for nothing", sources.len());
+    let tests = test_files(&sources);
+    let all: Vec<&Source> = sources.iter().collect();
+    let product: Vec<&Source> = sources.iter().filter(|source| !tests.contains(&source.path)).collect();
+    OF_SOURCES.iter().chain(OF_ALL).for_each(|rule| hold(*rule, &all));
+    OF_PRODUCT.iter().for_each(|rule| hold(*rule, &product));
+}
+
+#[test]
+fn the_tests_keep_the_rules() {
+    let sources = sources("tests");
+    let all: Vec<&Source> = sources.iter().collect();
+    OF_ALL.iter().for_each(|rule| hold(*rule, &all));
+}
+
+#[test]
+fn the_table_has_every_folder_of_the_sources() {
+    for entry in fs::read_dir(root().join("src")).expect("the sources") {
+        let name = entry.expect("an entry").file_name().display().to_string();
+        let layer = name.trim_end_matches(".rs");
+        assert!(layer == "lib" || LAYERS.iter().any(|(known, _)| *known == layer), "`src/{name}` is no layer");
+    }
+}
+
+#[test]
+fn the_table_is_bottom_up() {
+    for (place, (layer, imports)) in LAYERS.iter().enumerate() {
+        let below = |name: &str| LAYERS[..place].iter().any(|(known, _)| *known == name);
+        let upward: Vec<_> = imports.iter().filter(|name| **name != "*" && !below(name)).collect();
+        assert!(upward.is_empty(), "`{layer}` imports {upward:?}, which stand above it");
+    }
+}
+
+/// A file that breaks one rule once, or keeps it: path, text, number of faults.
+fn planted(rule: Rule, path: &str, text: &str) -> usize {
+    rule(&Source::new(path, text)).len()
+}
+
+#[test]
+fn upward_imports_are_caught() {
+    let rule: Rule = layers_import_only_what_the_table_allows;
+    for (path, text, faults) in [
+        ("src/model/key.rs", "use crate::store::Store;", 1),
+        ("src/model/key.rs", "use super::super::store::Store;", 1),
+        ("src/model/key.rs", "use crate::{store, kinds};", 2),
+        ("src/model/key.rs", "use crate::*;", 1),
+        ("src/model/mod.rs", "fn f() { let x = vec![crate::http::serve()]; }", 1),
+        ("src/store/apply.rs", "mod tests { use super::super::super::kinds::Kind; }", 1),
+        ("src/store/apply.rs", "mod tests { use super::super::log::Log; }", 0),
+        ("src/plan/mod.rs", "use crate::kinds::{self, Kind};\nuse crate::model::Key;", 0),
+        ("src/store/mod.rs", "// use crate::kinds;\nfn f() -> &'static str { \"crate::kinds\" }", 0),
+        ("src/model/mod.rs", "macro_rules! m { () => { $crate::model::Key }; }", 0),
+        ("src/main.rs", "use seedbed::store::Store;", 1),
+        ("src/main.rs", "fn main() { seedbed::cli::run() }", 0),
+        ("src/daemon/run.rs", "use crate::http::router;", 0),
+        ("src/http/mod.rs", "use crate::daemon::run;", 1),
+        ("src/pool/mod.rs", "", 1),
+    ] {
+        assert_eq!(planted(rule, path, text), faults, "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_kind_that_names_another_is_caught() {
+    let rule: Rule = kinds_refer_to_each_other_by_key_only;
+    let Some(kind) = fs::read_dir(root().join("src/kinds"))
+        .expect("kinds")
+        .map(|entry| entry.expect("an entry").file_name().display().to_string())
+        .find(|name| !name.contains('.') && is_kind_folder(name))
+    else {
+        return;
+    };
+    for (text, faults) in [
+        (format!("use super::super::{kind}::Spec;"), 1),
+        (format!("use crate::kinds::{{Resource, {kind}}};"), 1),
+        (format!("use crate::kinds::{kind}::Spec;"), 1),
+        ("use super::super::kind::Resource;\nuse super::Spec;".to_owned(), 0),
+    ] {
+        assert_eq!(planted(rule, "src/kinds/planted/node.rs", &text), faults, "{text}");
+    }
+    assert_eq!(planted(rule, &format!("src/kinds/{kind}/node.rs"), &format!("use crate::kinds::{kind}::Spec;")), 0);
+}
+
+#[test]
+fn other_violations_are_caught() {
+    let long_function = format!("fn f() {{\n{}}}", "g();\n".repeat(FUNCTION_LINES_MAX + 1));
+    let full_function = format!("fn f() {{\n{}}}", "g();\n".repeat(FUNCTION_LINES_MAX));
+    let long_method = format!("impl A {{ fn f() {{\n{}}} }}", "g();\n".repeat(FUNCTION_LINES_MAX + 1));
+    let long_file = "const A: u8 = 1;\n".repeat(FILE_LINES_MAX + 1);
+    let long_tests = format!("#[cfg(test)]\nmod tests {{\n{long_file}}}");
+    let cases: &[(Rule, &str, usize)] = &[
+        (functions_are_short, &long_function, 1),
+        (functions_are_short, &full_function, 0),
+        (functions_are_short, &long_method, 1),
+        (files_are_short, &long_file, 1),
+        (files_are_short, &long_tests, 0),
+        (files_say_why_they_exist, "use std::fmt;", 1),
+        (files_say_why_they_exist, "//! Because.", 0),
+        (nothing_unwraps_outside_tests, "fn f() { g().unwrap(); }", 1),
+        (nothing_unwraps_outside_tests, "fn f() { m!(g().unwrap()); }", 1),
+        (nothing_unwraps_outside_tests, "fn f() { g().unwrap_or(1); } // .unwrap()", 0),
+        (nothing_unwraps_outside_tests, "#[cfg(test)]\nmod tests { fn f() { g().unwrap(); } }", 0),
+        (unsafe_code_stays_in_the_linux_host, "fn f() { unsafe { g() } }", 1),
+        (lints_are_expected_never_allowed, "#[allow(dead_code)]\nfn f() {}", 1),
+        (lints_are_expected_never_allowed, "#![allow(dead_code)]", 1),
+        (lints_are_expected_never_allowed, "#[expect(dead_code, reason = \"planted\")]\nfn f() {}", 0),
+        (crates_stay_where_the_table_confines_them, "use rusqlite::Connection;", 1),
+        (crates_stay_where_the_table_confines_them, "fn f(x: &axum::Router) {}", 1),
+    ];
+    for (rule, text, faults) in cases {
+        assert_eq!(planted(*rule, "src/model/planted.rs", text), *faults, "{text}");
+    }
+    assert_eq!(planted(unsafe_code_stays_in_the_linux_host, "src/host/linux/mount.rs", "unsafe fn f() {}"), 0);
+    assert_eq!(planted(crates_stay_where_the_table_confines_them, "src/store/log.rs", "use rusqlite::Row;"), 0);
+}
