@@ -7,3 +7,5 @@ pub mod model;
 pub mod host;
 
 pub mod kinds;
+
+pub mod manifest;

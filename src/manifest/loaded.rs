@@ -1,0 +1,59 @@
+//! What [`load`](super::load) takes and returns besides the sources.
+
+use super::cluster::Cluster;
+use crate::model::{Desired, Finding};
+
+/// The outcome of loading a set of sources.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The objects that the sources declare. Only to be used when [`is_usable`](Self::is_usable).
+    pub desired: Desired,
+    /// The `cluster:` section, of which a set may have one.
+    pub cluster: Option<Cluster>,
+    /// Everything that is wrong or worth knowing, in the order of the sources and lines.
+    pub findings: Vec<Finding>,
+    /// How much was read.
+    pub counts: Counts,
+}
+
+/// How much was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Sources.
+    pub files: usize,
+    /// Documents in them that hold anything.
+    pub documents: usize,
+    /// Objects that they declare, those with errors included.
+    pub objects: usize,
+    /// Objects without an error.
+    pub valid: usize,
+}
+
+/// How to load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What to refuse before it costs memory.
+    pub limits: Limits,
+}
+
+/// Bounds against inputs that are made to exhaust memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one source.
+    pub source_bytes_max: usize,
+    /// Values of one source, those that aliases repeat included.
+    pub source_nodes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { source_bytes_max: 32 << 20, source_nodes_max: 2_000_000 }
+    }
+}
+
+impl Loaded {
+    /// Whether there is no error among the findings.
+    pub fn is_usable(&self) -> bool {
+        !self.findings.iter().any(Finding::is_error)
+    }
+}
