@@ -9,3 +9,5 @@ pub mod host;
 pub mod kinds;
 
 pub mod manifest;
+
+pub mod cli;

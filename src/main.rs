@@ -1,3 +1,5 @@
 //! The program `seedbed`: parse arguments, run, print the failure, exit.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    seedbed::cli::main()
+}

@@ -1,0 +1,96 @@
+//! What a command may print on: data on standard output, talk on standard error.
+
+mod format;
+mod palette;
+mod table;
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+pub use format::Format;
+pub use palette::{Colour, Palette};
+pub use table::Table;
+
+use super::exit::Exit;
+use super::failure::Failure;
+
+/// The two streams and how to write on them.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    /// How data is written.
+    pub format: Format,
+    /// Colours of data.
+    pub data: Palette,
+    /// Colours of talk.
+    pub talk: Palette,
+    /// Whether talk goes to a terminal: bars and lines that change only then.
+    pub is_live: bool,
+    /// Whether talk is wanted.
+    pub is_quiet: bool,
+}
+
+impl Screen {
+    /// The screen that the user asked for.
+    pub fn new(format: Format, colour: Colour, is_quiet: bool) -> Self {
+        Self {
+            format,
+            data: Palette::choose(colour, &io::stdout()),
+            talk: Palette::choose(colour, &io::stderr()),
+            is_live: io::stderr().is_terminal(),
+            is_quiet,
+        }
+    }
+
+    /// Writes data. A reader that has gone (`| head`) is no failure.
+    ///
+    /// # Errors
+    /// What stopped the write, such as a full disk.
+    pub fn write(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::because("write the result to standard output", &cause)
+                    .hint("what was done is done; ask for it again with `seedbed status`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a value as JSON or YAML; text formats show it as YAML, as LXD's client does.
+    ///
+    /// # Errors
+    /// See [`Screen::write`].
+    pub fn write_value(&self, value: &serde_json::Value) -> Result<(), Failure> {
+        self.write(&format::value(self.format, value)?)
+    }
+
+    /// Writes a table, or `value` in its place when a format for programs is asked for.
+    ///
+    /// # Errors
+    /// See [`Screen::write`].
+    pub fn write_table(&self, table: &Table, value: &serde_json::Value) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => self.write(&table.boxed()),
+            Format::Compact => self.write(&table.aligned(self.data)),
+            Format::Csv => self.write(&table.csv()),
+            Format::Json | Format::Yaml => self.write_value(value),
+        }
+    }
+
+    /// One line of talk.
+    pub fn say(&self, line: &str) {
+        if !self.is_quiet {
+            self.print_talk(&format!("{line}\n"));
+        }
+    }
+
+    /// A failure; said even when talk is not wanted.
+    pub fn fail(&self, failure: &Failure) -> Exit {
+        self.print_talk(&failure.render(self.talk));
+        failure.exit
+    }
+
+    /// Text on standard error. Nobody can be told when that fails.
+    pub fn print_talk(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}

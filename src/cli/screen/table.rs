@@ -1,0 +1,159 @@
+//! Tables: boxed as LXD's client prints them, aligned without lines, and comma-separated.
+
+use super::palette::Palette;
+
+/// Rows under headers. A cell may have several lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    headers: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new<H: Into<String>>(headers: impl IntoIterator<Item = H>) -> Self {
+        Self { headers: headers.into_iter().map(Into::into).collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row; it has as many cells as there are headers.
+    pub fn push<C: Into<String>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// With lines around the cells and headers in the middle of their columns.
+    pub fn boxed(&self) -> String {
+        let widths = self.widths();
+        let rule: String = widths.iter().map(|width| format!("+{}", "-".repeat(width + 2))).collect::<String>() + "+\n";
+        let mut text = rule.clone();
+        text.push('|');
+        for (header, width) in self.headers.iter().zip(&widths) {
+            text.push_str(&format!(" {header:^width$} |"));
+        }
+        text.push('\n');
+        text.push_str(&rule);
+        for row in &self.rows {
+            for line in lines(row) {
+                text.push('|');
+                for (cell, width) in line.iter().zip(&widths) {
+                    text.push_str(&format!(" {} |", padded(cell, *width)));
+                }
+                text.push('\n');
+            }
+            text.push_str(&rule);
+        }
+        text
+    }
+
+    /// Columns under bold headers, without lines. Cells may be painted.
+    pub fn aligned(&self, palette: Palette) -> String {
+        let widths = self.widths();
+        let mut text = String::new();
+        let mut line = |cells: &[String], paint: bool| {
+            let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| padded(cell, *width)).collect();
+            let joined = padded.join("  ");
+            let trimmed = joined.trim_end();
+            text.push_str(&if paint { palette.strong(trimmed) } else { trimmed.to_owned() });
+            text.push('\n');
+        };
+        line(&self.headers, true);
+        for row in &self.rows {
+            for cells in lines(row) {
+                line(&cells, false);
+            }
+        }
+        text
+    }
+
+    /// Comma-separated, without headers, as LXD's client does.
+    pub fn csv(&self) -> String {
+        let quoted = |cell: &String| {
+            if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() }
+        };
+        self.rows.iter().map(|row| row.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n").collect()
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let widest = |column: usize, header: &String| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.flat_map(|cell| cell.lines()).map(visible).max().unwrap_or(0).max(visible(header))
+        };
+        self.headers.iter().enumerate().map(|(column, header)| widest(column, header)).collect()
+    }
+}
+
+// A row with cells of several lines becomes several lines.
+fn lines(row: &[String]) -> Vec<Vec<String>> {
+    let height = row.iter().map(|cell| cell.lines().count()).max().unwrap_or(1).max(1);
+    let line = |at: usize| row.iter().map(|cell| cell.lines().nth(at).unwrap_or_default().to_owned()).collect();
+    (0..height).map(line).collect()
+}
+
+fn padded(cell: &str, width: usize) -> String {
+    format!("{cell}{}", " ".repeat(width.saturating_sub(visible(cell))))
+}
+
+/// The columns that a text takes on a terminal, escape sequences not counted.
+pub(super) fn visible(text: &str) -> usize {
+    let mut width = 0;
+    let mut in_escape = false;
+    for letter in text.chars() {
+        match (in_escape, letter) {
+            (false, '\u{1b}') => in_escape = true,
+            (false, _) => width += 1,
+            (true, 'm') => in_escape = false,
+            (true, _) => {}
+        }
+    }
+    width
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members() -> Table {
+        let mut table = Table::new(["NAME", "ROLES", "STATE"]);
+        table.push(["node1", "database-leader\ndatabase", "ONLINE"]);
+        table.push(["node2", "database", "ONLINE"]);
+        table
+    }
+
+    #[test]
+    fn a_boxed_table_looks_as_that_of_lxd() {
+        insta::assert_snapshot!(members().boxed(), @r"
+        +-------+-----------------+--------+
+        | NAME  |      ROLES      | STATE  |
+        +-------+-----------------+--------+
+        | node1 | database-leader | ONLINE |
+        |       | database        |        |
+        +-------+-----------------+--------+
+        | node2 | database        | ONLINE |
+        +-------+-----------------+--------+
+        ");
+    }
+
+    #[test]
+    fn a_compact_table_has_no_lines_and_no_trailing_blanks() {
+        insta::assert_snapshot!(members().aligned(Palette::plain()), @r"
+        NAME   ROLES            STATE
+        node1  database-leader  ONLINE
+               database
+        node2  database         ONLINE
+        ");
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it() {
+        assert_eq!(members().csv(), "node1,\"database-leader\ndatabase\",ONLINE\nnode2,database,ONLINE\n");
+    }
+
+    #[test]
+    fn colours_do_not_move_columns() {
+        assert_eq!(visible(&Palette::coloured().good("ready")), 5);
+    }
+}
