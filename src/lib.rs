@@ -10,4 +10,6 @@ pub mod kinds;
 
 pub mod manifest;
 
+pub mod store;
+
 pub mod cli;

@@ -1,0 +1,247 @@
+//! What applying a command does, as a pure function.
+//!
+//! The database, the simulator and the tests all use this one. It reads nothing but the command and the
+//! state: two members that apply the same entries hold the same rows.
+
+use std::collections::BTreeMap;
+
+use super::view::View;
+use crate::model::{
+    Change, Command, Condition, Config, Expect, Fault, Generation, Key, MemberName, Object, Phase, Placement,
+    PlacementPhase, PlacementReport, Put, Reply, Revision, Rollout, Stage, Timestamp, Write,
+};
+
+/// What a command changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// Each changed object as it is afterwards; `None` where it has gone.
+    pub objects: BTreeMap<Key, Option<Object>>,
+    /// What the proposer gets.
+    pub reply: Reply,
+}
+
+/// What applying `command` as the entry `revision` gives.
+pub fn transition(view: &dyn View, revision: Revision, command: &Command) -> Transition {
+    let mut draft = Draft { view, revision, objects: BTreeMap::new() };
+    match command {
+        Command::Write(write) => {
+            let faults = draft.faults(write);
+            if !faults.is_empty() {
+                return Transition { objects: BTreeMap::new(), reply: Reply::Refused { faults } };
+            }
+            for change in &write.changes {
+                draft.change(change, write.at);
+            }
+        }
+        Command::Report(report) => report.entries.iter().for_each(|entry| draft.report(entry)),
+    }
+    Transition { objects: draft.objects, reply: Reply::Applied { revision } }
+}
+
+/// The changes so far, on top of what was there.
+struct Draft<'a> {
+    view: &'a dyn View,
+    revision: Revision,
+    objects: BTreeMap<Key, Option<Object>>,
+}
+
+impl Draft<'_> {
+    fn object(&self, key: &Key) -> Option<Object> {
+        match self.objects.get(key) {
+            Some(drafted) => drafted.clone(),
+            None => self.view.object(key),
+        }
+    }
+
+    fn set(&mut self, object: Object) {
+        self.objects.insert(object.key.clone(), Some(object));
+    }
+
+    fn drop(&mut self, key: &Key) {
+        self.objects.insert(key.clone(), None);
+    }
+
+    /// Keeps a changed object, unless its removal has just been finished.
+    fn settle(&mut self, mut object: Object) {
+        if object.phase == Phase::Deleting && object.placements.is_empty() {
+            return self.drop(&object.key);
+        }
+        object.phase = rolled_up(&object);
+        self.set(object);
+    }
+
+    fn faults(&self, write: &Write) -> Vec<Fault> {
+        let fault = |expected: &Expect| {
+            let found = self.object(&expected.key).map(|object| object.generation);
+            (found != expected.generation).then(|| Fault { expected: expected.clone(), found })
+        };
+        write.expect.iter().filter_map(fault).collect()
+    }
+
+    fn change(&mut self, change: &Change, at: Timestamp) {
+        match change {
+            Change::Put(put) => self.put(put, at),
+            Change::Delete { key } => self.delete(key, at),
+            Change::Forget { key } => {
+                if self.object(key).is_some() {
+                    self.drop(key);
+                }
+            }
+            Change::ForgetMember { member } => self.each_placed_on(member, |object| {
+                object.placements.remove(member);
+            }),
+            Change::RenameMember { from, to } => self.each_placed_on(from, |object| {
+                if let Some(placement) = object.placements.remove(from) {
+                    object.placements.insert(to.clone(), placement);
+                }
+            }),
+        }
+    }
+
+    fn put(&mut self, put: &Put, at: Timestamp) {
+        let old = self.object(&put.key);
+        let (uid, generation, created_at) = match &old {
+            Some(old) => (old.uid, old.generation.next(), old.created_at),
+            None => (self.revision, Generation(1), at),
+        };
+        let (old_phase, old_applied, old_placements) = match old {
+            Some(old) => (Some(old.phase), old.applied, old.placements),
+            None => (None, None, BTreeMap::new()),
+        };
+        self.settle(Object {
+            key: put.key.clone(),
+            uid,
+            generation,
+            phase: phase_after(put, old_phase),
+            rollout: put.rollout,
+            spec: put.spec.clone(),
+            applied: put.applied.clone().or(old_applied),
+            created_at,
+            updated_at: at,
+            placements: placed(put, old_placements, at),
+        });
+    }
+
+    fn delete(&mut self, key: &Key, at: Timestamp) {
+        let Some(mut object) = self.object(key) else { return };
+        if object.phase == Phase::Deleting {
+            return;
+        }
+        if !may_be_realised(&object) {
+            return self.drop(key);
+        }
+        object.phase = Phase::Deleting;
+        object.generation = object.generation.next();
+        object.updated_at = at;
+        self.set(object);
+    }
+
+    /// Changes every object that has a placement on `member`, those that this command made included.
+    fn each_placed_on(&mut self, member: &MemberName, change: impl Fn(&mut Object)) {
+        let stored = self.view.objects_placed_on(member).into_iter().map(|object| object.key);
+        let drafted = self.objects.keys().cloned();
+        let keys: std::collections::BTreeSet<Key> = stored.chain(drafted).collect();
+        for key in keys {
+            let Some(mut object) = self.object(&key) else { continue };
+            if object.placements.contains_key(member) {
+                change(&mut object);
+                self.settle(object);
+            }
+        }
+    }
+
+    fn report(&mut self, entry: &PlacementReport) {
+        let Some(mut object) = self.object(&entry.key) else { return };
+        // A slow member may speak of an object, or of a generation, that is already history.
+        if object.uid != entry.uid || object.generation != entry.generation {
+            return;
+        }
+        let Some(placement) = object.placements.get_mut(&entry.member) else { return };
+        match entry.phase {
+            None => {
+                object.placements.remove(&entry.member);
+            }
+            Some(phase) => {
+                placement.phase = phase;
+                placement.observed = entry.generation;
+                placement.condition = entry.condition.clone();
+                placement.config.extend(entry.learned.clone());
+            }
+        }
+        self.settle(object);
+    }
+}
+
+fn phase_after(put: &Put, old: Option<Phase>) -> Phase {
+    match (put.stage, put.rollout) {
+        (Stage::Define, _) => Phase::Pending,
+        (Stage::Live, Rollout::RecordOnly) => Phase::Created,
+        (Stage::Live, Rollout::EveryMember | Rollout::PlacedMembers) => match old {
+            Some(Phase::Created) => Phase::Created,
+            Some(Phase::Pending | Phase::Creating | Phase::Errored | Phase::Deleting) | None => Phase::Creating,
+        },
+    }
+}
+
+/// The placements after a put: those that were there keep what their members said.
+fn placed(put: &Put, mut old: BTreeMap<MemberName, Placement>, at: Timestamp) -> BTreeMap<MemberName, Placement> {
+    let place = |(member, config): (&MemberName, &Config)| {
+        let condition = match put.stage {
+            Stage::Define => Condition::defined(at),
+            Stage::Live => Condition::waiting(at),
+        };
+        let placement = match old.remove(member) {
+            // Nobody has spoken yet: what stands there is the store's own word, and that has moved on.
+            Some(old) if old.observed == Generation(0) => Placement { config: config.clone(), condition, ..old },
+            Some(old) => Placement { config: config.clone(), ..old },
+            None => {
+                Placement { config: config.clone(), phase: PlacementPhase::Pending, observed: Generation(0), condition }
+            }
+        };
+        (member.clone(), placement)
+    };
+    put.placements.iter().map(place).collect()
+}
+
+/// Whether a host may hold something of the object. Once it has gone live, a member may have acted without
+/// having said so yet; dropping the record then would leave what it made behind.
+fn may_be_realised(object: &Object) -> bool {
+    let touched =
+        |placement: &Placement| placement.phase != PlacementPhase::Pending || placement.observed > Generation(0);
+    let asked_for = object.phase != Phase::Pending;
+    object.rollout != Rollout::RecordOnly
+        && !object.placements.is_empty()
+        && (asked_for || object.placements.values().any(touched))
+}
+
+/// Where the object stands once its placements have changed. A Created object stays Created whatever an update
+/// does: its placements tell.
+fn rolled_up(object: &Object) -> Phase {
+    let at_newest = |placement: &Placement, phase| placement.observed == object.generation && placement.phase == phase;
+    match object.phase {
+        Phase::Pending | Phase::Created | Phase::Deleting => object.phase,
+        Phase::Creating | Phase::Errored => {
+            let mut placements = object.placements.values();
+            if placements.clone().all(|placement| at_newest(placement, PlacementPhase::Created)) {
+                Phase::Created
+            } else if placements.any(|placement| at_newest(placement, PlacementPhase::Errored)) {
+                Phase::Errored
+            } else {
+                Phase::Creating
+            }
+        }
+    }
+}
+
+/// Whether `member` has something to do about the object.
+pub fn needs_action(object: &Object, member: &MemberName) -> bool {
+    let Some(placement) = object.placements.get(member) else { return false };
+    match object.phase {
+        Phase::Pending => false,
+        Phase::Deleting => true,
+        Phase::Creating | Phase::Created | Phase::Errored => {
+            object.rollout != Rollout::RecordOnly
+                && (placement.observed < object.generation || placement.phase != PlacementPhase::Created)
+        }
+    }
+}
