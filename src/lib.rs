@@ -6,10 +6,14 @@ pub mod model;
 
 pub mod host;
 
+pub mod api;
+
 pub mod kinds;
 
 pub mod manifest;
 
 pub mod store;
+
+pub mod client;
 
 pub mod cli;

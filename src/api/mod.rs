@@ -1,0 +1,27 @@
+//! The wire: LXD's REST conventions and Seedbed's own endpoints as types. Server and client share them.
+
+mod cluster;
+mod envelope;
+mod event;
+mod objects;
+mod operation;
+pub mod paths;
+mod peer;
+mod secret;
+mod seedbed;
+mod server;
+
+pub use cluster::{
+    Certificate, CertificateAdd, Cluster, ClusterMember, ClusterMemberPut, ClusterPut, JoinToken, MemberConfigKey,
+};
+pub use envelope::{ApiError, Envelope, Kind};
+pub use event::Event;
+pub use objects::{Network, Profile, Project, StoragePool};
+pub use operation::{Operation, OperationClass, OperationStatus};
+pub use peer::{JoinCommit, JoinOffer, JoinRequest, JoinUndo, PeerInfo};
+pub use secret::Secret;
+pub use seedbed::{
+    ApplyReply, ApplyRequest, ClusterSection, DeclaredMember, InitOutcome, InitReply, InitRequest, ObjectsReply,
+    PlanRequest,
+};
+pub use server::{EXTENSIONS, Environment, ServerInfo, ServerPut, VERSION};

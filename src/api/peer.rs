@@ -1,0 +1,77 @@
+//! What members tell each other below `/internal/`. Joining is a transaction of two requests.
+
+use serde::{Deserialize, Serialize};
+
+use super::secret::Secret;
+use crate::model::{Config, Desired, Key, MemberId, MemberName, Revision};
+
+/// First half of a join: who wants in, and what its file declares.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The name it wants.
+    pub server_name: MemberName,
+    /// Where it is reached.
+    pub address: String,
+    /// Its certificate, as PEM; the connection must use it.
+    pub certificate: String,
+    /// The trust password, or the secret of a token.
+    pub secret: Secret,
+    /// What the file of the new member declares: compared with the cluster, never applied.
+    pub desired: Desired,
+    /// Member-specific keys of the new member.
+    pub member_config: Vec<(Key, Config)>,
+    /// `x86_64`.
+    pub architecture: String,
+    /// The version of Seedbed.
+    pub version: String,
+    /// The version of the log's commands that it understands.
+    pub schema: u64,
+    /// How many API extensions it has.
+    pub api_extensions: u64,
+    /// See [`ClusterMember::failure_domain`](super::ClusterMember::failure_domain).
+    pub failure_domain: String,
+}
+
+/// What the leader answers: the new member's place, and everything it needs to answer as a member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JoinOffer {
+    /// The Raft identity of the new member.
+    pub id: MemberId,
+    /// The certificate that every member answers with, as PEM.
+    pub cluster_certificate: String,
+    /// Its private key, as PEM.
+    pub cluster_key: Secret,
+    /// The members so far.
+    pub members: Vec<PeerInfo>,
+}
+
+/// A member as others need to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerInfo {
+    /// Its name.
+    pub name: MemberName,
+    /// Its Raft identity.
+    pub id: MemberId,
+    /// Where it is reached.
+    pub address: String,
+    /// Its own certificate, as PEM.
+    pub certificate: String,
+}
+
+/// Second half of a join: the new member listens. The answer comes when the cluster has committed it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JoinCommit {
+    /// The place that was offered.
+    pub id: MemberId,
+    /// The request of the first half once more: the leader may have changed in between.
+    pub request: JoinRequest,
+}
+
+/// The new member gives up: the cluster forgets its place.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct JoinUndo {
+    /// The place that was offered.
+    pub id: MemberId,
+    /// The newest revision that the joiner knows of, for the log.
+    pub revision: Revision,
+}

@@ -1,0 +1,125 @@
+//! Seedbed's own endpoints: manifests as JSON, plans, objects with their placements, forming clusters.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::cluster::MemberConfigKey;
+use super::secret::Secret;
+use crate::model::{Config, Desired, LastSeen, MemberName, Object, Revision};
+
+/// `POST /1.0/seedbed/plan`. The answer's metadata is the plan of `plan/`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PlanRequest {
+    /// What the manifests declare.
+    pub desired: Desired,
+}
+
+/// `POST /1.0/seedbed/apply`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ApplyRequest {
+    /// What the manifests declare.
+    pub desired: Desired,
+    /// The digest of the plan that the user has seen; another one is refused with 412.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+}
+
+/// What was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyReply {
+    /// The revision that holds the change; `None` when there was nothing to change and nothing was written.
+    pub revision: Option<Revision>,
+}
+
+/// `GET /1.0/seedbed/objects`: everything that is stored.
+///
+/// With `?after=REVISION&timeout_ms=N` the answer waits until the state is newer than that revision, or until
+/// the time is over. `?key=KIND/NAME` may be given several times and restricts the list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ObjectsReply {
+    /// The revision of the state.
+    pub revision: Revision,
+    /// The objects in the order of their keys.
+    pub objects: Vec<Object>,
+    /// Which members answer, as the leader sees it.
+    #[serde(default)]
+    pub liveness: BTreeMap<MemberName, LastSeen>,
+}
+
+/// `POST /1.0/seedbed/init`: one preseed as LXD means it. Bootstraps, joins, or only applies.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct InitRequest {
+    /// Everything but the `cluster` section. `core.https_address` and the like stand in the `here` keys of
+    /// the server configuration, `core.trust_password` in its spec.
+    pub desired: Desired,
+    /// The `cluster` section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterSection>,
+    /// How long to wait until all is converged, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// The `cluster` section of a preseed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterSection {
+    /// Whether clustering is asked for.
+    pub enabled: bool,
+    /// The name that this member gets; from a token or from `members` when empty.
+    pub server_name: String,
+    /// Where this member is reached; `core.https_address` when empty.
+    pub server_address: String,
+    /// A member of the cluster to join. Empty, or this member's own address, bootstraps.
+    pub cluster_address: String,
+    /// The cluster's certificate, as PEM.
+    pub cluster_certificate: String,
+    /// The trust password.
+    pub cluster_password: Secret,
+    /// A join token: base64 of [`JoinToken`](super::JoinToken).
+    pub cluster_token: Secret,
+    /// Member-specific keys of this member.
+    pub member_config: Vec<MemberConfigKey>,
+    /// All members that one manifest declares; each daemon takes its own part.
+    pub members: BTreeMap<MemberName, DeclaredMember>,
+}
+
+/// A member as a manifest declares it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeclaredMember {
+    /// `10.55.60.171:8443`; the port is 8443 when it is left out.
+    pub address: String,
+    /// See [`ClusterMember::failure_domain`](super::ClusterMember::failure_domain).
+    pub failure_domain: String,
+    /// Free text.
+    pub description: String,
+    /// `scheduler.instance` and `user.*`.
+    pub config: Config,
+}
+
+/// How an init ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitReply {
+    /// What was done.
+    pub outcome: InitOutcome,
+    /// The name of this member.
+    pub server_name: MemberName,
+    /// The revision that holds the change; `None` when nothing was written.
+    pub revision: Option<Revision>,
+}
+
+/// What an init did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitOutcome {
+    /// A cluster was formed with this member.
+    Bootstrapped,
+    /// This member joined a cluster.
+    Joined,
+    /// Only objects were changed.
+    Applied,
+    /// Everything was so already.
+    Unchanged,
+}

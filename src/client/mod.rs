@@ -1,0 +1,135 @@
+//! The typed HTTP client: over the unix socket, or over HTTPS with a pinned certificate.
+
+mod calls;
+mod connection;
+mod error;
+mod tls;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use calls::{Force, Waited};
+pub use connection::{Answer, Body};
+pub use error::ClientError;
+pub use tls::{Identity, fetch_certificate, fingerprint};
+
+use connection::{Connections, Target};
+
+/// A daemon to talk to. Connections are kept and used again. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    connections: Arc<Connections>,
+    timeout: Option<Duration>,
+}
+
+impl Client {
+    /// The daemon that listens on this socket.
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self { connections: Arc::new(Connections::new(Target::Unix(path.into()))), timeout: None }
+    }
+
+    /// The daemon at `host:port`, which must answer with exactly this certificate (PEM).
+    ///
+    /// # Errors
+    /// When a certificate or key is not readable.
+    pub fn https(address: &str, pinned: &str, identity: Option<&Identity>) -> Result<Self, ClientError> {
+        let config = tls::client_config(pinned, identity)?;
+        let target = Target::Https { address: address.to_owned(), config };
+        Ok(Self { connections: Arc::new(Connections::new(target)), timeout: None })
+    }
+
+    /// The same daemon with a time limit for every answer.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { connections: Arc::clone(&self.connections), timeout: Some(timeout) }
+    }
+
+    /// The socket that this client uses, when it uses one.
+    pub fn socket(&self) -> Option<&Path> {
+        self.connections.socket()
+    }
+
+    /// What a `GET` answers.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; so for all calls.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(Method::GET, path, Bytes::new()).await?.metadata()
+    }
+
+    /// What a `POST` answers.
+    #[expect(clippy::missing_errors_doc, reason = "said at `get`")]
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.send(Method::POST, path, json(body)?).await?.metadata()
+    }
+
+    /// What a `PUT` answers.
+    #[expect(clippy::missing_errors_doc, reason = "said at `get`")]
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.send(Method::PUT, path, json(body)?).await?.metadata()
+    }
+
+    /// What a `PATCH` answers.
+    #[expect(clippy::missing_errors_doc, reason = "said at `get`")]
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.send(Method::PATCH, path, json(body)?).await?.metadata()
+    }
+
+    /// What a `DELETE` answers.
+    #[expect(clippy::missing_errors_doc, reason = "said at `get`")]
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(Method::DELETE, path, Bytes::new()).await?.metadata()
+    }
+
+    /// One exchange with all that the answer carries; errors of the API are errors here.
+    #[expect(clippy::missing_errors_doc, reason = "said at `get`")]
+    pub async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {
+        self.send_matching(method, path, body, None).await
+    }
+
+    /// The same with `If-Match`.
+    #[expect(clippy::missing_errors_doc, reason = "said at `get`")]
+    pub async fn send_matching(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        etag: Option<&str>,
+    ) -> Result<Answer, ClientError> {
+        let mut request = hyper::Request::builder().method(method).uri(path);
+        request = request.header("content-type", "application/json");
+        if let Some(etag) = etag {
+            request = request.header("if-match", etag);
+        }
+        let request = request.body(Body::from(body)).map_err(|cause| ClientError::Protocol {
+            target: self.connections.to_string(),
+            cause: cause.to_string(),
+        })?;
+        self.exchange(request).await?.checked()
+    }
+
+    /// One raw exchange: whatever the status, the answer comes back whole.
+    #[expect(clippy::missing_errors_doc, reason = "said at `get`")]
+    pub async fn exchange(&self, request: hyper::Request<Body>) -> Result<Answer, ClientError> {
+        match self.timeout {
+            None => self.connections.exchange(request).await,
+            Some(limit) => match tokio::time::timeout(limit, self.connections.exchange(request)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(ClientError::Timeout { target: self.connections.to_string(), limit }),
+            },
+        }
+    }
+}
+
+fn json(body: &impl Serialize) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|cause| ClientError::Protocol {
+        target: "this program".to_owned(),
+        cause: format!("a request cannot be written as JSON: {cause}"),
+    })
+}
