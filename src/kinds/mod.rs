@@ -1,9 +1,13 @@
 //! The registry of resource kinds: one folder and one line here for each.
 
+mod check;
 mod kind;
 mod node;
 mod problem;
+pub mod table;
+pub mod value;
 
+pub use check::{check, is_member_specific, is_secret};
 pub use kind::{Completion, Dice, Kind, Need, Resource, Scope, Words};
 pub use node::{AnyNode, Intent, Local, Node, Outcome, Work};
 pub use problem::{Problem, Spot};

@@ -1,0 +1,130 @@
+//! What the key table tells about an object: unknown keys, keys in the wrong place, values of the wrong type.
+
+use std::collections::BTreeMap;
+
+use super::kind::Kind;
+use super::problem::Problem;
+use super::table::{self, KeyInfo, KeyScope};
+use super::value;
+use crate::model::{Config, Key, MemberName, Rollout, Spec};
+
+/// Everything that is wrong with an object by itself. Needs no cluster.
+///
+/// `members` holds the member-specific keys by member; `here` those that a file gives without naming a member.
+pub fn check(
+    kind: &dyn Kind,
+    key: &Key,
+    spec: &Spec,
+    members: &BTreeMap<MemberName, Config>,
+    here: &Config,
+) -> Vec<Problem> {
+    if let Err(problem) = kind.normalise(spec) {
+        return vec![problem];
+    }
+    let entities = kind.entities(spec);
+    let mut problems = Vec::new();
+    for (name, value) in spec.config().iter() {
+        let path = ["config", name];
+        problems.extend(check_key(kind, &entities, name, value, &path, Side::Shared));
+    }
+    for (name, value) in here.iter() {
+        problems.extend(check_key(kind, &entities, name, value, &["config", name], Side::Member));
+    }
+    for (member, config) in members {
+        for (name, value) in config.iter() {
+            let path = ["members", member.as_str(), name];
+            problems.extend(check_key(kind, &entities, name, value, &path, Side::Member));
+        }
+    }
+    problems.extend(kind.check(key, spec, members));
+    problems
+}
+
+/// Whether each member has its own value of this key: it belongs under `members:`, not into the shared config.
+pub fn is_member_specific(kind: &str, entities: &[&str], key: &str) -> bool {
+    let Some(found) = super::find(kind) else { return false };
+    found.rollout() != Rollout::RecordOnly
+        && table::lookup_any(entities, key).is_some_and(|info| info.scope == KeyScope::Member)
+}
+
+/// Whether a value of this key must never be shown.
+pub fn is_secret(kind: &str, key: &str) -> bool {
+    // Certificates are public; what tokens and certificates keep of secrets are hashes, which are none of anybody's
+    // business either.
+    table::is_secret_key(key) || (kind == "token" && key == "secret_hash")
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Shared,
+    Member,
+}
+
+fn check_key(
+    kind: &dyn Kind,
+    entities: &[&str],
+    name: &str,
+    value: &str,
+    path: &[&str],
+    side: Side,
+) -> Option<Problem> {
+    // A kind without entities keeps free text, and a driver that nobody knows is found by the kind's own check.
+    if entities.is_empty() {
+        return None;
+    }
+    let Some(info) = table::lookup_any(entities, name) else {
+        return Some(unknown(kind, entities, name, path));
+    };
+    match (side, info.scope) {
+        (Side::Shared, KeyScope::Member) if kind.rollout() != Rollout::RecordOnly => Some(
+            Problem::at_key("SB015", path, format!("config key \"{name}\" is cluster member specific"))
+                .helping(format!("write it under its member: members: {{NAME: {{{name}: {}}}}}", shown(name, value))),
+        ),
+        (Side::Member, KeyScope::Global) => Some(
+            Problem::at_key("SB016", path, format!("config key \"{name}\" may not be used as member-specific key"))
+                .helping("all members share it: write it under config"),
+        ),
+        _ => wrong_value(info, name, value, path),
+    }
+}
+
+fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+    if table::is_secret_key(name) { "…" } else { value }
+}
+
+fn unknown(kind: &dyn Kind, entities: &[&str], name: &str, path: &[&str]) -> Problem {
+    let about = about(kind, entities);
+    let problem = Problem::at_key("SB014", path, format!("unknown key `{name}` for {about}"));
+    match table::suggest(entities, name) {
+        Some(meant) => {
+            let place = entities.first().copied().unwrap_or_default();
+            problem.noting(format!("did you mean `{meant}`?")).helping(format!("seedbed explain {place}.{meant}"))
+        }
+        None => problem,
+    }
+}
+
+// `a zfs storage pool`, `a bridge network`, `a profile`.
+fn about(kind: &dyn Kind, entities: &[&str]) -> String {
+    let spoken = kind.words().spoken;
+    let variant =
+        entities.first().and_then(|entity| entity.strip_prefix("storage-").or_else(|| entity.strip_prefix("network-")));
+    match variant {
+        Some(variant) => format!("a {variant} {spoken}"),
+        None => format!("a {spoken}"),
+    }
+}
+
+fn wrong_value(info: &KeyInfo, name: &str, value: &str, path: &[&str]) -> Option<Problem> {
+    // An empty value unsets, as in LXD.
+    if value.is_empty() {
+        return None;
+    }
+    let wanted = value::mismatch(info.kind, value)?;
+    let message = if table::is_secret_key(name) {
+        format!("`{name}` must be {wanted}")
+    } else {
+        format!("`{name}` must be {wanted}, not `{value}`")
+    };
+    Some(Problem::at_value("SB017", path, message))
+}

@@ -1,0 +1,248 @@
+//! The key table: every configuration key that LXD and Incus know, with its type, scope and default.
+//!
+//! One table answers what a key means: checks, hints, secrets and the split by member all read it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// One configuration key of one entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// Which configuration map it belongs to: `storage-zfs`, `network-bridge`, `server`.
+    pub entity: &'static str,
+    /// The key; a step in capitals stands for any name, a final `*` for anything.
+    pub key: &'static str,
+    /// What its value must look like.
+    pub kind: ValueKind,
+    /// Whether members may differ in it.
+    pub scope: KeyScope,
+    /// The value that holds when it is unset, in words; empty when there is none.
+    pub default: &'static str,
+    /// Who knows the key: `lxd`, `incus`, `both`, or `old` for keys that both have dropped.
+    pub dialect: &'static str,
+    /// Whether the value may change once the object exists.
+    pub edit: Edit,
+}
+
+/// Whether a value may change once the object exists, as far as the key alone tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// It may; the kind has the last word.
+    Open,
+    /// It is fixed once the member has made the object, such as the source of a pool.
+    Fixed,
+}
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueKind {
+    /// Any text.
+    Text,
+    /// `true`, `false`, and the words that LXD reads as such.
+    Bool,
+    /// A whole number.
+    Integer,
+    /// A number of bytes with an optional unit: `10GiB`.
+    Size,
+}
+
+/// Whether members may differ in a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyScope {
+    /// The same on all members.
+    Global,
+    /// Each member has its own value.
+    Member,
+    /// Either: LXD keeps it for all members, Incus lets each have its own.
+    Either,
+}
+
+struct Table {
+    exact: BTreeMap<&'static str, BTreeMap<&'static str, KeyInfo>>,
+    patterns: BTreeMap<&'static str, Vec<KeyInfo>>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| read(include_str!("keys.tsv")));
+
+/// The key's row, with names and `user.*` resolved. `volume.KEY` of a pool is the key of its volumes.
+pub fn lookup(entity: &str, key: &str) -> Option<&'static KeyInfo> {
+    let direct = exact(entity, key)
+        .or_else(|| TABLE.patterns.get(entity).and_then(|rows| rows.iter().find(|row| matches_pattern(row.key, key))));
+    direct.or_else(|| {
+        let driver = entity.strip_prefix("storage-").filter(|driver| !driver.starts_with("volume-"))?;
+        exact(&format!("storage-volume-{driver}"), key.strip_prefix("volume.")?)
+    })
+}
+
+/// The key's row in the first of the entities that has it.
+pub fn lookup_any(entities: &[&str], key: &str) -> Option<&'static KeyInfo> {
+    entities.iter().find_map(|entity| lookup(entity, key))
+}
+
+/// All rows of an entity, in the order of their keys.
+pub fn keys_of(entity: &str) -> impl Iterator<Item = &'static KeyInfo> {
+    let exact = TABLE.exact.get(entity).into_iter().flat_map(BTreeMap::values);
+    exact.chain(TABLE.patterns.get(entity).into_iter().flatten())
+}
+
+/// The names of all entities.
+pub fn entities() -> impl Iterator<Item = &'static str> {
+    TABLE.exact.keys().copied()
+}
+
+/// The known key that was probably meant.
+pub fn suggest(entities: &[&str], key: &str) -> Option<&'static str> {
+    let known = entities.iter().flat_map(|entity| keys_of(entity)).map(|row| row.key);
+    nearest(key, known)
+}
+
+/// The candidate that looks most like `text`, when one looks enough like it.
+pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let worth = |candidate: &str| strsim::normalized_damerau_levenshtein(text, candidate);
+    let scored = candidates.map(|candidate| (worth(candidate), candidate));
+    let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (best.0 >= 0.6).then_some(best.1)
+}
+
+/// Whether values of this key must never be shown.
+pub fn is_secret_key(key: &str) -> bool {
+    const ENDINGS: [&str; 10] = [
+        "password",
+        "secret",
+        "token",
+        "private_key",
+        "client_key",
+        "platform_key",
+        "api_key",
+        "api.key",
+        "hmac",
+        "encryption_key",
+    ];
+    let peer_key = key.starts_with("peers.") && key.ends_with(".key");
+    peer_key || ENDINGS.iter().any(|ending| key.ends_with(ending))
+}
+
+fn exact(entity: &str, key: &str) -> Option<&'static KeyInfo> {
+    TABLE.exact.get(entity)?.get(key)
+}
+
+fn read(text: &'static str) -> Table {
+    let mut table = Table { exact: BTreeMap::new(), patterns: BTreeMap::new() };
+    for row in text.lines().skip(1).filter_map(row) {
+        if is_pattern(row.key) {
+            table.patterns.entry(row.entity).or_default().push(row);
+        } else {
+            table.exact.entry(row.entity).or_default().insert(row.key, row);
+        }
+    }
+    table
+}
+
+fn row(line: &'static str) -> Option<KeyInfo> {
+    let mut cells = line.split('\t');
+    let mut next = || cells.next();
+    let (entity, key) = (next()?, next()?);
+    let kind = match next()? {
+        "bool" => ValueKind::Bool,
+        "integer" => ValueKind::Integer,
+        "size" => ValueKind::Size,
+        _ => ValueKind::Text,
+    };
+    let scope = match next()? {
+        "local" => KeyScope::Member,
+        "either" => KeyScope::Either,
+        _ => KeyScope::Global,
+    };
+    let default = Some(next()?).filter(|text| *text != "-").unwrap_or_default();
+    let dialect = next()?;
+    let edit = if next()? == "fixed" { Edit::Fixed } else { Edit::Open };
+    Some(KeyInfo { entity, key, kind, scope, default, dialect, edit })
+}
+
+fn is_pattern(key: &str) -> bool {
+    key.ends_with(".*") || key.split('.').any(is_name_step)
+}
+
+// `NAME` and `POOL_NAME` are, `1GB` is not.
+fn is_name_step(step: &str) -> bool {
+    step.len() > 2 && step.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+fn matches_pattern(pattern: &str, key: &str) -> bool {
+    let mut have = key.split('.');
+    let mut steps = pattern.split('.').peekable();
+    while let Some(step) = steps.next() {
+        let Some(part) = have.next() else { return false };
+        let is_last = steps.peek().is_none();
+        if is_last && (step == "*" || is_name_step(step)) {
+            return !part.is_empty();
+        }
+        if is_name_step(step) {
+            if part.is_empty() {
+                return false;
+            }
+        } else if step != part {
+            return false;
+        }
+    }
+    have.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        let rows = include_str!("keys.tsv").lines().count() - 1;
+        assert_eq!(entities_with_patterns().map(|entity| keys_of(entity).count()).sum::<usize>(), rows);
+    }
+
+    fn entities_with_patterns() -> impl Iterator<Item = &'static str> {
+        let mut all: Vec<_> = TABLE.exact.keys().chain(TABLE.patterns.keys()).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all.into_iter()
+    }
+
+    #[test]
+    fn names_and_stars_stand_for_anything() {
+        for (entity, key) in [
+            ("network-bridge", "user.anything.at.all"),
+            ("network-bridge", "bgp.peers.left.address"),
+            ("network-bridge", "tunnel.t1.id"),
+            ("project", "limits.disk.pool.data"),
+            ("storage-zfs", "volume.zfs.use_refquota"),
+            ("storage-zfs", "volume.size"),
+            ("server", "logging.mine.target.type"),
+        ] {
+            assert!(lookup(entity, key).is_some(), "{entity} {key}");
+        }
+        for (entity, key) in [
+            ("network-bridge", "bgp.peers.left"),
+            ("network-bridge", "bgp.peers.left.colour"),
+            ("network-bridge", "user."),
+            ("storage-zfs", "volume.lvm.stripes"),
+            ("storage-dir", "zfs.pool_name"),
+        ] {
+            assert!(lookup(entity, key).is_none(), "{entity} {key}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised() {
+        assert_eq!(suggest(&["storage-zfs"], "sorce"), Some("source"));
+        assert_eq!(suggest(&["network-bridge"], "ipv4.adress"), Some("ipv4.address"));
+        assert_eq!(suggest(&["network-bridge"], "colour"), None);
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_key() {
+        for key in ["core.trust_password", "bgp.peers.a.password", "loki.auth.password", "maas.api.key"] {
+            assert!(is_secret_key(key), "{key}");
+        }
+        for key in ["core.https_address", "rbac.agent.public_key", "oidc.client.id", "cluster.join_token_expiry"] {
+            assert!(!is_secret_key(key), "{key}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Values as LXD writes them: booleans, sizes, addresses, names.
+
+use super::table::ValueKind;
+
+/// What a value must be, in words, when it is not.
+pub fn mismatch(kind: ValueKind, value: &str) -> Option<&'static str> {
+    let (fits, wanted) = match kind {
+        ValueKind::Text => (true, "text"),
+        ValueKind::Bool => (read_bool(value).is_some(), "true or false"),
+        ValueKind::Integer => (value.parse::<i64>().is_ok(), "a whole number"),
+        ValueKind::Size => (read_size(value).is_some(), "a size such as 10GiB"),
+    };
+    (!fits).then_some(wanted)
+}
+
+/// The words that LXD reads as a boolean.
+pub fn read_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// A number of bytes: `10GiB` (powers of 1024), `10GB` (powers of 1000), `4096`, with LXD's old `kB`.
+pub fn read_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let factor: u64 = match text[digits..].trim() {
+        "" | "B" | " bytes" | "bytes" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "PB" => 1_000_000_000_000_000,
+        "EB" => 1_000_000_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        "PiB" => 1 << 50,
+        "EiB" => 1 << 60,
+        _ => return None,
+    };
+    number.checked_mul(factor)
+}
+
+/// What is wrong with a host name, such as those of members: letters, digits and hyphens.
+pub fn hostname_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("it is empty");
+    }
+    if name.len() > 63 {
+        return Some("it is longer than 63 characters");
+    }
+    if name.starts_with('-') || name.ends_with('-') {
+        return Some("it starts or ends with a hyphen");
+    }
+    if name.bytes().all(|b| b.is_ascii_digit()) {
+        return Some("it is only digits");
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (!name.chars().all(fits)).then_some("only letters, digits and hyphens are allowed")
+}
+
+/// What is wrong with a name that becomes part of a path in the API.
+pub fn path_name_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("it is empty");
+    }
+    if name == "." || name == ".." {
+        return Some("dots alone are no name");
+    }
+    if name.contains('/') {
+        return Some("it contains a slash");
+    }
+    if name.contains(char::is_whitespace) {
+        return Some("it contains a space");
+    }
+    let reserved = |c: char| matches!(c, '\'' | '"' | '*' | '?' | '&' | '+' | '#' | '%' | ':' | '\\') || c.is_control();
+    name.contains(reserved).then_some("it contains a character that is not allowed in names")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_lxd_writes_them() {
+        assert_eq!(read_size("10GiB"), Some(10 << 30));
+        assert_eq!(read_size("10 GB"), Some(10_000_000_000));
+        assert_eq!(read_size("4096"), Some(4096));
+        for wrong in ["", "GiB", "10Gi", "-1", "99999EiB"] {
+            assert_eq!(read_size(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn booleans_are_the_words_of_lxd() {
+        assert_eq!(read_bool("Yes"), Some(true));
+        assert_eq!(read_bool("off"), Some(false));
+        assert_eq!(read_bool("perhaps"), None);
+    }
+
+    #[test]
+    fn a_member_is_named_like_a_host() {
+        assert_eq!(hostname_fault("node-1"), None);
+        for wrong in ["", "-a", "12", "a_b", "a/b"] {
+            assert!(hostname_fault(wrong).is_some(), "{wrong}");
+        }
+    }
+}
