@@ -73,7 +73,7 @@ pub struct Local<S> {
     pub spec: S,
     /// The member-specific keys.
     pub config: Config,
-    /// Whether this member has reported it as Created before.
+    /// Whether this member has reported it as Created before, whatever it reported since.
     pub known: bool,
 }
 

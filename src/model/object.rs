@@ -75,6 +75,10 @@ pub struct Placement {
     pub phase: PlacementPhase,
     /// The generation that the condition speaks of; 0 before the first report.
     pub observed: Generation,
+    /// The last generation that the member reported as Created; 0 when it never did. It outlives failures: what a
+    /// member once made and does not find again is lost, and must not be made anew over somebody's data.
+    #[serde(default)]
+    pub realised: Generation,
     /// What the member last said.
     pub condition: Condition,
 }

@@ -164,6 +164,9 @@ impl Draft<'_> {
             Some(phase) => {
                 placement.phase = phase;
                 placement.observed = entry.generation;
+                if phase == PlacementPhase::Created {
+                    placement.realised = entry.generation;
+                }
                 placement.condition = entry.condition.clone();
                 placement.config.extend(entry.learned.clone());
             }
@@ -194,9 +197,13 @@ fn placed(put: &Put, mut old: BTreeMap<MemberName, Placement>, at: Timestamp) ->
             // Nobody has spoken yet: what stands there is the store's own word, and that has moved on.
             Some(old) if old.observed == Generation(0) => Placement { config: config.clone(), condition, ..old },
             Some(old) => Placement { config: config.clone(), ..old },
-            None => {
-                Placement { config: config.clone(), phase: PlacementPhase::Pending, observed: Generation(0), condition }
-            }
+            None => Placement {
+                config: config.clone(),
+                phase: PlacementPhase::Pending,
+                observed: Generation(0),
+                realised: Generation(0),
+                condition,
+            },
         };
         (member.clone(), placement)
     };
