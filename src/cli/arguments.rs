@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::command::{completions, man};
+use super::command::{completions, man, schema, validate};
 use super::exit::Exit;
 use super::screen::{Colour, Format};
 
 /// Keeps a cluster of container hosts in the state that a YAML file describes.
 #[derive(Parser, Debug)]
-#[command(name = "seedbed", version, propagate_version = true, max_term_width = 110, after_help = exit_codes())]
+#[command(name = "seedbed", version, arg_required_else_help = true, max_term_width = 110, after_help = exit_codes())]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -47,6 +47,10 @@ pub struct Global {
 /// The commands that no resource kind brings with it.
 #[derive(Subcommand, Debug)]
 pub enum Verb {
+    /// Check manifests without any daemon
+    Validate(validate::ValidateArgs),
+    /// Print the JSON Schema of manifests
+    Schema(schema::SchemaArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Write the manual pages

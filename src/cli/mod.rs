@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod exit;
 pub mod failure;
+pub mod input;
 pub mod screen;
 
 use std::ffi::OsString;
@@ -42,6 +43,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn dispatch(cli: &Cli, screen: Screen) -> Result<Exit, Failure> {
     match &cli.verb {
+        Verb::Validate(args) => command::validate::run(args, screen),
+        Verb::Schema(args) => command::schema::run(args, screen),
         Verb::Completions(args) => command::completions::run(args, screen),
         Verb::Man(args) => command::man::run(args, screen),
     }

@@ -2,3 +2,5 @@
 
 pub mod completions;
 pub mod man;
+pub mod schema;
+pub mod validate;

@@ -48,8 +48,7 @@ impl Screen {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::because("write the result to standard output", &cause)
-                    .hint("what was done is done; ask for it again with `seedbed status`"))
+                Err(Failure::because("write the result to standard output", &cause))
             }
             _ => Ok(()),
         }

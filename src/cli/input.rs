@@ -1,0 +1,96 @@
+//! Manifests as the user names them: files, directories, `-`.
+
+use std::io::Read;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::screen::{Palette, Screen};
+use crate::manifest::{self, Loaded, Options, Source, Sources};
+use crate::model::{Finding, Severity};
+
+/// What was read, and what it says.
+#[derive(Debug)]
+pub struct Input {
+    /// The texts: findings are shown with their lines.
+    pub sources: Vec<Source>,
+    /// What they declare, with all findings, those of reading included.
+    pub loaded: Loaded,
+}
+
+impl Input {
+    /// Reads and validates.
+    ///
+    /// # Errors
+    /// When there is nothing to read at all, or standard input cannot be read.
+    pub fn read(paths: &[String]) -> Result<Self, Failure> {
+        let stdin = if paths.iter().any(|path| path == Source::STDIN) { Some(read_stdin()?) } else { None };
+        let Sources { sources, findings } = manifest::read_paths(paths, stdin.as_deref());
+        let mut loaded = manifest::load(&sources, &Options::default());
+        loaded.findings.splice(0..0, findings);
+        if loaded.counts.documents == 0 && loaded.is_usable() || sources.is_empty() {
+            return Err(nothing(paths, &loaded.findings));
+        }
+        Ok(Self { sources, loaded })
+    }
+
+    /// Reads what must be valid: a plan, an apply, an init. Warnings are told, errors refuse.
+    ///
+    /// # Errors
+    /// The findings, when an error is among them.
+    pub fn read_valid(paths: &[String], screen: Screen) -> Result<Self, Failure> {
+        let input = Self::read(paths)?;
+        let findings = &input.loaded.findings;
+        if !findings.is_empty() && (!screen.is_quiet || !input.loaded.is_usable()) {
+            screen.print_talk(&input.render(screen.talk));
+        }
+        if input.loaded.is_usable() {
+            return Ok(input);
+        }
+        let errors = count(findings, Severity::Error);
+        Err(Failure::new(Exit::Failed, format!("the manifest has {}", plural(errors, "error")))
+            .untouched("Nothing was sent to the cluster.")
+            .hint(format!("correct it and look again: seedbed validate {}", paths.join(" "))))
+    }
+
+    /// All findings for people.
+    pub fn render(&self, palette: Palette) -> String {
+        let colour = if palette.is_coloured() { manifest::Colour::Always } else { manifest::Colour::Never };
+        manifest::render(&self.loaded.findings, &self.sources, colour)
+    }
+}
+
+/// How many findings have this severity.
+pub fn count(findings: &[Finding], severity: Severity) -> usize {
+    findings.iter().filter(|finding| finding.severity == severity).count()
+}
+
+/// `1 error`, `2 errors`.
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+fn read_stdin() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|cause| Failure::because("read standard input", &cause).exiting(Exit::NoInput))?;
+    String::from_utf8(bytes).map_err(|cause| {
+        let at = cause.utf8_error().valid_up_to();
+        Failure::new(Exit::Failed, format!("standard input is not UTF-8 text: byte {at} is wrong"))
+    })
+}
+
+fn spoken(paths: &[String]) -> String {
+    let names: Vec<&str> =
+        paths.iter().map(|path| if path == Source::STDIN { "standard input" } else { path.as_str() }).collect();
+    names.join(", ")
+}
+
+fn nothing(paths: &[String], findings: &[Finding]) -> Failure {
+    let failure = Failure::new(Exit::NoInput, format!("there is no manifest in {}", spoken(paths)));
+    findings
+        .iter()
+        .fold(failure, |failure, finding| failure.detail(finding.message.clone()))
+        .hint("name a file, a directory with .yaml files, or `-` for standard input")
+}

@@ -1,0 +1,125 @@
+//! Golden transcripts: every file `tests/cli/NAME.txt` is a terminal session with the built program.
+//!
+//! A session starts with the files it needs (`=== NAME`, up to the next `===`), then come commands (`$ seedbed …`) with what they
+//! print: standard output as it is, standard error after `2> `, an exit code other than 0 after `exit `.
+//! `SEEDBED_BLESS=1 cargo test --test cli` writes what the program prints now: read the difference before you commit it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// One terminal session.
+struct Session {
+    files: Vec<(String, String)>,
+    commands: Vec<String>,
+}
+
+impl Session {
+    fn parse(text: &str) -> Self {
+        let mut session = Self { files: Vec::new(), commands: Vec::new() };
+        let mut is_in_file = false;
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("===") {
+                is_in_file = !name.trim().is_empty();
+                if is_in_file {
+                    session.files.push((name.trim().to_owned(), String::new()));
+                }
+            } else if is_in_file && let Some((_, content)) = session.files.last_mut() {
+                let _ = writeln!(content, "{line}");
+            } else if let Some(command) = line.strip_prefix("$ ") {
+                session.commands.push(command.to_owned());
+            }
+        }
+        session
+    }
+
+    /// Runs every command, and writes the session as it went.
+    fn play(&self) -> String {
+        let room = tempfile::tempdir().expect("a directory");
+        let mut transcript = String::new();
+        for (name, content) in &self.files {
+            let path = room.path().join(name);
+            fs::create_dir_all(path.parent().expect("a file stands in a directory")).expect("a directory");
+            fs::write(path, content).expect("a file");
+            let _ = write!(transcript, "=== {name}\n{content}");
+        }
+        if !self.files.is_empty() {
+            transcript.push_str("===\n");
+        }
+        for command in &self.commands {
+            let _ = write!(transcript, "$ {command}\n{}", run(command, room.path()));
+        }
+        transcript
+    }
+}
+
+// The shell runs it, so that sessions may use pipes.
+fn run(command: &str, room: &Path) -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_seedbed"));
+    let programs = binary.parent().expect("the program stands in a directory").display();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let output = Command::new("/bin/bash")
+        .args(["-o", "pipefail", "-c", command])
+        .current_dir(room)
+        .env_clear()
+        .env("PATH", format!("{programs}:{}", path.display()))
+        .env("COLUMNS", "100")
+        .env("SEEDBED_DIR", room.join("state"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("bash runs");
+    let mut text = steady(&String::from_utf8_lossy(&output.stdout), room);
+    for line in steady(&String::from_utf8_lossy(&output.stderr), room).lines() {
+        let _ = writeln!(text, "2> {line}");
+    }
+    match output.status.code() {
+        Some(0) => {}
+        Some(code) => text.push_str(&format!("exit {code}\n")),
+        None => text.push_str("ended by a signal\n"),
+    }
+    text
+}
+
+// Times and directories differ from run to run.
+fn steady(text: &str, room: &Path) -> String {
+    let text = text.replace(&*room.to_string_lossy(), "ROOM");
+    let mut words: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
+    for at in 1..words.len() {
+        let is_unit = matches!(words[at].trim(), "ms" | "ms." | "s" | "s.");
+        if is_unit && words[at - 1].trim_end().parse::<f64>().is_ok() {
+            words[at - 1] = "N ";
+        }
+    }
+    words.concat()
+}
+
+#[test]
+fn sessions_go_as_written() {
+    let is_blessing = std::env::var_os("SEEDBED_BLESS").is_some();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli");
+    let mut paths: Vec<_> =
+        fs::read_dir(&folder).expect("sessions").map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "there are no sessions in {}", folder.display());
+    let mut differences = String::new();
+    for path in paths {
+        let wanted = fs::read_to_string(&path).expect("a session");
+        let session = Session::parse(&wanted);
+        assert!(!session.commands.is_empty(), "{} runs nothing", path.display());
+        let got = session.play();
+        if is_blessing {
+            fs::write(&path, got).expect("a session is written");
+        } else if got != wanted {
+            let _ = writeln!(differences, "--- {}\n{}", path.display(), difference(&wanted, &got));
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+// Enough for a person to see where the sessions part.
+fn difference(wanted: &str, got: &str) -> String {
+    let same = wanted.lines().zip(got.lines()).take_while(|(wanted, got)| wanted == got).count();
+    let part = |text: &str| text.lines().skip(same.saturating_sub(2)).take(12).collect::<Vec<_>>().join("\n");
+    format!("from line {} on, wanted:\n{}\n\ngot:\n{}\n", same + 1, part(wanted), part(got))
+}
