@@ -93,6 +93,8 @@ pub enum Outcome {
     Converged {
         /// Member-specific keys that the member has worked out itself.
         learned: Config,
+        /// What was done, in words; empty when nothing was to do.
+        steps: Vec<String>,
     },
     /// The object is gone from the host.
     Gone,
@@ -132,9 +134,10 @@ async fn drive<N: Node>(node: &N, host: &Host, work: &Work) -> Result<Outcome, H
         have = node.observe(host, &local).await?;
         must_be_done(node, &local, work.intent, have.as_ref())?;
     }
+    let steps = steps.iter().map(ToString::to_string).collect();
     Ok(match (work.intent, &have) {
-        (Intent::Present, Some(have)) => Outcome::Converged { learned: node.learned(&local, have) },
-        (Intent::Present, None) => Outcome::Converged { learned: Config::default() },
+        (Intent::Present, Some(have)) => Outcome::Converged { learned: node.learned(&local, have), steps },
+        (Intent::Present, None) => Outcome::Converged { learned: Config::default(), steps },
         (Intent::Absent, _) => Outcome::Gone,
     })
 }
