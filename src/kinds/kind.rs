@@ -49,6 +49,13 @@ pub trait Resource: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Why one member's own keys cannot be changed from `old` to `new` once it has made the object.
+    /// A key that is not in `new` stays as it is on the host.
+    fn edit_local(&self, spec: &Self::Spec, old: &Config, new: &Config) -> Vec<Problem> {
+        let _ = (spec, old, new);
+        Vec::new()
+    }
+
     /// The half that runs on each member; record-only kinds have none.
     fn node(&self) -> Option<&'static dyn AnyNode> {
         None
@@ -132,6 +139,8 @@ pub trait Kind: Send + Sync {
     fn complete(&self, spec: &mut Spec, with: &mut Completion<'_>);
     /// See [`Resource::edit`].
     fn edit(&self, old: &Spec, new: &Spec) -> Vec<Problem>;
+    /// See [`Resource::edit_local`]. Paths are within the member's keys: `["size"]`.
+    fn edit_local(&self, spec: &Spec, old: &Config, new: &Config) -> Vec<Problem>;
     /// See [`Resource::node`].
     fn node(&self) -> Option<&'static dyn AnyNode>;
 }
@@ -195,6 +204,13 @@ impl<R: Resource> Kind for R {
         match (parse::<R>(old), parse::<R>(new)) {
             (Ok(old), Ok(new)) => Resource::edit(self, &old, &new),
             (Err(problem), _) | (_, Err(problem)) => vec![problem],
+        }
+    }
+
+    fn edit_local(&self, spec: &Spec, old: &Config, new: &Config) -> Vec<Problem> {
+        match parse::<R>(spec) {
+            Ok(typed) => Resource::edit_local(self, &typed, old, new),
+            Err(problem) => vec![problem],
         }
     }
 

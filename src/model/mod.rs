@@ -10,6 +10,7 @@ mod liveness;
 mod name;
 mod number;
 mod object;
+mod size;
 mod state;
 
 pub use command::{Change, Command, Expect, Fault, PlacementReport, Put, Reply, Report, Stage, Write};
@@ -22,4 +23,5 @@ pub use liveness::{LastSeen, Liveness};
 pub use name::{KindName, MemberName, ProjectName};
 pub use number::{Generation, MemberId, Revision, Term, Timestamp};
 pub use object::{Object, Phase, Placement, PlacementPhase, Rollout, Spec};
+pub use size::{ByteSize, ByteSizeError};
 pub use state::ClusterState;
