@@ -14,8 +14,8 @@ pub struct JoinRequest {
     pub address: String,
     /// Its certificate, as PEM; the connection must use it.
     pub certificate: String,
-    /// The trust password, or the secret of a token.
-    pub secret: Secret,
+    /// Why it may come in.
+    pub proof: JoinProof,
     /// What the file of the new member declares: compared with the cluster, never applied.
     pub desired: Desired,
     /// Member-specific keys of the new member.
@@ -32,6 +32,26 @@ pub struct JoinRequest {
     pub failure_domain: String,
 }
 
+/// Why a member may join. A password never travels: the joiner shows that it knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinProof {
+    /// HMAC-SHA-256 in hex, under the argon2id key of the password, of the purpose and both certificates.
+    Password(Secret),
+    /// The secret of a token. The token names the cluster's certificate, so only the cluster reads this.
+    Token(Secret),
+}
+
+/// What a joiner needs to know before it can prove a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinChallenge {
+    /// Whether there is a cluster to join.
+    pub enabled: bool,
+    /// Algorithm, parameters and salt of the password's key, as a PHC string without the key itself.
+    /// Empty when no trust password is set.
+    pub parameters: String,
+}
+
 /// What the leader answers: the new member's place, and everything it needs to answer as a member.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoinOffer {
@@ -41,6 +61,8 @@ pub struct JoinOffer {
     pub cluster_certificate: String,
     /// Its private key, as PEM.
     pub cluster_key: Secret,
+    /// The same kind of proof for the way back: the cluster knows the password too. Empty for tokens.
+    pub proof: Secret,
     /// The members so far.
     pub members: Vec<PeerInfo>,
 }

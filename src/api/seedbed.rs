@@ -15,13 +15,17 @@ pub struct PlanRequest {
     pub desired: Desired,
 }
 
-/// `POST /1.0/seedbed/apply`.
+/// `POST /1.0/seedbed/apply`. With `?wait=1` the answer comes when everything in it has converged or failed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ApplyRequest {
     /// What the manifests declare.
     pub desired: Desired,
+    /// The manifest as text, instead of `desired`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yaml: Option<String>,
     /// The digest of the plan that the user has seen; another one is refused with 412.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,
 }
 
@@ -40,6 +44,9 @@ pub struct ApplyReply {
 pub struct ObjectsReply {
     /// The revision of the state.
     pub revision: Revision,
+    /// The last entry of this member's Raft log: the same before and after means that nothing was written.
+    #[serde(default)]
+    pub last_log_index: u64,
     /// The objects in the order of their keys.
     pub objects: Vec<Object>,
     /// Which members answer, as the leader sees it.
@@ -95,8 +102,14 @@ pub struct DeclaredMember {
     pub failure_domain: String,
     /// Free text.
     pub description: String,
+    /// The groups that it belongs to.
+    pub groups: Vec<String>,
+    /// The roles that it has besides those that Raft gives it.
+    pub roles: Vec<String>,
     /// `scheduler.instance` and `user.*`.
     pub config: Config,
+    /// Server keys of this member alone, such as `core.https_address`.
+    pub here: Config,
 }
 
 /// How an init ended.

@@ -62,7 +62,7 @@ impl Client {
 
     /// Commits a manifest as one entry. With `expect`, only if the plan is still the one with this digest.
     pub async fn apply(&self, desired: Desired, expect: Option<String>) -> Result<ApplyReply, ClientError> {
-        self.post(paths::APPLY, &ApplyRequest { desired, expect }).await
+        self.post(paths::APPLY, &ApplyRequest { desired, yaml: None, expect }).await
     }
 
     /// Bootstraps, joins or applies, as the request says. Answers when all of it is done.
