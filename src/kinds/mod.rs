@@ -1,21 +1,67 @@
 //! The registry of resource kinds: one folder and one line here for each.
 
 mod check;
+mod field;
+mod home;
 mod kind;
 mod node;
 mod problem;
 pub mod table;
 pub mod value;
 
+pub mod certificate;
+pub mod member;
+pub mod profile;
+pub mod project;
+pub mod server;
+pub mod token;
+
 pub use check::{check, is_member_specific, is_secret};
-pub use kind::{Completion, Dice, Kind, Need, Resource, Scope, Words};
+pub use field::lenient;
+pub use home::home;
+pub use kind::{Completion, Dice, Kind, Need, Resource, Scope, Strength, Words};
 pub use node::{AnyNode, Intent, Local, Node, Outcome, Work};
 pub use problem::{Problem, Spot};
 
 /// All kinds, in the order of creation; deletion runs it backwards.
-pub static ALL: &[&dyn Kind] = &[];
+pub static ALL: &[&dyn Kind] = &[
+    &member::Members,
+    &server::Server,
+    &project::Project,
+    &profile::Profile,
+    &certificate::Certificate,
+    &token::Token,
+];
 
 /// The kind of this name, as it stands in keys: `storage-pool`.
 pub fn find(kind: &str) -> Option<&'static dyn Kind> {
     ALL.iter().copied().find(|candidate| candidate.words().kind == kind)
+}
+
+/// Where a kind stands in the order of creation; unknown ones come last.
+pub fn rank(kind: &str) -> usize {
+    ALL.iter().position(|candidate| candidate.words().kind == kind).unwrap_or(ALL.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_kinds_share_a_name() {
+        let mut names: Vec<_> = ALL.iter().map(|kind| kind.words().kind).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_entity_of_a_kind_is_in_the_table() {
+        for kind in ALL {
+            for entity in kind.entities(&crate::model::Spec::default()) {
+                assert!(table::keys_of(entity).next().is_some(), "{entity}");
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Values as LXD writes them: booleans, sizes, addresses, names.
 
+use std::net::Ipv6Addr;
+
 use super::table::ValueKind;
 
 /// What a value must be, in words, when it is not.
@@ -64,6 +66,40 @@ pub fn hostname_fault(name: &str) -> Option<&'static str> {
     (!name.chars().all(fits)).then_some("only letters, digits and hyphens are allowed")
 }
 
+/// What is wrong with an address that others are to reach: `HOST:PORT`, where the port may be left out.
+pub fn address_fault(address: &str) -> Option<&'static str> {
+    match split_address(address) {
+        None => Some("write HOST:PORT, with an IPv6 address in brackets"),
+        Some(("" | "0.0.0.0" | "::", _)) => Some("a wildcard can be listened on, but not be reached"),
+        Some(_) => None,
+    }
+}
+
+/// The host and the port of an address; the port is `None` when it is left out. `None` for what is no address.
+pub fn split_address(address: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match address.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']')?;
+            host.parse::<Ipv6Addr>().ok()?;
+            (host, rest.strip_prefix(':').or_else(|| Some("").filter(|_| rest.is_empty()))?)
+        }
+        None if address.parse::<Ipv6Addr>().is_ok() => (address, ""),
+        None => match address.rsplit_once(':') {
+            Some((host, port)) if !port.is_empty() => (host, port),
+            Some(_) => return None,
+            None => (address, ""),
+        },
+    };
+    let names_a_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_' | '%');
+    if !host.chars().all(names_a_host) {
+        return None;
+    }
+    if port.is_empty() {
+        return (!host.is_empty()).then_some((host, None));
+    }
+    port.parse().ok().map(|port| (host, Some(port)))
+}
+
 /// What is wrong with a name that becomes part of a path in the API.
 pub fn path_name_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() {
@@ -93,6 +129,18 @@ mod tests {
         assert_eq!(read_size("4096"), Some(4096));
         for wrong in ["", "GiB", "10Gi", "-1", "99999EiB"] {
             assert_eq!(read_size(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_split_into_host_and_port() {
+        assert_eq!(split_address("10.0.0.1:8443"), Some(("10.0.0.1", Some(8443))));
+        assert_eq!(split_address("[::1]:8443"), Some(("::1", Some(8443))));
+        assert_eq!(split_address("fd00::1"), Some(("fd00::1", None)));
+        assert_eq!(split_address("node1.example"), Some(("node1.example", None)));
+        assert_eq!(split_address(":8443"), Some(("", Some(8443))));
+        for wrong in ["", "10.0.0.1:", "10.0.0.1:99999", "[::1", "a b:1"] {
+            assert_eq!(split_address(wrong), None, "{wrong}");
         }
     }
 

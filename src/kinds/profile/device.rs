@@ -1,0 +1,210 @@
+//! Devices: which keys each type takes, and what LXD refuses.
+
+use std::collections::BTreeMap;
+
+use super::super::kind::Need;
+use super::super::problem::Problem;
+use super::super::{table, value};
+use crate::model::{Config, Key, ProjectName};
+
+const TYPES: [&str; 12] = [
+    "none",
+    "nic",
+    "disk",
+    "unix-char",
+    "unix-block",
+    "usb",
+    "gpu",
+    "infiniband",
+    "proxy",
+    "unix-hotplug",
+    "tpm",
+    "pci",
+];
+const NIC_TYPES: [&str; 8] = ["bridged", "macvlan", "sriov", "physical", "p2p", "ipvlan", "routed", "ovn"];
+const GPU_TYPES: [&str; 5] = ["physical", "mdev", "mig", "sriov", "native-context"];
+
+/// Taken by every type, beside those of the key table.
+const COMMON: [&str; 6] = ["type", "nictype", "gputype", "maas.subnet.ipv4", "maas.subnet.ipv6", "optional"];
+
+/// Belong to the managed network when a device names one.
+const OF_THE_NETWORK: [&str; 5] = ["nictype", "parent", "mtu", "maas.subnet.ipv4", "maas.subnet.ipv6"];
+
+/// Everything that is wrong with one device.
+pub fn check(name: &str, config: &Config) -> Vec<Problem> {
+    let path = ["devices", name];
+    let Some(kind) = config.value("type") else {
+        return vec![Problem::at_value("SB022", &path, format!("device `{name}` needs a `type`"))];
+    };
+    if !TYPES.contains(&kind) {
+        let text = format!("device `{name}` has the unknown type `{kind}`");
+        let problem = Problem::at_value("SB022", &["devices", name, "type"], text);
+        return vec![match table::nearest(kind, TYPES.into_iter()) {
+            Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
+            None => problem.helping(format!("types are: {}", TYPES.join(", "))),
+        }];
+    }
+    let mut problems: Vec<Problem> = keys(name, kind, config);
+    problems.extend(match kind {
+        "nic" => nic(name, config),
+        "disk" => disk(name, config),
+        "proxy" => missing(name, config, &["listen", "connect"]),
+        "infiniband" => missing(name, config, &["nictype", "parent"]),
+        "pci" => missing(name, config, &["address"]),
+        "gpu" => gpu(name, config),
+        _ => Vec::new(),
+    });
+    problems
+}
+
+/// An instance has one root disk.
+pub fn check_roots(devices: &BTreeMap<String, Config>) -> Option<Problem> {
+    let is_root = |config: &Config| config.value("type") == Some("disk") && config.value("path") == Some("/");
+    let mut roots = devices.iter().filter(|(_, config)| is_root(config)).map(|(name, _)| name);
+    let (first, second) = (roots.next()?, roots.next()?);
+    let text = format!("two root disks: `{first}` and `{second}` both have the path `/`");
+    Some(Problem::at_value("SB022", &["devices", second, "path"], text))
+}
+
+/// What the device names: a pool, a managed network, or a bridge that may be managed.
+pub fn need(project: &ProjectName, name: &str, config: &Config) -> Option<Need> {
+    let network = |text: &str| Key::in_project("network", project, text);
+    match config.value("type")? {
+        "disk" => {
+            let pool = config.value("pool")?;
+            Some(Need::required(Key::new("storage-pool", pool), &["devices", name, "pool"]))
+        }
+        "nic" => match (config.value("network"), config.value("parent")) {
+            (Some(managed), _) => Some(Need::required(network(managed), &["devices", name, "network"])),
+            (None, Some(parent)) => Some(Need::if_managed(network(parent), &["devices", name, "parent"])),
+            (None, None) => None,
+        },
+        _ => None,
+    }
+}
+
+fn keys(name: &str, kind: &str, config: &Config) -> Vec<Problem> {
+    let entities = entities(kind, config);
+    if entities.is_empty() {
+        return Vec::new();
+    }
+    let of_table = config.iter().filter(|(key, _)| !COMMON.contains(&key.as_str()) && !key.starts_with("user."));
+    of_table.filter_map(|(key, text)| key_problem(name, kind, &entities, (key, text), config)).collect()
+}
+
+fn key_problem(
+    name: &str,
+    kind: &str,
+    entities: &[&str],
+    (key, text): (&str, &str),
+    config: &Config,
+) -> Option<Problem> {
+    let path = ["devices", name, key];
+    let Some(info) = table::lookup_any(entities, key) else {
+        let variant = config.value("nictype").or_else(|| config.value("gputype"));
+        let spoken = variant.map_or_else(|| kind.to_owned(), |variant| format!("{variant} {kind}"));
+        let problem = Problem::at_key("SB014", &path, format!("unknown key `{key}` for a {spoken} device"));
+        return Some(match table::suggest(entities, key) {
+            Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
+            None => problem,
+        });
+    };
+    if text.is_empty() {
+        return None;
+    }
+    let wanted = value::mismatch(info.kind, text)?;
+    Some(Problem::at_value("SB017", &path, format!("`{key}` must be {wanted}, not `{text}`")))
+}
+
+fn entities(kind: &str, config: &Config) -> Vec<&'static str> {
+    let of = |prefix: &str, variant: &str| {
+        let wanted = format!("{prefix}{variant}");
+        table::entities().filter(|entity| *entity == wanted).collect()
+    };
+    match kind {
+        "nic" => match config.value("nictype") {
+            Some(variant) => of("device-nic-", variant),
+            None => table::entities().filter(|entity| entity.starts_with("device-nic-")).collect(),
+        },
+        "gpu" => of("device-gpu-", config.value("gputype").unwrap_or("physical")),
+        "unix-char" => vec!["device-unix-char", "device-unix-char-block"],
+        "unix-block" => vec!["device-unix-block", "device-unix-char-block"],
+        "usb" => vec!["device-usb", "device-unix-usb"],
+        "none" => Vec::new(),
+        other => of("device-", other),
+    }
+}
+
+fn nic(name: &str, config: &Config) -> Vec<Problem> {
+    if config.value("network").is_some() {
+        let clashing = OF_THE_NETWORK.iter().filter(|key| config.value(key).is_some());
+        return clashing.map(|key| conflict(name, key)).collect();
+    }
+    match config.value("nictype") {
+        None => {
+            let text = format!("device `{name}` needs `network`, the name of a managed network, or `nictype`");
+            vec![Problem::at_value("SB022", &["devices", name], text)]
+        }
+        Some(variant) if !NIC_TYPES.contains(&variant) => vec![unknown_variant(name, "nictype", variant, &NIC_TYPES)],
+        Some("bridged" | "macvlan" | "sriov" | "physical") => missing(name, config, &["parent"]),
+        Some(_) => Vec::new(),
+    }
+}
+
+fn gpu(name: &str, config: &Config) -> Vec<Problem> {
+    let unknown = config.value("gputype").filter(|variant| !GPU_TYPES.contains(variant));
+    unknown.map(|variant| unknown_variant(name, "gputype", variant, &GPU_TYPES)).into_iter().collect()
+}
+
+fn conflict(name: &str, key: &str) -> Problem {
+    let text = format!("device `{name}`: Cannot use \"{key}\" property in conjunction with \"network\" property");
+    Problem::at_key("SB022", &["devices", name, key], text)
+        .helping(format!("the network decides: leave `{key}` out, or leave `network` out"))
+}
+
+fn disk(name: &str, config: &Config) -> Vec<Problem> {
+    let has = |key: &str| config.value(key).is_some();
+    let is_root = config.value("path") == Some("/");
+    let mut problems = Vec::new();
+    if is_root && has("source") {
+        let text = format!("device `{name}`: a root disk (path `/`) takes `pool`, but no `source`");
+        problems.push(Problem::at_key("SB022", &["devices", name, "source"], text));
+    }
+    if is_root && !has("pool") {
+        problems.extend(missing(name, config, &["pool"]));
+    }
+    if !is_root && !has("source") && !has("pool") {
+        let text = format!("device `{name}` needs `source` or `pool`");
+        problems.push(Problem::at_value("SB022", &["devices", name], text));
+    }
+    problems
+}
+
+fn missing(name: &str, config: &Config, keys: &[&str]) -> Vec<Problem> {
+    let absent = keys.iter().filter(|key| config.value(key).is_none());
+    absent.map(|key| Problem::at_value("SB022", &["devices", name], format!("device `{name}` needs `{key}`"))).collect()
+}
+
+fn unknown_variant(name: &str, key: &str, variant: &str, known: &[&'static str]) -> Problem {
+    let text = format!("device `{name}` has the unknown {key} `{variant}`");
+    let problem = Problem::at_value("SB022", &["devices", name, key], text);
+    match table::nearest(variant, known.iter().copied()) {
+        Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
+        None => problem.helping(format!("known are: {}", known.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_has_its_keys_in_the_table() {
+        for variant in NIC_TYPES {
+            assert!(!entities("nic", &Config::from([("nictype", variant)])).is_empty(), "{variant}");
+        }
+        for variant in GPU_TYPES {
+            assert!(!entities("gpu", &Config::from([("gputype", variant)])).is_empty(), "{variant}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Profiles: configuration and devices that instances take over, per project.
+
+mod device;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::field::lenient;
+use super::kind::{Need, Resource, Scope, Words};
+use super::problem::Problem;
+use super::value;
+use crate::model::{Config, Key, MemberName, Rollout};
+
+/// The kind.
+pub struct Profile;
+
+/// What all members share of a profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "profile")]
+pub struct ProfileSpec {
+    /// Free text.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Configuration keys of instances, such as `limits.memory`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub config: Config,
+    /// Devices by name; each has a `type`.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "BTreeMap::is_empty")]
+    pub devices: BTreeMap<String, Config>,
+}
+
+impl Resource for Profile {
+    type Spec = ProfileSpec;
+
+    const WORDS: Words =
+        Words { kind: "profile", section: "profiles", collection: "profiles", noun: "profile", spoken: "profile" };
+    const ROLLOUT: Rollout = Rollout::RecordOnly;
+    const SCOPE: Scope = Scope::Project { feature: "features.profiles" };
+
+    fn entities(&self, _: &ProfileSpec) -> Vec<&'static str> {
+        vec!["instance"]
+    }
+
+    fn check(&self, key: &Key, spec: &ProfileSpec, _: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(fault) = value::path_name_fault(&key.name) {
+            let text = format!("`{}` cannot name a profile: {fault}", key.name);
+            problems.push(Problem::at_value("SB018", &["name"], text));
+        }
+        let volatile = spec.config.keys().filter(|name| name.starts_with("volatile."));
+        problems.extend(volatile.map(|name| {
+            let text = format!("`{name}` belongs to one instance: `volatile.*` keys cannot be set in profiles");
+            Problem::at_key("SB021", &["config", name], text)
+        }));
+        problems.extend(spec.devices.iter().flat_map(|(name, config)| device::check(name, config)));
+        problems.extend(device::check_roots(&spec.devices));
+        problems
+    }
+
+    fn needs(&self, key: &Key, spec: &ProfileSpec) -> Vec<Need> {
+        spec.devices.iter().filter_map(|(name, config)| device::need(&key.project, name, config)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ProjectName;
+
+    fn spec(devices: &[(&str, Config)]) -> ProfileSpec {
+        let devices = devices.iter().map(|(name, config)| ((*name).to_owned(), config.clone())).collect();
+        ProfileSpec { devices, ..ProfileSpec::default() }
+    }
+
+    fn messages(devices: &[(&str, Config)]) -> Vec<String> {
+        let key = Key::new("profile", "default");
+        let found = Resource::check(&Profile, &key, &spec(devices), &BTreeMap::new());
+        found.into_iter().map(|problem| problem.message).collect()
+    }
+
+    #[test]
+    fn the_seeds_devices_are_right() {
+        let root = Config::from([("path", "/"), ("pool", "default"), ("type", "disk")]);
+        let eth0 = Config::from([("name", "eth0"), ("nictype", "bridged"), ("parent", "lxdbr0"), ("type", "nic")]);
+        assert_eq!(messages(&[("root", root), ("eth0", eth0)]), [""; 0]);
+    }
+
+    #[test]
+    fn conflicts_are_named_in_the_words_of_lxd() {
+        let eth0 = Config::from([("type", "nic"), ("network", "lxdbr0"), ("nictype", "bridged"), ("name", "eth0")]);
+        assert_eq!(
+            messages(&[("eth0", eth0)]),
+            ["device `eth0`: Cannot use \"nictype\" property in conjunction with \"network\" property"]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_told_for_each_device() {
+        let devices = [
+            ("eth0", Config::from([("type", "nic")])),
+            ("eth1", Config::from([("type", "nic"), ("nictype", "bridged"), ("colour", "red")])),
+            ("home", Config::from([("type", "disk"), ("path", "/home")])),
+            ("lost", Config::from([("pool", "data")])),
+            ("root", Config::from([("type", "disk"), ("path", "/"), ("pool", "data"), ("readonly", "maybe")])),
+            ("typo", Config::from([("type", "dsik")])),
+        ];
+        assert_eq!(
+            messages(&devices),
+            [
+                "device `eth0` needs `network`, the name of a managed network, or `nictype`",
+                "unknown key `colour` for a bridged nic device",
+                "device `eth1` needs `parent`",
+                "device `home` needs `source` or `pool`",
+                "device `lost` needs a `type`",
+                "`readonly` must be true or false, not `maybe`",
+                "device `typo` has the unknown type `dsik`",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_root_disk_is_enough() {
+        let root = Config::from([("path", "/"), ("pool", "data"), ("type", "disk")]);
+        assert_eq!(
+            messages(&[("one", root.clone()), ("two", root)]),
+            ["two root disks: `one` and `two` both have the path `/`"]
+        );
+    }
+
+    #[test]
+    fn pools_and_networks_are_needed_in_the_project_that_names_them() {
+        let key = Key::in_project("profile", &ProjectName::from("web"), "default");
+        let devices = spec(&[
+            ("eth0", Config::from([("type", "nic"), ("network", "lxdbr0")])),
+            ("eth1", Config::from([("type", "nic"), ("nictype", "bridged"), ("parent", "br0")])),
+            ("root", Config::from([("type", "disk"), ("path", "/"), ("pool", "data")])),
+        ]);
+        let needs = Resource::needs(&Profile, &key, &devices);
+        let shown: Vec<String> = needs.iter().map(|need| format!("{} {:?}", need.key, need.strength)).collect();
+        assert_eq!(shown, ["network/web/lxdbr0 Required", "network/web/br0 IfManaged", "storage-pool/data Required"]);
+    }
+}

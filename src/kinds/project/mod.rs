@@ -1,0 +1,212 @@
+//! Projects: groups of instances, profiles, networks and volumes that know nothing of each other.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::field::lenient;
+use super::kind::{Completion, Need, Resource, Words};
+use super::problem::Problem;
+use super::value;
+use crate::model::{Config, Key, MemberName, ProjectName, Rollout, Spec};
+
+/// The kind.
+pub struct Project;
+
+/// What all members share of a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "project")]
+pub struct ProjectSpec {
+    /// Free text.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What the project keeps to itself (`features.*`), and what it may use (`limits.*`, `restricted.*`).
+    #[serde(default, deserialize_with = "lenient")]
+    pub config: Config,
+    /// The storage pool of the root disk that the project's default profile gets.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub storage: String,
+    /// The network of the first interface that the project's default profile gets.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub network: String,
+}
+
+/// What a new project keeps to itself unless it says otherwise, as in LXD.
+const FEATURES_BY_DEFAULT: [&str; 4] =
+    ["features.images", "features.profiles", "features.storage.buckets", "features.storage.volumes"];
+
+/// The default profile that a project brings along: a project with profiles of its own always has one.
+///
+/// `None` when the project uses the profiles of the default project.
+pub fn default_profile(name: &str, spec: &ProjectSpec) -> Option<(Key, Spec)> {
+    let own_profiles = match spec.config.value("features.profiles") {
+        Some(text) => value::read_bool(text) == Some(true),
+        None => true,
+    };
+    if !own_profiles || name == ProjectName::DEFAULT {
+        return None;
+    }
+    let mut devices = serde_json::Map::new();
+    if !spec.storage.is_empty() {
+        devices.insert("root".to_owned(), json!({"type": "disk", "path": "/", "pool": spec.storage}));
+    }
+    if !spec.network.is_empty() {
+        devices.insert("eth0".to_owned(), json!({"type": "nic", "name": "eth0", "network": spec.network}));
+    }
+    let mut profile = Spec::default();
+    profile.0.insert("description".to_owned(), json!(format!("Default profile for project {name}")));
+    profile.0.insert("devices".to_owned(), devices.into());
+    Some((Key::in_project("profile", &ProjectName::from(name), "default"), profile))
+}
+
+impl Resource for Project {
+    type Spec = ProjectSpec;
+
+    const WORDS: Words =
+        Words { kind: "project", section: "projects", collection: "projects", noun: "project", spoken: "project" };
+    const ROLLOUT: Rollout = Rollout::RecordOnly;
+
+    fn entities(&self, _: &ProjectSpec) -> Vec<&'static str> {
+        vec!["project"]
+    }
+
+    fn check(&self, key: &Key, spec: &ProjectSpec, _: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
+        let mut problems = name_problems(&key.name);
+        problems.extend(spec.config.iter().filter_map(|(name, value)| value_problem(name, value)));
+        if spec.config.keys().any(|name| name.starts_with("restricted.")) && spec.config.value("restricted").is_none() {
+            let text = "`restricted.*` keys have no effect without `restricted: true`";
+            problems.push(Problem::at_key("SB023", &["config"], text).as_warning());
+        }
+        if key.name == ProjectName::DEFAULT {
+            let fixed = spec
+                .config
+                .iter()
+                .filter(|(name, value)| name.starts_with("features.") && value::read_bool(value) == Some(false));
+            problems.extend(fixed.map(|(name, _)| {
+                let text = "the features of the default project cannot be changed: all projects share them";
+                Problem::at_value("SB024", &["config", name], text)
+            }));
+        }
+        problems
+    }
+
+    fn needs(&self, _: &Key, spec: &ProjectSpec) -> Vec<Need> {
+        let mut needs = Vec::new();
+        if !spec.storage.is_empty() {
+            needs.push(Need::if_managed(Key::new("storage-pool", &spec.storage), &["storage"]));
+        }
+        if !spec.network.is_empty() {
+            needs.push(Need::if_managed(Key::new("network", &spec.network), &["network"]));
+        }
+        needs
+    }
+
+    fn complete(&self, spec: &mut ProjectSpec, with: &mut Completion<'_>) {
+        if with.key.name == ProjectName::DEFAULT {
+            return;
+        }
+        for feature in FEATURES_BY_DEFAULT {
+            spec.config.entry(feature.to_owned()).or_insert_with(|| "true".to_owned());
+        }
+    }
+}
+
+fn name_problems(name: &str) -> Vec<Problem> {
+    let fault = match value::path_name_fault(name) {
+        None if name.contains('_') => Some("underscores are not allowed in names of projects"),
+        other => other,
+    };
+    let problem = |fault| Problem::at_value("SB018", &["name"], format!("`{name}` cannot name a project: {fault}"));
+    fault.map(problem).into_iter().collect()
+}
+
+// The key table knows types; these keys also have a closed set of words.
+fn value_problem(name: &str, value: &str) -> Option<Problem> {
+    let words: &[&str] = match name {
+        "restricted.containers.privilege" => &["unprivileged", "isolated", "allow"],
+        "restricted.devices.disk" | "restricted.devices.nic" => &["block", "managed", "allow"],
+        "restricted.devices.disk.paths"
+        | "restricted.cluster.groups"
+        | "restricted.idmap.gid"
+        | "restricted.idmap.uid"
+        | "restricted.images.servers"
+        | "restricted.networks.access"
+        | "restricted.networks.integrations"
+        | "restricted.networks.subnets"
+        | "restricted.networks.uplinks"
+        | "restricted.networks.zones"
+        | "restricted.storage-pools.access" => return None,
+        _ if name.starts_with("restricted.") => &["block", "allow"],
+        _ => return count_problem(name, value),
+    };
+    if value.is_empty() || words.contains(&value) {
+        return None;
+    }
+    let text = format!("`{name}` must be one of {}, not `{value}`", words.join(", "));
+    Some(Problem::at_value("SB017", &["config", name], text))
+}
+
+fn count_problem(name: &str, value: &str) -> Option<Problem> {
+    let is_negative = name.starts_with("limits.") && value.parse::<i64>().is_ok_and(|number| number < 0);
+    is_negative.then(|| Problem::at_value("SB017", &["config", name], format!("`{name}` must not be negative")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Kind, check};
+    use super::*;
+
+    fn problems(name: &str, config: Config) -> Vec<String> {
+        let mut spec = Spec::default();
+        spec.set_config(&config);
+        let kind: &dyn Kind = &Project;
+        let found = check(kind, &Key::new("project", name), &spec, &BTreeMap::new(), &Config::default());
+        found.into_iter().map(|problem| problem.message).collect()
+    }
+
+    #[test]
+    fn limits_and_restrictions_are_checked() {
+        let config = Config::from([
+            ("features.networks", "perhaps"),
+            ("limits.instances", "-1"),
+            ("restricted", "true"),
+            ("restricted.devices.nic", "sometimes"),
+            ("limits.memory", "4GiB"),
+        ]);
+        assert_eq!(
+            problems("web", config),
+            [
+                "`features.networks` must be true or false, not `perhaps`",
+                "`limits.instances` must not be negative",
+                "`restricted.devices.nic` must be one of block, managed, allow, not `sometimes`",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_default_project_keeps_its_features() {
+        let config = Config::from([("features.images", "false")]);
+        assert_eq!(problems("default", config).len(), 1);
+    }
+
+    #[test]
+    fn a_project_has_a_name_that_fits_into_a_path() {
+        assert_eq!(problems("a_b", Config::default()).len(), 1);
+        assert_eq!(problems("a/b", Config::default()).len(), 1);
+        assert_eq!(problems("a-b", Config::default()).len(), 0);
+    }
+
+    #[test]
+    fn storage_and_network_are_short_for_devices_of_the_default_profile() {
+        let spec = ProjectSpec { storage: "data".to_owned(), network: "lxdbr0".to_owned(), ..ProjectSpec::default() };
+        let (key, profile) = default_profile("web", &spec).expect("a profile of its own");
+        assert_eq!(key.to_string(), "profile/web/default");
+        assert_eq!(profile.0["devices"]["root"]["pool"], "data");
+        assert_eq!(profile.0["devices"]["eth0"]["network"], "lxdbr0");
+        let shared = ProjectSpec { config: Config::from([("features.profiles", "false")]), ..spec };
+        assert_eq!(default_profile("web", &shared), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! Join tokens: each lets one member join once, until it expires. Only a hash of the secret is kept.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::field::lenient;
+use super::kind::{Resource, Words};
+use crate::model::{MemberName, Rollout, Timestamp};
+
+/// The kind.
+pub struct Token;
+
+/// One token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "token")]
+pub struct TokenSpec {
+    /// The member that may join with it.
+    pub member: MemberName,
+    /// SHA-256 of the secret, in hex. The secret is random and long, so that nothing slower is needed.
+    pub secret_hash: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is refused.
+    pub expires_at: Timestamp,
+    /// The members that the token names as doors into the cluster.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+}
+
+impl Resource for Token {
+    type Spec = TokenSpec;
+
+    const WORDS: Words = Words {
+        kind: "token",
+        section: "",
+        collection: "cluster/tokens",
+        noun: "cluster list-tokens",
+        spoken: "join token",
+    };
+    const ROLLOUT: Rollout = Rollout::RecordOnly;
+
+    fn entities(&self, _: &TokenSpec) -> Vec<&'static str> {
+        Vec::new()
+    }
+}
