@@ -14,6 +14,8 @@ pub mod manifest;
 
 pub mod store;
 
+pub mod reconcile;
+
 pub mod client;
 
 pub mod cli;

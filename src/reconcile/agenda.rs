@@ -1,0 +1,103 @@
+//! What one member has to look at in a pass, and in which order.
+
+use std::collections::BTreeMap;
+
+use super::memory::Memory;
+use super::pass::Look;
+use crate::kinds::{self, AnyNode, Intent, Local, Work};
+use crate::model::{Generation, Key, MemberName, Object, Phase, Placement, Rollout, Timestamp};
+
+/// One placement to look at.
+pub(super) struct Task<'a> {
+    pub object: &'a Object,
+    pub placement: &'a Placement,
+    pub work: Work,
+    pub actor: Actor,
+}
+
+/// Who brings a placement about.
+#[derive(Clone, Copy)]
+pub(super) enum Actor {
+    /// The kind's own half for members.
+    Node(&'static dyn AnyNode),
+    /// Nobody: the kind leaves nothing on a host.
+    Nothing,
+    /// Nobody here: a newer version wrote a kind that this one does not know.
+    Unknown,
+}
+
+/// Everything that is due, in groups: the members of a group do not depend on each other.
+/// Removals come first, users before what they use; then creations, the other way round.
+pub(super) fn agenda<'a>(
+    me: &MemberName,
+    objects: &'a [Object],
+    memory: &Memory,
+    look: Look,
+    now: Timestamp,
+) -> Vec<Vec<Task<'a>>> {
+    let due = objects.iter().filter(|object| is_realised(object) && memory.is_due(object, look, now));
+    let tasks: Vec<Task<'a>> = due.filter_map(|object| task(me, object)).collect();
+    let (present, absent): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.work.intent == Intent::Present);
+    let mut groups = by_depth(absent);
+    groups.reverse();
+    groups.extend(by_depth(present));
+    groups
+}
+
+/// Whether members act on the object at all: not on records, and not before the global create.
+fn is_realised(object: &Object) -> bool {
+    object.rollout != Rollout::RecordOnly && object.phase != Phase::Pending
+}
+
+fn task<'a>(me: &MemberName, object: &'a Object) -> Option<Task<'a>> {
+    let placement = object.placements.get(me)?;
+    let intent = match object.phase {
+        Phase::Deleting => Intent::Absent,
+        Phase::Pending | Phase::Creating | Phase::Created | Phase::Errored => Intent::Present,
+    };
+    let local = Local {
+        key: object.key.clone(),
+        uid: object.uid,
+        member: me.clone(),
+        spec: object.spec.clone(),
+        config: placement.config.clone(),
+        known: placement.realised > Generation(0),
+    };
+    let actor = match kinds::find(object.key.kind.as_str()) {
+        Some(kind) => kind.node().map_or(Actor::Nothing, Actor::Node),
+        None => Actor::Unknown,
+    };
+    Some(Task { object, placement, work: Work { local, intent }, actor })
+}
+
+/// Groups tasks so that each comes after all that it needs.
+fn by_depth(tasks: Vec<Task<'_>>) -> Vec<Vec<Task<'_>>> {
+    let needs: BTreeMap<Key, Vec<Key>> = tasks.iter().map(|task| (task.object.key.clone(), needed(task))).collect();
+    let mut depths = BTreeMap::new();
+    let mut groups: Vec<Vec<Task<'_>>> = Vec::new();
+    for task in tasks {
+        let depth = depth_of(&task.object.key, &needs, &mut depths);
+        while groups.len() <= depth {
+            groups.push(Vec::new());
+        }
+        groups[depth].push(task);
+    }
+    groups
+}
+
+fn needed(task: &Task<'_>) -> Vec<Key> {
+    let Some(kind) = kinds::find(task.object.key.kind.as_str()) else { return Vec::new() };
+    kind.needs(&task.object.key, &task.object.spec).into_iter().map(|need| need.key).collect()
+}
+
+fn depth_of(key: &Key, needs: &BTreeMap<Key, Vec<Key>>, depths: &mut BTreeMap<Key, usize>) -> usize {
+    if let Some(depth) = depths.get(key) {
+        return *depth;
+    }
+    // Also ends the descent where objects need each other in a circle.
+    depths.insert(key.clone(), 0);
+    let below = needs.get(key).into_iter().flatten().filter(|need| needs.contains_key(need));
+    let depth = below.map(|need| depth_of(need, needs, depths) + 1).max().unwrap_or(0);
+    depths.insert(key.clone(), depth);
+    depth
+}

@@ -1,0 +1,20 @@
+//! The loops that bring the stored state about: one on each member for its host, one on the leader for the voters.
+//!
+//! Both are level-triggered: they take no input but the state, and events only wake them. What they decide stands
+//! in functions without effects (`pass` decides by [`kinds`](crate::kinds), [`voters`] by itself), so that the
+//! simulator runs the same code in virtual time.
+
+mod agenda;
+mod backoff;
+mod leader;
+mod member;
+mod memory;
+mod pass;
+mod said;
+mod voters;
+
+pub use leader::run_leader;
+pub use member::run_member;
+pub use memory::Memory;
+pub use pass::{Look, pass};
+pub use voters::{Candidate, Limits, voters};

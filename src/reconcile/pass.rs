@@ -1,0 +1,81 @@
+//! One pass of one member over its placements. Decides nothing about a host: see `kinds::Node::steps`.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::agenda::{Actor, Task, agenda};
+use super::backoff::wait_ms;
+use super::memory::{Memory, Next};
+use super::said::Said;
+use crate::host::{Host, HostError};
+use crate::kinds::{Dice, Intent, Outcome};
+use crate::model::{Config, MemberName, Object, PlacementReport, Timestamp};
+
+/// So many placements are brought about at the same time: programs are run for each.
+const PARALLEL_MAX: usize = 8;
+
+/// How much of what stands on the host a pass looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// At what is new, changed, or failed and due again.
+    AtWork,
+    /// Also at everything that was as it should be when it was last looked at.
+    AtAll,
+}
+
+/// Brings about what is due among `objects`, and returns what the state does not say yet.
+///
+/// With [`Look::AtAll`], `objects` are all that `me` has a placement of; otherwise those that need action
+/// ([`Store::work`](crate::store::Store::work)) and those that [`Memory::failing`] names. The caller tells
+/// `memory` when a report could not be sent. Dropping the future is a crash between two steps: it heals itself.
+pub async fn pass(
+    host: &Host,
+    me: &MemberName,
+    objects: &[Object],
+    look: Look,
+    memory: &mut Memory,
+    dice: &mut (dyn Dice + Send),
+) -> Vec<PlacementReport> {
+    memory.keep(me, objects, look);
+    for group in agenda(me, objects, memory, look, host.clock.now()) {
+        let attempts = stream::iter(group).map(|task| async move {
+            let outcome = attempt(host, &task).await;
+            (task, outcome)
+        });
+        let done: Vec<(Task<'_>, Outcome)> = attempts.buffered(PARALLEL_MAX).collect().await;
+        for (task, outcome) in done {
+            remember(memory, &task, outcome, host.clock.now(), dice);
+        }
+    }
+    memory.unsaid(me, objects, host.clock.now())
+}
+
+async fn attempt(host: &Host, task: &Task<'_>) -> Outcome {
+    match task.actor {
+        Actor::Node(node) => node.converge(host, &task.work).await,
+        Actor::Nothing => match task.work.intent {
+            Intent::Present => Outcome::Converged { learned: Config::default(), steps: Vec::new() },
+            Intent::Absent => Outcome::Gone,
+        },
+        Actor::Unknown => Outcome::Failed(unknown_kind(task)),
+    }
+}
+
+fn unknown_kind(task: &Task<'_>) -> HostError {
+    let cause = format!("this version does not know the kind `{}`", task.object.key.kind);
+    HostError::lasting(format!("bring about {}", task.object.key), "UnknownKind", cause)
+        .hinting("a newer version has written it: upgrade this member")
+}
+
+fn remember(memory: &mut Memory, task: &Task<'_>, outcome: Outcome, now: Timestamp, dice: &mut dyn Dice) {
+    let (said, next) = match Said::of(task, outcome) {
+        Ok(said) => (said, Next::WithAll),
+        Err(error) => {
+            tracing::warn!(object = %task.object.key, %error, "not done");
+            let wait_ms = wait_ms(memory.waited_ms(task.object), error.lasting, dice);
+            let due = Timestamp(now.0.saturating_add_unsigned(wait_ms));
+            (Said::failed(task, &error, wait_ms), Next::At { due, wait_ms })
+        }
+    };
+    memory.record(task.object, said, next);
+}
