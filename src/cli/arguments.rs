@@ -1,12 +1,14 @@
 //! The command line: options that every command takes, the verbs, and one noun for each resource kind.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::command::{completions, man, schema, validate};
+use super::command::{cluster, completions, config, get, man, noun, schema, status, validate, waitready};
 use super::exit::Exit;
 use super::screen::{Colour, Format};
+use crate::kinds::Kind;
 
 /// Keeps a cluster of container hosts in the state that a YAML file describes.
 #[derive(Parser, Debug)]
@@ -49,6 +51,16 @@ pub struct Global {
 pub enum Verb {
     /// Check manifests without any daemon
     Validate(validate::ValidateArgs),
+    /// Show how every object stands on every member
+    Status(status::StatusArgs),
+    /// List the objects of a kind, or show one
+    Get(get::GetArgs),
+    /// Manage the members
+    Cluster(cluster::ClusterArgs),
+    /// Manage the server configuration
+    Config(config::ConfigArgs),
+    /// Wait until the daemon answers
+    Waitready(waitready::WaitreadyArgs),
     /// Print the JSON Schema of manifests
     Schema(schema::SchemaArgs),
     /// Print the completions of a shell
@@ -57,9 +69,33 @@ pub enum Verb {
     Man(man::ManArgs),
 }
 
+/// What a command line asks for.
+pub enum Wish {
+    /// A verb.
+    Verb(Verb),
+    /// A noun with its own verb.
+    Noun(&'static dyn Kind, ArgMatches),
+}
+
 /// The whole command line, with a noun for each resource kind.
-pub fn command() -> clap::Command {
-    Cli::command()
+pub fn command() -> Command {
+    noun::nouns(Cli::command())
+}
+
+/// What a command line asks for.
+///
+/// # Errors
+/// Help, the version, or what is wrong with it.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Global, Wish), clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    let global = Global::from_arg_matches(&matches)?;
+    if let Some((word, inner)) = matches.subcommand()
+        && !Verb::has_subcommand(word)
+        && let Some(kind) = noun::find(word)
+    {
+        return Ok((global, Wish::Noun(kind, inner.clone())));
+    }
+    Ok((global, Wish::Verb(Verb::from_arg_matches(&matches)?)))
 }
 
 fn exit_codes() -> String {

@@ -1,23 +1,26 @@
 //! The command line. Everything a person reads or types goes through here; no other layer prints.
 
 mod arguments;
+pub mod board;
 mod command;
 mod exit;
 pub mod failure;
 pub mod input;
 pub mod screen;
+pub mod session;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{FromArgMatches, error::ErrorKind};
+use clap::error::ErrorKind;
 
 pub use arguments::command as grammar;
 pub use exit::Exit;
 pub use failure::{Failure, chain};
 
-use arguments::{Cli, Verb};
+use arguments::{Verb, Wish};
 use screen::Screen;
+use session::Session;
 
 /// Runs the program on the arguments of this process.
 pub fn main() -> ExitCode {
@@ -30,24 +33,41 @@ pub fn main() -> ExitCode {
 
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match arguments::command().try_get_matches_from(arguments).and_then(|all| Cli::from_arg_matches(&all)) {
-        Ok(cli) => cli,
+    let (global, wish) = match arguments::parse(arguments) {
+        Ok(parsed) => parsed,
         Err(refusal) => return explain(&refusal),
     };
-    let screen = Screen::new(cli.global.format, cli.global.color, cli.global.quiet);
-    match dispatch(&cli, screen) {
+    let screen = Screen::new(global.format, global.color, global.quiet);
+    let session = Session::new(&global.state_dir, screen);
+    match runtime().and_then(|runtime| runtime.block_on(dispatch(wish, &session))) {
         Ok(exit) => exit,
         Err(failure) => screen.fail(&failure),
     }
 }
 
-fn dispatch(cli: &Cli, screen: Screen) -> Result<Exit, Failure> {
-    match &cli.verb {
-        Verb::Validate(args) => command::validate::run(args, screen),
-        Verb::Schema(args) => command::schema::run(args, screen),
-        Verb::Completions(args) => command::completions::run(args, screen),
-        Verb::Man(args) => command::man::run(args, screen),
+async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
+    let screen = session.screen;
+    match wish {
+        Wish::Noun(kind, matches) => command::noun::run(kind, &matches, session).await,
+        Wish::Verb(verb) => match verb {
+            Verb::Validate(args) => command::validate::run(&args, screen),
+            Verb::Status(args) => command::status::run(&args, session).await,
+            Verb::Get(args) => command::get::run(args, session).await,
+            Verb::Cluster(args) => command::cluster::run(&args, session).await,
+            Verb::Config(args) => command::config::run(&args, session).await,
+            Verb::Waitready(args) => command::waitready::run(&args, session).await,
+            Verb::Schema(args) => command::schema::run(&args, screen),
+            Verb::Completions(args) => command::completions::run(&args, screen),
+            Verb::Man(args) => command::man::run(&args, screen),
+        },
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::because("start the runtime", &cause))
 }
 
 // Help and version are no failures; everything else that clap refuses is a usage error.

@@ -1,6 +1,12 @@
 //! One file for each command: its arguments, whose comments are the help text, and what it does.
 
+pub mod cluster;
 pub mod completions;
+pub mod config;
+pub mod get;
 pub mod man;
+pub mod noun;
 pub mod schema;
+pub mod status;
 pub mod validate;
+pub mod waitready;

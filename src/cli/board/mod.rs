@@ -1,0 +1,118 @@
+//! How every object stands on every member, as a value: `status`, `apply` and `sandbox` show the same board.
+
+mod cell;
+mod moment;
+mod render;
+mod trouble;
+mod wire;
+
+use std::collections::BTreeMap;
+
+use crate::api::ObjectsReply;
+use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Revision, Rollout, Timestamp};
+
+pub use cell::{Cell, State};
+pub use moment::Moment;
+
+/// The objects of one answer of a daemon.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// The version of the state that it shows.
+    pub revision: Revision,
+    /// The members, in the order of their names.
+    pub members: Vec<MemberName>,
+    /// Members that do not answer, and when they were last heard.
+    pub silent: BTreeMap<MemberName, Timestamp>,
+    /// One row an object.
+    pub rows: Vec<Row>,
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Which.
+    pub key: Key,
+    /// Where it stands in the two phases.
+    pub phase: Phase,
+    /// How often it was changed.
+    pub generation: Generation,
+    /// Whether it is a record, which no member realises.
+    pub is_record: bool,
+    /// Whether there is nothing left to do.
+    pub is_converged: bool,
+    /// How it stands on each member that holds it.
+    pub cells: BTreeMap<MemberName, Cell>,
+}
+
+/// Records of the cluster itself: they are shown by `cluster`, not among what manifests declare.
+const OWN_KINDS: [&str; 4] = [Key::MEMBER, "cluster", "certificate", "token"];
+
+impl Board {
+    /// The board of an answer: only these objects when `keys` is not empty.
+    pub fn of(reply: &ObjectsReply, keys: &[Key]) -> Self {
+        let silent = silent(&reply.liveness);
+        let is_wanted = |object: &&Object| {
+            if keys.is_empty() { !OWN_KINDS.contains(&object.key.kind.as_str()) } else { keys.contains(&object.key) }
+        };
+        let rows = reply.objects.iter().filter(is_wanted).map(|object| Row::of(object, &silent)).collect::<Vec<_>>();
+        let mut members: Vec<MemberName> = reply.liveness.keys().cloned().collect();
+        members.extend(rows.iter().flat_map(|row| row.cells.keys().cloned()));
+        members.sort();
+        members.dedup();
+        Self { revision: reply.revision, members, silent, rows }
+    }
+
+    /// How many rows have nothing left to do.
+    pub fn converged(&self) -> usize {
+        self.rows.iter().filter(|row| row.is_converged).count()
+    }
+
+    /// Whether there is nothing left to do.
+    pub fn is_converged(&self) -> bool {
+        self.converged() == self.rows.len()
+    }
+
+    /// Whether something is left to do, and all of that waits for somebody: a member to come back, or a person to act.
+    pub fn is_blocked(&self) -> bool {
+        let mut open = self.rows.iter().filter(|row| !row.is_converged).peekable();
+        open.peek().is_some() && open.all(Row::is_blocked)
+    }
+
+    /// How many placements are done, and how many there are.
+    pub fn placements(&self) -> (usize, usize) {
+        let cells = || self.rows.iter().flat_map(|row| row.cells.values());
+        (cells().filter(|cell| cell.is_settled).count(), cells().count())
+    }
+}
+
+impl Row {
+    fn of(object: &Object, silent: &BTreeMap<MemberName, Timestamp>) -> Self {
+        let cell = |member: &MemberName| Cell::of(object, member, silent.get(member).copied());
+        Self {
+            key: object.key.clone(),
+            phase: object.phase,
+            generation: object.generation,
+            is_record: object.rollout == Rollout::RecordOnly,
+            is_converged: object.is_converged(),
+            cells: object.placements.keys().filter_map(|member| Some((member.clone(), cell(member)?))).collect(),
+        }
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.phase == Phase::Pending
+            || self.open().any(|_| true) && self.open().all(|(_, cell)| cell.state.is_blocked())
+    }
+
+    /// The placements that are not done.
+    pub fn open(&self) -> impl Iterator<Item = (&MemberName, &Cell)> {
+        self.cells.iter().filter(|(_, cell)| !cell.is_settled)
+    }
+}
+
+fn silent(liveness: &BTreeMap<MemberName, LastSeen>) -> BTreeMap<MemberName, Timestamp> {
+    let silent = liveness.iter().filter(|(_, seen)| !seen.reachable);
+    silent.map(|(member, seen)| (member.clone(), seen.heard)).collect()
+}
+
+#[cfg(test)]
+mod tests;

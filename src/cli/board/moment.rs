@@ -1,0 +1,65 @@
+//! Times for people: how long, and since when, on the clock of whoever reads.
+
+use jiff::tz::TimeZone;
+
+use crate::model::Timestamp;
+
+/// The moment that a screen is drawn at, and the reader's time zone.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    now: Timestamp,
+    zone: TimeZone,
+}
+
+impl Moment {
+    /// This moment, here.
+    pub fn here() -> Self {
+        Self { now: Timestamp(jiff::Timestamp::now().as_millisecond()), zone: TimeZone::system() }
+    }
+
+    /// A given moment, in UTC.
+    #[cfg(test)]
+    pub fn utc(now: Timestamp) -> Self {
+        Self { now, zone: TimeZone::UTC }
+    }
+
+    /// `38 s (since 14:02:11)`; the date is said when it is another day.
+    pub fn since(&self, then: Timestamp) -> String {
+        let how_long = duration(self.now.since_ms(then));
+        let (Some(then), Some(now)) = (self.zoned(then), self.zoned(self.now)) else { return how_long };
+        let form = if then.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
+        format!("{how_long} (since {})", then.strftime(form))
+    }
+
+    fn zoned(&self, at: Timestamp) -> Option<jiff::Zoned> {
+        Some(jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone()))
+    }
+}
+
+/// RFC 3339, for data.
+pub fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_string()).unwrap_or_default()
+}
+
+fn duration(ms: u64) -> String {
+    match ms / 1000 {
+        0 => format!("{ms} ms"),
+        seconds @ 1..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_says_how_long_and_since_when() {
+        let moment = Moment::utc(Timestamp(1_700_000_000_000));
+        assert_eq!(moment.since(Timestamp(1_699_999_962_000)), "38 s (since 22:12:42)");
+        assert_eq!(moment.since(Timestamp(1_699_700_000_000)), "3 days (since 2023-11-11 10:53)");
+        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00Z");
+    }
+}

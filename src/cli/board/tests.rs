@@ -1,0 +1,123 @@
+//! The board on every screen that matters: done, silent, stalled, only defined.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::cli::screen::Palette;
+use crate::model::{Condition, ConditionState, Config, Placement, PlacementPhase, Spec};
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+fn placement(observed: u64, phase: PlacementPhase, condition: Condition) -> Placement {
+    Placement {
+        config: Config::default(),
+        phase,
+        observed: Generation(observed),
+        realised: Generation(observed),
+        condition,
+    }
+}
+
+fn object(key: Key, phase: Phase, placements: Vec<(&str, Placement)>) -> Object {
+    let rollout = if placements.is_empty() { Rollout::RecordOnly } else { Rollout::EveryMember };
+    let placements = placements.into_iter().map(|(member, placement)| (member.into(), placement)).collect();
+    Object {
+        key,
+        uid: Revision(1),
+        generation: Generation(2),
+        phase,
+        rollout,
+        spec: Spec::default(),
+        applied: None,
+        created_at: NOW,
+        updated_at: NOW,
+        placements,
+    }
+}
+
+fn reply(objects: Vec<Object>, silent: &[&str]) -> ObjectsReply {
+    let seen = |name: &str| {
+        let reachable = !silent.contains(&name);
+        (name.into(), LastSeen { heard: Timestamp(NOW.0 - if reachable { 500 } else { 38_000 }), reachable })
+    };
+    let liveness: BTreeMap<_, _> = ["node1", "node2", "node3"].map(seen).into();
+    ObjectsReply { revision: Revision(12), objects, liveness, ..ObjectsReply::default() }
+}
+
+fn screen(objects: Vec<Object>, silent: &[&str]) -> String {
+    let board = Board::of(&reply(objects, silent), &[]);
+    format!("{}{}\n", board.render(Palette::plain(), &Moment::utc(NOW)), board.summary())
+}
+
+fn ready() -> Placement {
+    placement(2, PlacementPhase::Created, Condition::ready(NOW))
+}
+
+fn waiting() -> Placement {
+    placement(0, PlacementPhase::Pending, Condition::waiting(NOW))
+}
+
+#[test]
+fn what_is_done_is_a_table() {
+    let pool = object(Key::new("storage-pool", "data"), Phase::Created, vec![("node1", ready()), ("node2", ready())]);
+    let profile = object(Key::new("profile", "default"), Phase::Created, Vec::new());
+    insta::assert_snapshot!(screen(vec![pool, profile], &[]), @r"
+    OBJECT             STATUS   NODE1  NODE2  NODE3
+    storage-pool/data  Created  ready  ready  -
+    profile/default    Created
+    2 objects: 2 converged · 3 members · revision 12
+    ");
+}
+
+#[test]
+fn a_silent_member_is_named_with_since_when_and_what_to_do() {
+    let placements = vec![("node1", ready()), ("node2", waiting()), ("node3", waiting())];
+    let pool = object(Key::new("storage-pool", "data"), Phase::Creating, placements);
+    insta::assert_snapshot!(screen(vec![pool], &["node3"]), @r"
+    OBJECT             STATUS   NODE1  NODE2    NODE3
+    storage-pool/data  Pending  ready  waiting  offline
+
+    node3 has been silent for 38 s (since 22:12:42). 1 object waits for it and goes on by itself when it is back.
+      To go on without it: seedbed cluster remove node3 --force
+    1 object: 0 converged, 1 waits · 3 members, 1 offline · revision 12
+    ");
+}
+
+#[test]
+fn what_a_member_says_stands_under_the_table() {
+    let mut condition = Condition::plain(ConditionState::Stalled, "MissingTool", NOW);
+    condition.message = "the program `zpool` is not installed; install it: apt install zfsutils-linux".to_owned();
+    let placements = vec![("node1", ready()), ("node2", placement(2, PlacementPhase::Errored, condition))];
+    let pool = object(Key::new("storage-pool", "data"), Phase::Errored, placements);
+    insta::assert_snapshot!(screen(vec![pool], &[]), @r"
+    OBJECT             STATUS   NODE1  NODE2    NODE3
+    storage-pool/data  Errored  ready  stalled  -
+
+    storage-pool/data on node2: the program `zpool` is not installed; install it: apt install zfsutils-linux (MissingTool)
+    1 object: 0 converged, 1 waits · 3 members · revision 12
+    ");
+}
+
+#[test]
+fn what_is_only_defined_says_where_it_is_missing() {
+    let defined = placement(0, PlacementPhase::Pending, Condition::defined(NOW));
+    let pool = object(Key::new("storage-pool", "data"), Phase::Pending, vec![("node1", defined)]);
+    insta::assert_snapshot!(screen(vec![pool], &[]), @r"
+    OBJECT             STATUS   NODE1    NODE2  NODE3
+    storage-pool/data  Pending  defined  -      -
+
+    storage-pool/data is not defined on node2, node3: define it there, then create it
+    1 object: 0 converged, 1 waits · 3 members · revision 12
+    ");
+}
+
+#[test]
+fn only_what_waits_for_somebody_is_blocked() {
+    let board = |placements: Vec<(&str, Placement)>, silent: &[&str]| {
+        let pool = object(Key::new("storage-pool", "data"), Phase::Creating, placements);
+        Board::of(&reply(vec![pool], silent), &[])
+    };
+    assert!(board(vec![("node1", ready()), ("node3", waiting())], &["node3"]).is_blocked());
+    assert!(!board(vec![("node1", waiting()), ("node3", waiting())], &["node3"]).is_blocked());
+    assert!(!board(vec![("node1", ready()), ("node3", waiting())], &[]).is_blocked());
+}

@@ -1,0 +1,202 @@
+//! `seedbed cluster`: the members, as in LXD's client.
+
+use std::io::{IsTerminal, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::api::{ClusterMember, ClusterPut, JoinToken, Operation, Secret, paths};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::screen::Table;
+use crate::cli::session::{Session, failure};
+use crate::client::Force;
+use crate::model::MemberName;
+
+/// The arguments of `seedbed cluster`.
+#[derive(Args, Debug)]
+pub struct ClusterArgs {
+    #[command(subcommand)]
+    verb: ClusterVerb,
+}
+
+/// What to do with the members.
+#[derive(Subcommand, Debug)]
+enum ClusterVerb {
+    /// List the members
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one member
+    Show {
+        /// The member
+        member: String,
+    },
+    /// Print a token with which a new member joins
+    Add {
+        /// The name that the new member gets
+        member: String,
+    },
+    /// Remove a member; its objects leave it first
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// The member
+        member: String,
+        /// Without asking the member: for one that does not come back
+        #[arg(long)]
+        force: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List the tokens that were not used yet
+    ListTokens,
+    /// Make a token worthless
+    RevokeToken {
+        /// The name that the token was made for
+        member: String,
+    },
+    /// Form a cluster with this daemon as its first member
+    Enable {
+        /// The name that this member gets
+        member: String,
+    },
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn run(args: &ClusterArgs, session: &Session) -> Result<Exit, Failure> {
+    match &args.verb {
+        ClusterVerb::List => list(session).await?,
+        ClusterVerb::Show { member } => {
+            let (value, _) = session.fetch(&paths::member(&member.as_str().into())).await?;
+            session.screen.write_value(&value)?;
+        }
+        ClusterVerb::Add { member } => add(member, session).await?,
+        ClusterVerb::Remove { member, force, yes } => return remove(member, *force, *yes, session).await,
+        ClusterVerb::ListTokens => list_tokens(session).await?,
+        ClusterVerb::RevokeToken { member } => revoke(member, session).await?,
+        ClusterVerb::Enable { member } => enable(member, session).await?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn list(session: &Session) -> Result<(), Failure> {
+    clustered(session).await?;
+    let members: Vec<ClusterMember> = session.client.members().await.map_err(failure)?;
+    let mut table =
+        Table::new(["NAME", "URL", "ROLES", "ARCHITECTURE", "FAILURE DOMAIN", "DESCRIPTION", "STATE", "MESSAGE"]);
+    for member in &members {
+        let ClusterMember {
+            server_name, url, roles, architecture, failure_domain, description, status, message, ..
+        } = member;
+        let (roles, state) = (roles.join("\n"), status.to_uppercase());
+        table.push([server_name, url, &roles, architecture, failure_domain, description, &state, message]);
+    }
+    session.screen.write_table(&table, &json!(members))
+}
+
+async fn clustered(session: &Session) -> Result<(), Failure> {
+    if session.client.cluster().await.map_err(failure)?.enabled {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failed, "this daemon is not part of a cluster")
+        .hint("form one: seedbed cluster enable NAME, or seedbed init --preseed FILE"))
+}
+
+async fn add(member: &str, session: &Session) -> Result<(), Failure> {
+    clustered(session).await?;
+    let operation: Operation =
+        session.client.post(paths::MEMBERS, &json!({ "server_name": member })).await.map_err(failure)?;
+    let token = token(&operation)?;
+    session.screen.say(&format!("Member {member} join token:"));
+    session.screen.write(&format!("{}\n", STANDARD.encode(json!(token).to_string())))
+}
+
+fn token(operation: &Operation) -> Result<JoinToken, Failure> {
+    let metadata = operation.metadata.clone().unwrap_or_default();
+    let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let addresses = metadata.get("addresses").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let token = JoinToken {
+        server_name: text("serverName"),
+        fingerprint: text("fingerprint"),
+        addresses: addresses.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        secret: Secret::new(text("secret")),
+        expires_at: text("expiresAt"),
+    };
+    if token.secret.is_empty() {
+        return Err(Failure::new(Exit::Failed, "the daemon gave no token: its answer holds no secret"));
+    }
+    Ok(token)
+}
+
+async fn remove(member: &str, force: bool, yes: bool, session: &Session) -> Result<Exit, Failure> {
+    clustered(session).await?;
+    if force && !yes && !is_sure(member) {
+        session.screen.say("Nothing was changed.");
+        return Ok(Exit::Refused);
+    }
+    let force = if force { Force::Yes } else { Force::No };
+    session.client.remove_member(&MemberName::from(member), force).await.map_err(failure)?;
+    session.screen.say(&format!("Member {member} removed"));
+    Ok(Exit::Done)
+}
+
+// A script that says --force means it; a person at a terminal is asked once.
+fn is_sure(member: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return true;
+    }
+    let question = format!(
+        "What only {member} holds is lost, and it must never start again with its old state.\n\
+         Are you really sure you want to force removing {member}? (yes/no): "
+    );
+    let _ = std::io::stderr().write_all(question.as_bytes());
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+}
+
+async fn list_tokens(session: &Session) -> Result<(), Failure> {
+    let tokens = tokens(session).await?;
+    let mut table = Table::new(["NAME", "EXPIRES AT"]);
+    for operation in &tokens {
+        table.push([metadata(operation, "serverName"), metadata(operation, "expiresAt")]);
+    }
+    session.screen.write_table(&table, &json!(tokens))
+}
+
+async fn revoke(member: &str, session: &Session) -> Result<(), Failure> {
+    let tokens = tokens(session).await?;
+    let Some(operation) = tokens.iter().find(|operation| metadata(operation, "serverName") == member) else {
+        return Err(Failure::new(Exit::Failed, format!("there is no unused token for `{member}`"))
+            .hint("list them: seedbed cluster list-tokens"));
+    };
+    session.change(Method::DELETE, &paths::operation(&operation.id), &Value::Null, None).await?;
+    session.screen.say(&format!("Token of {member} revoked"));
+    Ok(())
+}
+
+async fn tokens(session: &Session) -> Result<Vec<Operation>, Failure> {
+    clustered(session).await?;
+    let (mut all, _) = session.fetch(&format!("{}?recursion=1", paths::OPERATIONS)).await?;
+    let running = all.get_mut("running").map(Value::take).unwrap_or_else(|| json!([]));
+    let operations: Vec<Operation> =
+        serde_json::from_value(running).map_err(|cause| Failure::because("read the list of operations", &cause))?;
+    Ok(operations.into_iter().filter(|operation| !metadata(operation, "serverName").is_empty()).collect())
+}
+
+fn metadata(operation: &Operation, key: &str) -> String {
+    let value = operation.metadata.as_ref().and_then(|metadata| metadata.get(key));
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+async fn enable(member: &str, session: &Session) -> Result<(), Failure> {
+    let put = ClusterPut { server_name: member.to_owned(), enabled: true, ..ClusterPut::default() };
+    session.change(Method::PUT, paths::CLUSTER, &json!(put), None).await?;
+    session.screen.say("Clustering enabled");
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `seedbed config`: the server configuration, as in LXD's client.
+
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Map, Value, json};
+
+use super::noun::pairs;
+use crate::api::paths;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+
+/// The arguments of `seedbed config`.
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    verb: ConfigVerb,
+}
+
+/// What to do with the server configuration.
+#[derive(Subcommand, Debug)]
+enum ConfigVerb {
+    /// Show all keys
+    Show {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Print the value of one key
+    Get {
+        /// The key, as in core.https_address
+        key: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Set keys
+    Set {
+        /// KEY=VALUE, or one KEY and its VALUE
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        pairs: Vec<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Remove keys
+    Unset {
+        /// The keys
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// Which member is meant.
+#[derive(Args, Debug)]
+struct Target {
+    /// The member whose own keys are meant
+    #[arg(long, value_name = "MEMBER")]
+    target: Option<String>,
+}
+
+impl Target {
+    fn path(&self) -> String {
+        match &self.target {
+            Some(member) => format!("{}?target={}", paths::SERVER, paths::escape(member)),
+            None => paths::SERVER.to_owned(),
+        }
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn run(args: &ConfigArgs, session: &Session) -> Result<Exit, Failure> {
+    match &args.verb {
+        ConfigVerb::Show { target } => {
+            let (config, _) = fetch(session, target).await?;
+            session.screen.write_value(&json!({ "config": config }))?;
+        }
+        ConfigVerb::Get { key, target } => {
+            let (config, _) = fetch(session, target).await?;
+            session.screen.write(&format!("{}\n", text(config.get(key))))?;
+        }
+        ConfigVerb::Set { pairs: words, target } => {
+            let changes = pairs(words)?.into_iter().map(|(key, value)| (key, Value::String(value)));
+            change(session, target, |config| config.extend(changes)).await?;
+        }
+        ConfigVerb::Unset { keys, target } => {
+            change(session, target, |config| config.retain(|key, _| !keys.contains(key))).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn fetch(session: &Session, target: &Target) -> Result<(Map<String, Value>, Option<String>), Failure> {
+    let (mut server, etag) = session.fetch(&target.path()).await?;
+    match server.get_mut("config").map(Value::take) {
+        Some(Value::Object(config)) => Ok((config, etag)),
+        _ => Err(Failure::new(Exit::Refused, "the daemon does not trust this client: it shows no configuration")),
+    }
+}
+
+async fn change(session: &Session, target: &Target, edit: impl FnOnce(&mut Map<String, Value>)) -> Result<(), Failure> {
+    let (mut config, etag) = fetch(session, target).await?;
+    edit(&mut config);
+    session.change(Method::PUT, &target.path(), &json!({ "config": config }), etag.as_deref()).await
+}
+
+fn text(value: Option<&Value>) -> String {
+    match value {
+        None => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}

@@ -1,0 +1,79 @@
+//! `set`, `get`, `unset` and `delete`.
+
+use clap::Args;
+use hyper::Method;
+use serde_json::{Map, Value};
+
+use super::create::capital;
+use super::{Named, Place, pairs};
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+use crate::kinds::Kind;
+
+/// The arguments of `set`.
+#[derive(Args, Debug)]
+pub struct SetArgs {
+    /// The object's name
+    name: String,
+    /// KEY=VALUE, or one KEY and its VALUE
+    #[arg(required = true, value_name = "KEY=VALUE")]
+    pairs: Vec<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// The arguments of `get` and `unset`.
+#[derive(Args, Debug)]
+pub struct KeyArgs {
+    /// The object's name
+    name: String,
+    /// The key
+    key: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// What the API shows of an object and does not take back.
+const SHOWN_ONLY: [&str; 7] = ["name", "driver", "type", "managed", "used_by", "status", "locations"];
+
+/// Sets keys, unless somebody else changed the object in between.
+pub async fn set(kind: &dyn Kind, args: &SetArgs, session: &Session) -> Result<(), Failure> {
+    let pairs = pairs(&args.pairs)?;
+    change(&args.place.object(kind, &args.name), session, |config| {
+        config.extend(pairs.into_iter().map(|(key, value)| (key, Value::String(value))));
+    })
+    .await
+}
+
+/// Removes one key.
+pub async fn unset(kind: &dyn Kind, args: &KeyArgs, session: &Session) -> Result<(), Failure> {
+    change(&args.place.object(kind, &args.name), session, |config| {
+        config.remove(&args.key);
+    })
+    .await
+}
+
+/// Prints the value of one key, and an empty line when it is not set.
+pub async fn get(kind: &dyn Kind, args: &KeyArgs, session: &Session) -> Result<(), Failure> {
+    let (object, _) = session.fetch(&args.place.object(kind, &args.name)).await?;
+    let value = object.get("config").and_then(|config| config.get(&args.key)).and_then(Value::as_str);
+    session.screen.write(&format!("{}\n", value.unwrap_or_default()))
+}
+
+/// Deletes an object everywhere.
+pub async fn delete(kind: &dyn Kind, named: &Named, session: &Session) -> Result<(), Failure> {
+    session.change(Method::DELETE, &named.place.object(kind, &named.name), &Value::Null, None).await?;
+    session.screen.say(&format!("{} {} deleted", capital(kind.words().spoken), named.name));
+    Ok(())
+}
+
+async fn change(path: &str, session: &Session, edit: impl FnOnce(&mut Map<String, Value>)) -> Result<(), Failure> {
+    let (mut object, etag) = session.fetch(path).await?;
+    if let Value::Object(fields) = &mut object {
+        fields.retain(|field, _| !SHOWN_ONLY.contains(&field.as_str()));
+        if let Value::Object(config) = fields.entry("config").or_insert_with(|| Value::Object(Map::new())) {
+            edit(config);
+        }
+    }
+    session.change(Method::PUT, path, &object, etag.as_deref()).await
+}

@@ -1,0 +1,182 @@
+//! One noun for each kind of the registry: `storage list`, `network create` … as in LXD's client.
+
+mod change;
+mod create;
+mod shape;
+mod view;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
+
+use crate::api::paths;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+use crate::kinds::{self, Kind, Scope};
+
+pub use view::{list, show};
+
+/// What can be done with the objects of any kind.
+#[derive(Subcommand, Debug)]
+pub enum NounVerb {
+    /// List all
+    #[command(visible_alias = "ls")]
+    List(#[command(flatten)] Place),
+    /// Show one with all its keys
+    Show(Named),
+    /// Show how one stands on every member
+    Info(Named),
+    /// Create one, or define it on one member with --target
+    Create(create::CreateArgs),
+    /// Delete one
+    #[command(visible_alias = "rm")]
+    Delete(Named),
+    /// Set keys
+    Set(change::SetArgs),
+    /// Print the value of one key
+    Get(change::KeyArgs),
+    /// Remove one key
+    Unset(change::KeyArgs),
+}
+
+/// Where to look.
+#[derive(Args, Debug)]
+pub struct Place {
+    /// The member whose own keys are meant
+    #[arg(long, value_name = "MEMBER")]
+    pub target: Option<String>,
+    /// The project
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<String>,
+}
+
+/// One object.
+#[derive(Args, Debug)]
+pub struct Named {
+    /// Its name
+    pub name: String,
+    /// Where to look.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+impl Place {
+    fn query(&self) -> Vec<String> {
+        let part = |key: &str, value: &Option<String>| Some(format!("{key}={}", paths::escape(value.as_ref()?)));
+        [part("target", &self.target), part("project", &self.project)].into_iter().flatten().collect()
+    }
+
+    /// All objects of a kind.
+    pub fn collection(&self, kind: &dyn Kind) -> String {
+        path(format!("/1.0/{}", kind.words().collection), self.query())
+    }
+
+    /// All objects of a kind with their content.
+    pub fn recursed(&self, kind: &dyn Kind) -> String {
+        let mut query = self.query();
+        query.push("recursion=1".to_owned());
+        path(format!("/1.0/{}", kind.words().collection), query)
+    }
+
+    /// One object.
+    pub fn object(&self, kind: &dyn Kind, name: &str) -> String {
+        path(format!("/1.0/{}/{}", kind.words().collection, paths::escape(name)), self.query())
+    }
+}
+
+fn path(base: String, query: Vec<String>) -> String {
+    if query.is_empty() { base } else { format!("{base}?{}", query.join("&")) }
+}
+
+/// Adds a noun for each kind that has one; verbs of the same name stay as they are.
+pub fn nouns(mut command: Command) -> Command {
+    for kind in kinds::ALL {
+        let words = kind.words();
+        let is_taken = command.find_subcommand(words.noun).is_some();
+        if !words.noun.is_empty() && !is_taken {
+            command = command.subcommand(grammar(*kind));
+        }
+    }
+    command
+}
+
+fn grammar(kind: &dyn Kind) -> Command {
+    let words = kind.words();
+    let noun = Command::new(words.noun).about(format!("Manage {}s", words.spoken)).subcommand_required(true);
+    let mut noun = NounVerb::augment_subcommands(noun.arg_required_else_help(true));
+    // An option that cannot mean anything is not offered.
+    if kind.scope() == Scope::Cluster {
+        for verb in ["list", "show", "info", "create", "delete", "set", "get", "unset"] {
+            noun = noun.mut_subcommand(verb, |verb| verb.mut_arg("project", |arg| arg.hide(true)));
+        }
+    }
+    create::grammar(kind, noun)
+}
+
+/// The kind whose noun this is.
+pub fn find(noun: &str) -> Option<&'static dyn Kind> {
+    kinds::ALL.iter().copied().find(|kind| kind.words().noun == noun)
+}
+
+/// Runs `seedbed NOUN VERB …`.
+///
+/// # Errors
+/// What the daemon says, or what is wrong with the arguments.
+pub async fn run(kind: &dyn Kind, matches: &ArgMatches, session: &Session) -> Result<Exit, Failure> {
+    let verb = NounVerb::from_arg_matches(matches).map_err(|cause| Failure::usage(cause.to_string()))?;
+    match &verb {
+        NounVerb::List(place) => list(kind, place, session).await?,
+        NounVerb::Show(named) => show(kind, named, session).await?,
+        NounVerb::Info(named) => return view::info(kind, named, session).await,
+        NounVerb::Create(args) => create::run(kind, args, session).await?,
+        NounVerb::Delete(named) => change::delete(kind, named, session).await?,
+        NounVerb::Set(args) => change::set(kind, args, session).await?,
+        NounVerb::Get(args) => change::get(kind, args, session).await?,
+        NounVerb::Unset(args) => change::unset(kind, args, session).await?,
+    }
+    Ok(Exit::Done)
+}
+
+/// `KEY=VALUE` words; two words without `=` are one key and its value, as in LXD's client.
+///
+/// # Errors
+/// A word that is neither.
+pub fn pairs(words: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    if let [key, value] = words
+        && !key.contains('=')
+    {
+        return Ok(vec![(key.clone(), value.clone())]);
+    }
+    let pair = |word: &String| match word.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(Failure::usage(format!("`{word}` is no KEY=VALUE"))),
+    };
+    words.iter().map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn keys_and_values_come_in_both_forms_of_lxd() {
+        let one = Ok::<_, ()>(vec![("size".to_owned(), "5GiB".to_owned())]);
+        assert_eq!(pairs(&words(&["size=5GiB"])).map_err(|_| ()), one);
+        assert_eq!(pairs(&words(&["size", "5GiB"])).map_err(|_| ()), one);
+    }
+
+    #[test]
+    fn a_value_may_hold_equal_signs() {
+        let both = pairs(&words(&["user.a=b=c", "x="])).expect("pairs");
+        assert_eq!(both[0], ("user.a".to_owned(), "b=c".to_owned()));
+        assert_eq!(both[1], ("x".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_word_that_is_no_pair_is_named() {
+        assert_eq!(pairs(&words(&["=x"])).expect_err("refused").message, "`=x` is no KEY=VALUE");
+    }
+}

@@ -1,0 +1,96 @@
+//! Talking to the daemon: its socket, and its errors in this program's words and exit codes.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::screen::Screen;
+use crate::client::{Client, ClientError};
+
+/// One command's conversation with one daemon.
+#[derive(Clone)]
+pub struct Session {
+    /// The daemon.
+    pub client: Client,
+    /// Where to print.
+    pub screen: Screen,
+}
+
+impl Session {
+    /// Talks to the daemon of a state directory. Nothing is sent yet.
+    pub fn new(state_dir: &Path, screen: Screen) -> Self {
+        Self { client: Client::unix(socket(state_dir)), screen }
+    }
+
+    /// What a `GET` answers, with its `ETag`.
+    ///
+    /// # Errors
+    /// What the daemon says, or why it cannot be reached.
+    pub async fn fetch(&self, path: &str) -> Result<(Value, Option<String>), Failure> {
+        let answer = self.client.send(hyper::Method::GET, path, bytes::Bytes::new()).await.map_err(failure)?;
+        let value = answer.metadata().map_err(failure)?;
+        Ok((value, answer.header("etag").map(str::to_owned)))
+    }
+
+    /// Sends a change, and waits for its operation when there is one.
+    ///
+    /// # Errors
+    /// What the daemon says, or why it cannot be reached.
+    pub async fn change(
+        &self,
+        method: hyper::Method,
+        path: &str,
+        body: &Value,
+        etag: Option<&str>,
+    ) -> Result<(), Failure> {
+        let body = if body.is_null() { bytes::Bytes::new() } else { bytes::Bytes::from(body.to_string()) };
+        let answer = self.client.send_matching(method, path, body, etag).await.map_err(failure)?;
+        if let Some(operation) = answer.operation() {
+            self.client.wait(&operation).await.map_err(failure)?;
+        }
+        Ok(())
+    }
+}
+
+/// The socket of a state directory.
+pub fn socket(state_dir: &Path) -> std::path::PathBuf {
+    state_dir.join("unix.socket")
+}
+
+/// A failed call as this program tells it.
+pub fn failure(error: ClientError) -> Failure {
+    match error {
+        ClientError::NoDaemon { socket, cause, hint } => {
+            Failure::new(Exit::Failed, format!("cannot reach the daemon at {}: {cause}", socket.display())).hint(hint)
+        }
+        ClientError::Api { status, message, findings } => {
+            let failure = Failure::new(exit_of(status), message);
+            let failure = findings.iter().fold(failure, |failure, finding| {
+                let lines = finding.help.iter().map(|help| format!("  {help}"));
+                lines.fold(failure.detail(finding.to_string()), Failure::detail)
+            });
+            if status == 412 {
+                failure.hint("somebody else changed it in between: look at it and try again")
+            } else {
+                failure
+            }
+        }
+        error @ ClientError::Timeout { .. } => Failure::new(Exit::Timeout, error.to_string())
+            .hint("whether it was done is unknown: look with `seedbed status`"),
+        error @ (ClientError::Unreachable { .. }
+        | ClientError::WrongCertificate { .. }
+        | ClientError::Certificate { .. }
+        | ClientError::Protocol { .. }) => Failure::new(Exit::Failed, error.to_string()),
+    }
+}
+
+fn exit_of(status: u16) -> Exit {
+    match status {
+        403 | 409 | 423 => Exit::Refused,
+        412 => Exit::Stale,
+        503 | 504 => Exit::NotConverged,
+        _ => Exit::Failed,
+    }
+}
