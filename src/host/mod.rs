@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use clock::Clock;
 pub use error::{HostError, Lasting};
 pub use network::Network;
-pub use storage::{DriverState, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
+pub use storage::{BTRFS_MOUNT_OPTIONS, DriverState, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
 
 /// What a host call returns: traits with these can be kept as `dyn`.
 pub type HostFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, HostError>> + Send + 'a>>;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::HostFuture;
-use crate::model::{Config, Revision};
+use super::{HostError, HostFuture};
+use crate::model::{ByteSize, Config, Revision};
 
 /// The storage pools of one machine.
 pub trait Storage: Send + Sync {
@@ -21,6 +21,9 @@ pub trait Storage: Send + Sync {
     /// How full the pool is.
     fn usage<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, PoolUsage>;
 }
+
+/// What btrfs pools are mounted with unless `btrfs.mount_options` says otherwise: containers may delete subvolumes.
+pub const BTRFS_MOUNT_OPTIONS: &str = "user_subvol_rm_allowed";
 
 /// A pool as one member is to have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,19 +43,19 @@ pub struct PoolAsk {
 pub struct PoolSeen {
     /// What is under the pool's source.
     pub medium: PoolMedium,
-    /// Where the data is: a directory, a loop file, a device, a ZFS data set, a volume group.
-    pub source: String,
-    /// The source as it was first given; differs from `source` when a device was replaced by its file system's UUID.
-    pub initial_source: String,
+    /// Whether this member made the pool or began to: there may be something to remove.
+    pub recorded: bool,
+    /// The member-specific keys as they hold for what stands: `source`, `volatile.initial_source`, `zfs.pool_name` …
+    pub keys: Config,
     /// The size in bytes, of pools in a loop file.
     pub size: Option<u64>,
-    /// Whether it is mounted (or bound) where it belongs.
+    /// Whether it is where it belongs: mounted, bound, imported or activated.
     pub mounted: bool,
-    /// The mount options in effect that the pool was mounted with on purpose.
+    /// The mount options that it was mounted with; `None` for drivers that have none.
     pub mount_options: Option<String>,
     /// LXD's subdirectories or data sets that are missing.
     pub missing: Vec<String>,
-    /// What users keep in the pool, as `containers/c1`.
+    /// What users keep in the pool, as `containers/c1`. Only known of a pool that is mounted.
     pub volumes: Vec<String>,
 }
 
@@ -65,15 +68,21 @@ pub enum PoolMedium {
     Unmade,
     /// Made by this pool.
     Ours,
+    /// Made by this member for an earlier pool of this name, which was forgotten without being removed.
+    Leftover,
     /// Somebody else's: never touched.
     Foreign {
-        /// Who or what it is, for the message.
+        /// Who or what it is: `` `/srv/x` is not empty: it holds `a` ``.
         what: String,
+        /// What to do.
+        hint: String,
     },
-    /// Made by this pool, and gone since.
+    /// Made by this pool, and not to be found now.
     Lost {
         /// What is missing.
         what: String,
+        /// What to do.
+        hint: String,
     },
 }
 
@@ -81,7 +90,7 @@ pub enum PoolMedium {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolStep {
-    /// Make the directory, file system, data set or volume group, and mark it as this pool's.
+    /// Make the directory, file system, data set or volume group, mark it as this pool's and mount it.
     Make,
     /// Mount it where it belongs.
     Mount,
@@ -99,10 +108,25 @@ pub enum PoolStep {
     },
     /// Make LXD's subdirectories or data sets.
     Furnish,
-    /// Unmount it.
-    Unmount,
-    /// Remove what [`PoolStep::Make`] made, and nothing else.
+    /// Take over what an earlier pool of this name left. It must hold nothing.
+    Adopt,
+    /// Unmount it and remove what [`PoolStep::Make`] made, and nothing else. It must hold nothing.
     Remove,
+}
+
+impl PoolAsk {
+    /// The size that loop files get when none is given: a fifth of the free space, in whole GiB from 5 to 30.
+    pub fn default_size(free: u64) -> ByteSize {
+        ByteSize::gib(((free / 5) >> 30).clamp(5, 30))
+    }
+
+    /// A boolean key; unset counts as `default`.
+    pub fn flag(&self, key: &str, default: bool) -> bool {
+        match self.config.value(key) {
+            Some(text) => ["true", "1", "yes", "on"].iter().any(|word| text.eq_ignore_ascii_case(word)),
+            None => default,
+        }
+    }
 }
 
 /// A storage driver on this machine.
@@ -132,13 +156,37 @@ pub struct PoolUsage {
 impl fmt::Display for PoolStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Make => f.write_str("make"),
-            Self::Mount => f.write_str("mount"),
-            Self::Remount { options } => write!(f, "remount with {options}"),
-            Self::Grow { from, to } => write!(f, "grow from {from} to {to} bytes"),
+            Self::Make => f.write_str("make it"),
+            Self::Mount => f.write_str("mount it"),
+            Self::Remount { options } => write!(f, "remount it with {options}"),
+            Self::Grow { from, to } => write!(f, "grow it from {} to {}", ByteSize(*from), ByteSize(*to)),
             Self::Furnish => f.write_str("make its subdirectories"),
-            Self::Unmount => f.write_str("unmount"),
-            Self::Remove => f.write_str("remove"),
+            Self::Adopt => f.write_str("take over the empty pool that an earlier one of this name left"),
+            Self::Remove => f.write_str("remove it"),
+        }
+    }
+}
+
+impl PoolMedium {
+    /// A source that holds somebody's files.
+    pub fn not_empty(source: &str, found: &[String]) -> Self {
+        let first: Vec<&str> = found.iter().take(3).map(String::as_str).collect();
+        let more = if found.len() > 3 { " and more" } else { "" };
+        Self::Foreign {
+            what: format!("`{source}` is not empty: it holds `{}`{more}", first.join("`, `")),
+            hint: "give an empty source, or move what is in it away".to_owned(),
+        }
+    }
+
+    /// Refuses to touch what is not ours, or what is lost.
+    ///
+    /// # Errors
+    /// Whose it is or what is missing, and what to do.
+    pub fn refuse(&self, doing: impl Into<String>) -> Result<(), HostError> {
+        match self {
+            Self::Foreign { what, hint } => Err(HostError::lasting(doing, "SourceNotEmpty", what).hinting(hint)),
+            Self::Lost { what, hint } => Err(HostError::lasting(doing, "SourceLost", what).hinting(hint)),
+            Self::Unmade | Self::Ours | Self::Leftover => Ok(()),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod member;
 pub mod profile;
 pub mod project;
 pub mod server;
+pub mod storage_pool;
 pub mod token;
 
 pub use check::{check, is_member_specific, is_secret};
@@ -28,6 +29,7 @@ pub static ALL: &[&dyn Kind] = &[
     &member::Members,
     &server::Server,
     &project::Project,
+    &storage_pool::StoragePool,
     &profile::Profile,
     &certificate::Certificate,
     &token::Token,

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::table::ValueKind;
+use crate::model::ByteSize;
 
 /// What a value must be, in words, when it is not.
 pub fn mismatch(kind: ValueKind, value: &str) -> Option<&'static str> {
@@ -26,26 +27,7 @@ pub fn read_bool(text: &str) -> Option<bool> {
 
 /// A number of bytes: `10GiB` (powers of 1024), `10GB` (powers of 1000), `4096`, with LXD's old `kB`.
 pub fn read_size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    let factor: u64 = match text[digits..].trim() {
-        "" | "B" | " bytes" | "bytes" => 1,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "TB" => 1_000_000_000_000,
-        "PB" => 1_000_000_000_000_000,
-        "EB" => 1_000_000_000_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        "PiB" => 1 << 50,
-        "EiB" => 1 << 60,
-        _ => return None,
-    };
-    number.checked_mul(factor)
+    text.parse::<ByteSize>().ok().map(|size| size.0)
 }
 
 /// What is wrong with a host name, such as those of members: letters, digits and hyphens.

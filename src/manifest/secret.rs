@@ -2,13 +2,8 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-/// A secret. Its `Debug` output hides it, and it has no `Display` and is never serialised.
-#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline)]
+/// A secret. Its `Debug` output hides it, and it has no `Display` and no serde.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {

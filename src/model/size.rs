@@ -59,6 +59,11 @@ impl FromStr for ByteSize {
             return Err(unreadable());
         }
         let unit = unit.trim_start();
+        let unit = match unit {
+            "KB" => "kB",
+            "bytes" => "B",
+            unit => unit,
+        };
         let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(unreadable)?;
         let too_large = || ByteSizeError::TooLarge(text.to_owned());
         let count: u64 = digits.parse().map_err(|_| too_large())?;
@@ -94,6 +99,7 @@ mod tests {
             ("5GiB", 5 << 30),
             (" 5 GiB ", 5 << 30),
             ("2kB", 2000),
+            ("2KB", 2000),
             ("2KiB", 2048),
         ];
         for (text, bytes) in cases {

@@ -7,8 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::Faults;
-use crate::host::{DriverState, HostError, HostFuture, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
-use crate::model::Revision;
+use crate::host::{
+    BTRFS_MOUNT_OPTIONS, DriverState, HostError, HostFuture, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage,
+    Storage,
+};
+use crate::model::{ByteSize, Config, Revision};
 
 /// The pools of a fake machine.
 pub struct FakeStorage {
@@ -26,7 +29,7 @@ struct FakePool {
 }
 
 const SUBDIRECTORIES: [&str; 2] = ["containers", "custom"];
-const SIZE: u64 = 5 << 30;
+const DEFAULT_SIZE: ByteSize = ByteSize::gib(5);
 
 impl FakeStorage {
     /// No pools, or those that are kept in a file below `kept`.
@@ -57,8 +60,8 @@ impl FakeStorage {
         self.faults.check("storage.look", &ask.name)?;
         Ok(self.pools().get(&ask.name).map(|pool| {
             let mut seen = pool.seen.clone();
-            if pool.uid != ask.uid {
-                seen.medium = PoolMedium::Foreign { what: format!("an earlier pool named `{}`", ask.name) };
+            if pool.uid != ask.uid && seen.medium == PoolMedium::Ours {
+                seen.medium = PoolMedium::Leftover;
             }
             seen
         }))
@@ -67,11 +70,28 @@ impl FakeStorage {
     fn act_now(&self, ask: &PoolAsk, step: &PoolStep) -> Result<(), HostError> {
         self.faults.check(&format!("storage.{}", operation(step)), &ask.name)?;
         let mut pools = self.pools();
-        if *step == PoolStep::Remove {
-            pools.remove(&ask.name);
-        } else {
-            let blank = || FakePool { uid: ask.uid, seen: blank(ask) };
-            change(&mut pools.entry(ask.name.clone()).or_insert_with(blank).seen, step);
+        match step {
+            PoolStep::Make => {
+                let seen = made(ask)?;
+                pools.insert(ask.name.clone(), FakePool { uid: ask.uid, seen });
+            }
+            PoolStep::Remove | PoolStep::Adopt => {
+                let volumes = pools.get(&ask.name).map(|pool| pool.seen.volumes.clone()).unwrap_or_default();
+                if let Some(first) = volumes.first() {
+                    let doing = format!("remove storage pool `{}`", ask.name);
+                    return Err(HostError::lasting(doing, "PoolInUse", format!("it still holds `{first}`")));
+                }
+                if *step == PoolStep::Remove {
+                    pools.remove(&ask.name);
+                } else if let Some(pool) = pools.get_mut(&ask.name) {
+                    pool.uid = ask.uid;
+                }
+            }
+            step => {
+                if let Some(pool) = pools.get_mut(&ask.name) {
+                    change(&mut pool.seen, step);
+                }
+            }
         }
         self.keep(&pools)
     }
@@ -84,27 +104,45 @@ impl FakeStorage {
     }
 }
 
-fn blank(ask: &PoolAsk) -> PoolSeen {
-    let source = ask.config.value("source").map_or_else(|| format!("storage-pools/{}", ask.name), str::to_owned);
-    PoolSeen {
-        initial_source: source.clone(),
-        source,
-        size: (ask.driver != "dir").then_some(SIZE),
-        mount_options: ask.config.value("btrfs.mount_options").map(str::to_owned),
-        missing: SUBDIRECTORIES.map(str::to_owned).to_vec(),
-        ..PoolSeen::default()
+fn made(ask: &PoolAsk) -> Result<PoolSeen, HostError> {
+    let failed = |cause| HostError::lasting(format!("make storage pool `{}`", ask.name), "InvalidSize", cause);
+    let size = ask.config.value("size").map(str::parse::<ByteSize>).transpose().map_err(failed)?;
+    let given = ask.config.value("source");
+    let mut keys = Config::default();
+    let source = given.map_or_else(|| format!("/fake/storage-pools/{}", ask.name), str::to_owned);
+    keys.insert("source".to_owned(), source);
+    if let Some(given) = given {
+        keys.insert("volatile.initial_source".to_owned(), given.to_owned());
     }
+    let named = match ask.driver.as_str() {
+        "zfs" => Some("zfs.pool_name"),
+        "lvm" => Some("lvm.vg_name"),
+        _ => None,
+    };
+    if let Some(key) = named {
+        keys.insert(key.to_owned(), ask.config.value(key).unwrap_or(&ask.name).to_owned());
+    }
+    let is_loop = ask.driver != "dir" && given.is_none();
+    let options = ask.config.value("btrfs.mount_options").unwrap_or(BTRFS_MOUNT_OPTIONS);
+    Ok(PoolSeen {
+        medium: PoolMedium::Ours,
+        recorded: true,
+        keys,
+        size: is_loop.then_some(size.unwrap_or(DEFAULT_SIZE).0),
+        mounted: true,
+        mount_options: (ask.driver == "btrfs").then(|| options.to_owned()),
+        missing: SUBDIRECTORIES.map(str::to_owned).to_vec(),
+        volumes: Vec::new(),
+    })
 }
 
 fn change(seen: &mut PoolSeen, step: &PoolStep) {
     match step {
-        PoolStep::Make => seen.medium = PoolMedium::Ours,
         PoolStep::Mount => seen.mounted = true,
         PoolStep::Remount { options } => seen.mount_options = Some(options.clone()),
         PoolStep::Grow { to, .. } => seen.size = Some(*to),
         PoolStep::Furnish => seen.missing.clear(),
-        PoolStep::Unmount => seen.mounted = false,
-        PoolStep::Remove => {}
+        PoolStep::Make | PoolStep::Adopt | PoolStep::Remove => {}
     }
 }
 
@@ -116,7 +154,7 @@ fn operation(step: &PoolStep) -> &'static str {
         PoolStep::Remount { .. } => "remount",
         PoolStep::Grow { .. } => "grow",
         PoolStep::Furnish => "furnish",
-        PoolStep::Unmount => "unmount",
+        PoolStep::Adopt => "adopt",
         PoolStep::Remove => "remove",
     }
 }
@@ -137,7 +175,7 @@ impl Storage for FakeStorage {
     }
 
     fn usage<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, PoolUsage> {
-        let total = self.seen(&pool.name).and_then(|seen| seen.size).unwrap_or(SIZE);
+        let total = self.seen(&pool.name).and_then(|seen| seen.size).unwrap_or(DEFAULT_SIZE.0);
         let usage = PoolUsage { used: 0, total, inodes_used: 0, inodes_total: 0 };
         Box::pin(async move { self.faults.check("storage.usage", &pool.name).map(|()| usage) })
     }

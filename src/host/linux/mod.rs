@@ -1,6 +1,7 @@
 //! The machine itself: the only code that runs programs, speaks netlink, mounts and writes `/etc`.
 
 mod clock;
+mod failure;
 mod network;
 mod run;
 mod storage;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use super::{Dirs, Host};
 
 pub use clock::SystemClock;
+pub use failure::{Doing, io_failure};
 #[cfg(test)]
 pub use run::recorded::Recorded;
 pub use run::{Command, Output, Runner, Tools};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
+use super::failure::tool_failure;
 use crate::host::HostError;
 
 /// A program to run.
@@ -94,7 +95,7 @@ impl Output {
     /// # Errors
     /// What it complained about, when it did not end well.
     pub fn checked(self, doing: &str) -> Result<String, HostError> {
-        if self.is_good() { Ok(self.stdout) } else { Err(HostError::passing(doing, "ToolFailed", self.complaint())) }
+        if self.is_good() { Ok(self.stdout) } else { Err(tool_failure(doing, &self.complaint())) }
     }
 
     /// What the program complained about, in one line.

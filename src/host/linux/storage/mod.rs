@@ -1,44 +1,191 @@
 //! Storage pools of this machine: one file a driver.
 
+mod block;
+mod btrfs;
+mod dir;
+mod lvm;
+mod record;
+mod site;
+mod zfs;
+
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Runner;
-use crate::host::{DriverState, HostError, HostFuture, PoolAsk, PoolSeen, PoolStep, PoolUsage, Storage};
+use crate::host::{DriverState, HostError, HostFuture, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
+use record::{Record, Standing};
+use site::{Machine, Site};
+
+const DRIVERS: [&str; 4] = ["dir", "btrfs", "zfs", "lvm"];
 
 /// The storage pools of this machine.
 pub struct LinuxStorage {
-    _state: PathBuf,
-    _runner: Arc<dyn Runner>,
+    state: PathBuf,
+    runner: Arc<dyn Runner>,
+    root: PathBuf,
 }
 
 impl LinuxStorage {
     /// Keeps pools below `state_dir` and runs programs through `runner`.
     pub fn new(state_dir: &Path, runner: Arc<dyn Runner>) -> Self {
-        Self { _state: state_dir.to_owned(), _runner: runner }
+        Self { state: state_dir.to_owned(), runner, root: PathBuf::from("/") }
+    }
+
+    fn site<'a>(&'a self, ask: &'a PoolAsk) -> Site<'a> {
+        Site { ask, state: &self.state, machine: self.machine() }
+    }
+
+    fn machine(&self) -> Machine<'_> {
+        Machine { runner: self.runner.as_ref(), root: &self.root }
     }
 }
 
-fn unknown<'a, T: Send + 'a>(pool: &'a PoolAsk) -> HostFuture<'a, T> {
-    let doing = format!("use storage pool `{}`", pool.name);
-    let cause = format!("there is no storage driver `{}` on this system", pool.driver);
-    Box::pin(std::future::ready(Err(HostError::lasting(doing, "UnknownDriver", cause))))
+/// What a driver can do with the pool at hand. Whatever it is called for, the pool's record is looked at first.
+trait Driver {
+    /// Its version, or what is missing.
+    fn state(&self, machine: Machine<'_>) -> impl Future<Output = DriverState> + Send;
+    /// What stands; `None` when there is nothing at all.
+    fn look(&self, site: Site<'_>) -> impl Future<Output = Result<Option<PoolSeen>, HostError>> + Send;
+    /// See [`PoolStep::Make`]. `begun` is the record of an attempt that was cut short.
+    fn make(&self, site: Site<'_>, begun: Option<Record>) -> impl Future<Output = Result<(), HostError>> + Send;
+    /// See [`PoolStep::Mount`].
+    fn mount(&self, site: Site<'_>, record: Record) -> impl Future<Output = Result<(), HostError>> + Send;
+    /// See [`PoolStep::Remount`].
+    fn remount(
+        &self,
+        site: Site<'_>,
+        record: Record,
+        options: &str,
+    ) -> impl Future<Output = Result<(), HostError>> + Send;
+    /// See [`PoolStep::Grow`].
+    fn grow(&self, site: Site<'_>, record: Record, to: u64) -> impl Future<Output = Result<(), HostError>> + Send;
+    /// See [`PoolStep::Furnish`].
+    fn furnish(&self, site: Site<'_>, record: Record) -> impl Future<Output = Result<(), HostError>> + Send;
+    /// Refuses when the pool holds anything.
+    fn must_be_empty(
+        &self,
+        site: Site<'_>,
+        record: &Record,
+        verb: &str,
+    ) -> impl Future<Output = Result<(), HostError>> + Send;
+    /// Unmounts and removes what [`Driver::make`] made. The pool holds nothing; its record is removed afterwards.
+    fn remove(&self, site: Site<'_>, record: Record) -> impl Future<Output = Result<(), HostError>> + Send;
+    /// How full it is.
+    fn usage(&self, site: Site<'_>) -> impl Future<Output = Result<PoolUsage, HostError>> + Send;
+}
+
+async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<(), HostError> {
+    let standing = Record::standing(site.record()?, site.ask);
+    match (step, standing) {
+        (PoolStep::Make, Standing::New) => driver.make(site, None).await,
+        (PoolStep::Make, Standing::Begun(record)) => driver.make(site, Some(record)).await,
+        (PoolStep::Make, Standing::Made(record)) if record.form == record::Form::Own => {
+            driver.make(site, Some(record)).await
+        }
+        (PoolStep::Adopt, Standing::Earlier(record)) => {
+            driver.must_be_empty(site, &record, "take over").await?;
+            Record { uid: site.ask.uid, ..record }.write(site.state, site.name())
+        }
+        (PoolStep::Mount, Standing::Made(record) | Standing::Earlier(record)) => driver.mount(site, record).await,
+        (PoolStep::Remount { options }, Standing::Made(record)) => driver.remount(site, record, options).await,
+        (PoolStep::Grow { to, .. }, Standing::Made(record)) => driver.grow(site, record, *to).await,
+        (PoolStep::Furnish, Standing::Made(record)) => driver.furnish(site, record).await,
+        (PoolStep::Remove, Standing::Made(record) | Standing::Begun(record)) => {
+            if record.made {
+                driver.must_be_empty(site, &record, "remove").await?;
+            }
+            driver.remove(site, record).await?;
+            Record::remove(site.state, site.name())
+        }
+        (PoolStep::Remove, Standing::New) => Ok(()),
+        (step, _) => Err(HostError::passing(
+            site.doing("work on"),
+            "OutOfOrder",
+            format!("it has changed since it was looked at: cannot {step}"),
+        )),
+    }
+}
+
+fn in_the_way(site: &Site<'_>, record: &Record) -> PoolSeen {
+    let what = format!("an earlier storage pool `{}` left its data in `{}`", site.name(), record.source);
+    let record = site.state.join("pools").join(format!("{}.json", site.name()));
+    let hint = format!("once nobody needs that data, remove it and `{}`", record.display());
+    PoolSeen { medium: PoolMedium::Foreign { what, hint }, ..PoolSeen::default() }
+}
+
+fn unknown(ask: &PoolAsk) -> HostError {
+    const OTHERS: [&str; 11] = [
+        "alletra",
+        "ceph",
+        "cephfs",
+        "cephobject",
+        "linstor",
+        "lvmcluster",
+        "powerflex",
+        "powerstore",
+        "pure",
+        "truenas",
+        "mock",
+    ];
+    let doing = format!("work on storage pool `{}`", ask.name);
+    let cause = if OTHERS.contains(&ask.driver.as_str()) {
+        format!("members of this cluster cannot make pools with the storage driver `{}`", ask.driver)
+    } else {
+        format!("there is no storage driver `{}`", ask.driver)
+    };
+    HostError::lasting(doing, "UnsupportedDriver", cause).hinting("use one of dir, btrfs, zfs and lvm")
+}
+
+macro_rules! with_driver {
+    ($ask:expr, |$driver:ident| $body:expr) => {
+        Box::pin(async move {
+            match $ask.driver.as_str() {
+                "dir" => {
+                    let $driver = dir::Dir;
+                    $body.await
+                }
+                "btrfs" => {
+                    let $driver = btrfs::Btrfs;
+                    $body.await
+                }
+                "zfs" => {
+                    let $driver = zfs::Zfs;
+                    $body.await
+                }
+                "lvm" => {
+                    let $driver = lvm::Lvm;
+                    $body.await
+                }
+                _ => Err(unknown($ask)),
+            }
+        })
+    };
 }
 
 impl Storage for LinuxStorage {
     fn drivers(&self) -> HostFuture<'_, Vec<DriverState>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
+        let machine = self.machine();
+        Box::pin(async move {
+            let (btrfs, zfs, lvm) =
+                tokio::join!(btrfs::Btrfs.state(machine), zfs::Zfs.state(machine), lvm::Lvm.state(machine));
+            Ok(vec![dir::Dir.state(machine).await, btrfs, zfs, lvm])
+        })
     }
 
     fn look<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, Option<PoolSeen>> {
-        unknown(pool)
+        if !DRIVERS.contains(&pool.driver.as_str()) {
+            // Nothing can have been made, so that there is nothing to remove either.
+            return Box::pin(std::future::ready(Ok(None)));
+        }
+        with_driver!(pool, |driver| driver.look(self.site(pool)))
     }
 
-    fn act<'a>(&'a self, pool: &'a PoolAsk, _step: &'a PoolStep) -> HostFuture<'a, ()> {
-        unknown(pool)
+    fn act<'a>(&'a self, pool: &'a PoolAsk, step: &'a PoolStep) -> HostFuture<'a, ()> {
+        with_driver!(pool, |driver| act(driver, self.site(pool), step))
     }
 
     fn usage<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, PoolUsage> {
-        unknown(pool)
+        with_driver!(pool, |driver| driver.usage(self.site(pool)))
     }
 }

@@ -1,0 +1,216 @@
+//! What this member writes down about a pool before and after it makes it: the proof that the data is ours.
+//!
+//! The record lies in the state directory, the marker in the pool; both carry the same random token. A crash
+//! between doing and recording leaves a record that is only begun, and making the pool again is harmless then.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::linux::Doing;
+use crate::host::{HostError, PoolAsk};
+use crate::model::{Config, Revision};
+
+/// A pool that this member made or began to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The same random text as in the pool: a UUID.
+    pub token: String,
+    /// The object that it was made for.
+    pub uid: Revision,
+    /// Its driver.
+    pub driver: String,
+    /// The source as it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<String>,
+    /// The source in effect: a directory, an image, a device, a data set, a volume group.
+    pub source: String,
+    /// What the source is.
+    pub form: Form,
+    /// Whether we made the source itself, so that it goes with the pool.
+    pub owned: bool,
+    /// Whether it is finished. What is not has never held a volume.
+    pub made: bool,
+    /// The mount options in effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount_options: Option<String>,
+    /// The size in bytes of its loop file, as far as the file system has grown into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// More keys in effect: `zfs.pool_name`.
+    #[serde(default)]
+    pub keys: Config,
+    /// What we made inside a source that is not ours: a thin pool.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+}
+
+/// What the source of a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// The pool's own directory in the state directory.
+    Own,
+    /// A directory that was given.
+    Directory,
+    /// A loop file in the state directory.
+    Loop,
+    /// A block device.
+    Device,
+    /// Something that the driver's tools know by name: a ZFS data set, a volume group.
+    Named,
+}
+
+/// How a record and what is asked for go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing was recorded.
+    New,
+    /// Making this very pool was begun.
+    Begun(Record),
+    /// This very pool was made.
+    Made(Record),
+    /// An earlier pool of the same name and source was made.
+    Earlier(Record),
+    /// An earlier pool of the same name is in the way.
+    InTheWay(Record),
+}
+
+impl Record {
+    /// The record of a pool that is about to be made.
+    pub fn begin(ask: &PoolAsk, source: impl Into<String>, form: Form, owned: bool) -> Self {
+        Self {
+            token: uuid::Uuid::new_v4().to_string(),
+            uid: ask.uid,
+            driver: ask.driver.clone(),
+            given: ask.config.value("source").map(str::to_owned),
+            source: source.into(),
+            form,
+            owned,
+            made: false,
+            mount_options: None,
+            size: None,
+            keys: Config::default(),
+            parts: Vec::new(),
+        }
+    }
+
+    /// How the record stands to what is asked for.
+    pub fn standing(record: Option<Self>, ask: &PoolAsk) -> Standing {
+        match record {
+            None => Standing::New,
+            Some(record) if record.uid == ask.uid && record.made => Standing::Made(record),
+            Some(record) if record.uid == ask.uid => Standing::Begun(record),
+            Some(record) if record.is_like(ask) => Standing::Earlier(record),
+            Some(record) => Standing::InTheWay(record),
+        }
+    }
+
+    fn is_like(&self, ask: &PoolAsk) -> bool {
+        let source = ask.config.value("source");
+        self.made && self.driver == ask.driver && (source == self.given.as_deref() || source == Some(&self.source))
+    }
+
+    /// The member-specific keys that are in effect.
+    pub fn keys(&self) -> Config {
+        let mut keys = self.keys.clone();
+        keys.insert("source".to_owned(), self.given.clone().unwrap_or_else(|| self.source.clone()));
+        if let Some(given) = &self.given {
+            keys.insert("volatile.initial_source".to_owned(), given.clone());
+        }
+        keys
+    }
+
+    fn path(state: &Path, name: &str) -> PathBuf {
+        state.join("pools").join(format!("{name}.json"))
+    }
+
+    /// The record of a pool.
+    pub fn read(state: &Path, name: &str) -> Result<Option<Self>, HostError> {
+        let path = Self::path(state, name);
+        let text = match std::fs::read(&path) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+            other => other.doing("read", &path)?,
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|cause| {
+            HostError::lasting(format!("read `{}`", path.display()), "UnreadableRecord", cause)
+                .hinting("it says which data belongs to the pool: bring it back from a backup")
+        })
+    }
+
+    /// Writes the record so that it survives a loss of power.
+    pub fn write(&self, state: &Path, name: &str) -> Result<(), HostError> {
+        let path = Self::path(state, name);
+        let folder = state.join("pools");
+        std::fs::create_dir_all(&folder).doing("make directory", &folder)?;
+        write_durably(&path, &self.json()?).doing("write", &path)
+    }
+
+    fn json(&self) -> Result<Vec<u8>, HostError> {
+        serde_json::to_vec_pretty(self).map_err(|cause| HostError::lasting("write a pool's record", "IoFailed", cause))
+    }
+
+    /// Forgets the pool: the last act of its removal.
+    pub fn remove(state: &Path, name: &str) -> Result<(), HostError> {
+        super::site::remove_file(&Self::path(state, name))
+    }
+}
+
+fn write_durably(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("json.new");
+    let mut file = File::create(&beside)?;
+    file.write_all(text)?;
+    file.sync_data()?;
+    std::fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// The file in a pool's root that says whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// The record's token.
+    pub token: String,
+    /// The pool's name.
+    pub pool: String,
+    /// The state directory of the daemon that made it.
+    pub state: PathBuf,
+}
+
+impl Marker {
+    /// Its name in the pool's root.
+    pub const FILE: &str = ".seedbed-pool";
+
+    /// The marker of a recorded pool.
+    pub fn of(record: &Record, pool: &str, state: &Path) -> Self {
+        Self { token: record.token.clone(), pool: pool.to_owned(), state: state.to_owned() }
+    }
+
+    /// The marker in a directory; `None` when there is none, or none that can be read.
+    pub fn read(root: &Path) -> Option<Self> {
+        let text = std::fs::read(root.join(Self::FILE)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Writes the marker.
+    pub fn write(&self, root: &Path) -> Result<(), HostError> {
+        let path = root.join(Self::FILE);
+        let text = serde_json::to_vec(self)
+            .map_err(|cause| HostError::lasting(format!("write `{}`", path.display()), "IoFailed", cause))?;
+        std::fs::write(&path, text).doing("write", &path)
+    }
+
+    /// Removes the marker when it is there.
+    pub fn remove(root: &Path) -> Result<(), HostError> {
+        super::site::remove_file(&root.join(Self::FILE))
+    }
+
+    /// Who it says the directory belongs to.
+    pub fn owner(&self) -> String {
+        format!("storage pool `{}` of the daemon in `{}`", self.pool, self.state.display())
+    }
+}

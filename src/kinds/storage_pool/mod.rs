@@ -1,0 +1,85 @@
+//! Storage pools: where members keep the volumes of containers. Each member has its own source.
+
+mod check;
+mod node;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::field::lenient;
+use super::kind::{Resource, Words};
+use super::node::AnyNode;
+use super::problem::Problem;
+use crate::model::{Config, Key, MemberName, Rollout};
+
+/// The kind.
+pub struct StoragePool;
+
+/// What all members share of a storage pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "storage-pool")]
+pub struct StoragePoolSpec {
+    /// What makes the pool: `dir`, `btrfs`, `zfs`, `lvm`. Cannot be changed.
+    #[serde(default, deserialize_with = "lenient")]
+    pub driver: String,
+    /// Free text.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Keys that all members share, such as `btrfs.mount_options`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub config: Config,
+}
+
+/// The drivers that LXD or Incus know, with the entity of the key table that holds their keys.
+const DRIVERS: [(&str, &str); 14] = [
+    ("dir", "storage-dir"),
+    ("btrfs", "storage-btrfs"),
+    ("zfs", "storage-zfs"),
+    ("lvm", "storage-lvm"),
+    ("lvmcluster", "storage-lvm"),
+    ("ceph", "storage-ceph"),
+    ("cephfs", "storage-cephfs"),
+    ("cephobject", "storage-cephobject"),
+    ("linstor", "storage-linstor"),
+    ("truenas", "storage-truenas"),
+    ("powerflex", "storage-powerflex"),
+    ("powerstore", "storage-powerstore"),
+    ("pure", "storage-pure"),
+    ("alletra", "storage-alletra"),
+];
+
+impl Resource for StoragePool {
+    type Spec = StoragePoolSpec;
+
+    const WORDS: Words = Words {
+        kind: "storage-pool",
+        section: "storage_pools",
+        collection: "storage-pools",
+        noun: "storage",
+        spoken: "storage pool",
+    };
+    const ROLLOUT: Rollout = Rollout::EveryMember;
+
+    fn entities(&self, spec: &StoragePoolSpec) -> Vec<&'static str> {
+        DRIVERS.iter().filter(|(driver, _)| *driver == spec.driver).map(|(_, entity)| *entity).collect()
+    }
+
+    fn check(&self, key: &Key, spec: &StoragePoolSpec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
+        check::check(key, spec, members)
+    }
+
+    fn edit(&self, old: &StoragePoolSpec, new: &StoragePoolSpec) -> Vec<Problem> {
+        check::edit(old, new)
+    }
+
+    fn edit_local(&self, spec: &StoragePoolSpec, old: &Config, new: &Config) -> Vec<Problem> {
+        check::edit_local(spec, old, new)
+    }
+
+    fn node(&self) -> Option<&'static dyn AnyNode> {
+        Some(&node::PoolNode)
+    }
+}
