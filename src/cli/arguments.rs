@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::command::{cluster, completions, config, get, man, noun, schema, status, validate, waitready};
+use super::command::{cluster, completions, config, get, init, man, noun, schema, status, validate, waitready};
 use super::exit::Exit;
 use super::screen::{Colour, Format};
 use crate::kinds::Kind;
@@ -59,6 +59,8 @@ pub enum Verb {
     Cluster(cluster::ClusterArgs),
     /// Manage the server configuration
     Config(config::ConfigArgs),
+    /// Form a cluster, join one, or apply, as a manifest says
+    Init(init::InitArgs),
     /// Wait until the daemon answers
     Waitready(waitready::WaitreadyArgs),
     /// Print the JSON Schema of manifests

@@ -2,9 +2,12 @@
 
 mod arguments;
 pub mod board;
+
 mod command;
+mod duration;
 mod exit;
 pub mod failure;
+pub mod follow;
 pub mod input;
 pub mod screen;
 pub mod session;
@@ -55,6 +58,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Get(args) => command::get::run(args, session).await,
             Verb::Cluster(args) => command::cluster::run(&args, session).await,
             Verb::Config(args) => command::config::run(&args, session).await,
+            Verb::Init(args) => command::init::run(&args, session).await,
             Verb::Waitready(args) => command::waitready::run(&args, session).await,
             Verb::Schema(args) => command::schema::run(&args, screen),
             Verb::Completions(args) => command::completions::run(&args, screen),

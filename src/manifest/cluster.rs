@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::dom::{Document, Node, Span, pointer};
+use super::grammar::{ClusterGrammar, MemberConfigGrammar, MemberGrammar};
+use super::pem::{self, Pasted};
 use super::secret::Secret;
-use crate::model::{Config, MemberName, Place};
+use super::shape::Shape;
+use crate::kinds::table::{self, KeyScope};
+use crate::model::{Config, Finding, MemberName, Place};
 
 /// The `cluster:` section of a manifest. Empty texts count as absent, as `lxd init` prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,4 +71,123 @@ pub struct MemberSection {
     pub here: Config,
     /// Where the entry stands.
     pub at: Place,
+}
+
+/// The `cluster:` section of one document with the way back to its text.
+pub(super) struct Section<'d> {
+    /// Its document.
+    pub document: &'d Document<'d>,
+    /// What it says.
+    pub cluster: Cluster,
+}
+
+/// Reads the section; `None` when the document has none or it is empty.
+pub(super) fn read<'d>(document: &'d Document<'d>, shape: &Shape, findings: &mut Vec<Finding>) -> Option<Section<'d>> {
+    let entry = document.root.entry("cluster").filter(|entry| !entry.value.entries().is_empty())?;
+    let path = ["cluster".to_owned()];
+    let grammar: ClusterGrammar = serde_json::from_value(shape.usable(&entry.value, &path)).ok()?;
+    let mut section = Section { document, cluster: Cluster::default() };
+    section.cluster = section.cluster(grammar, findings);
+    section.cluster.at = document.place(entry.key_span, pointer(&path));
+    Some(section)
+}
+
+impl Section<'_> {
+    /// The value under a path of the section, or the section itself.
+    pub fn place(&self, path: &[&str]) -> Place {
+        let steps: Vec<&str> = ["cluster"].iter().chain(path).copied().collect();
+        let node = |steps: &[&str]| self.document.root.at(steps).map(|node| node.span);
+        match node(&steps) {
+            Some(span) => self.document.place(span, pointer(&steps)),
+            None => self.cluster.at.clone(),
+        }
+    }
+
+    fn cluster(&self, grammar: ClusterGrammar, findings: &mut Vec<Finding>) -> Cluster {
+        let ClusterGrammar {
+            enabled,
+            server_name,
+            server_address,
+            cluster_address,
+            cluster_certificate,
+            cluster_certificate_path,
+            cluster_token,
+            cluster_password,
+            member_config,
+            members,
+        } = grammar;
+        let members = members.unwrap_or_default();
+        Cluster {
+            enabled: enabled.map(|flag| flag.0),
+            server_name: filled(server_name).map(MemberName),
+            server_address: filled(server_address),
+            cluster_address: filled(cluster_address),
+            cluster_certificate: filled(cluster_certificate).and_then(|text| self.certificate(&text, findings)),
+            cluster_certificate_path: filled(cluster_certificate_path),
+            cluster_token: cluster_token.filter(|secret| !secret.reveal().is_empty()),
+            cluster_password: cluster_password.filter(|secret| !secret.reveal().is_empty()),
+            member_config: member_config.unwrap_or_default().into_iter().map(MemberConfig::from).collect(),
+            members: members.into_iter().map(|(name, member)| self.member(name, member.unwrap_or_default())).collect(),
+            at: Place::default(),
+        }
+    }
+
+    fn certificate(&self, text: &str, findings: &mut Vec<Finding>) -> Option<String> {
+        let place = || self.place(&["cluster_certificate"]);
+        match pem::normalise(text) {
+            Ok(Pasted::Good(pem)) => Some(pem),
+            Ok(Pasted::Folded(pem)) => {
+                let message = "the newlines of the certificate have become blanks: LXD and Incus cannot read it";
+                let finding = Finding::warning("SB122", message).at(place());
+                findings.push(finding.helping("double every newline, or use a block: `cluster_certificate: |`"));
+                Some(pem)
+            }
+            Err(reason) => {
+                let finding = Finding::error("SB121", format!("this is no certificate: {reason}")).at(place());
+                findings.push(finding.helping("paste the whole cluster.crt of a member that is in the cluster"));
+                None
+            }
+        }
+    }
+
+    fn member(&self, name: MemberName, grammar: MemberGrammar) -> (MemberName, MemberSection) {
+        let MemberGrammar { address, failure_domain, description, groups, roles, config } = grammar;
+        let is_server = |key: &str| table::lookup("server", key).is_some_and(|info| info.scope != KeyScope::Global);
+        let config = config.unwrap_or_default().0;
+        let (here, config) = config.into_iter().partition(|(key, _)| is_server(key));
+        let section = MemberSection {
+            address: filled(address),
+            failure_domain: filled(failure_domain),
+            description,
+            groups: groups.unwrap_or_default(),
+            roles: roles.unwrap_or_default(),
+            config: Config(config),
+            here: Config(here),
+            at: self.key_place(&["members", name.as_str()]),
+        };
+        (name, section)
+    }
+
+    /// The key under which a path of the section stands.
+    pub fn key_place(&self, path: &[&str]) -> Place {
+        let Some((last, above)) = path.split_last() else { return self.cluster.at.clone() };
+        let steps: Vec<&str> = ["cluster"].iter().chain(above).copied().collect();
+        let span = |node: &Node<'_>| -> Option<Span> { Some(node.entry(last)?.key_span) };
+        match self.document.root.at(&steps).and_then(span) {
+            Some(span) => self.document.place(span, pointer(&steps) + &pointer(&[last])),
+            None => self.place(above),
+        }
+    }
+}
+
+impl From<MemberConfigGrammar> for MemberConfig {
+    fn from(grammar: MemberConfigGrammar) -> Self {
+        let MemberConfigGrammar { entity, name, key, value, description } = grammar;
+        Self { entity, name, key, value: value.unwrap_or_default(), description: description.unwrap_or_default() }
+    }
+}
+
+// `lxd init` prints every field, most of them empty.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }

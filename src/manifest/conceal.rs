@@ -2,35 +2,34 @@
 
 use std::borrow::Cow;
 
-/// Parts of key names that mark a value as secret.
-const SECRET_WORDS: [&str; 6] = ["password", "token", "secret", "api.key", "api_key", "private_key"];
-
-/// Whether the value of `key` must never be shown.
-pub(super) fn is_secret(key: &str) -> bool {
-    // `cluster.join_token_expiry` and the like are durations.
-    SECRET_WORDS.iter().any(|word| key.contains(word)) && !key.ends_with("expiry")
-}
+use crate::kinds::table;
 
 /// The text with every byte of a secret replaced by `*`: spans into it stay true.
+///
+/// Goes by the keys that stand before a colon, so that it works on text that no parser understands.
 pub(super) fn conceal(text: &str) -> Cow<'_, str> {
-    if !SECRET_WORDS.iter().any(|word| text.contains(word)) {
+    if !text.split_inclusive('\n').any(|line| secret_at(line).is_some()) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.split_inclusive('\n').map(conceal_line).collect())
 }
 
-fn conceal_line(line: &str) -> Cow<'_, str> {
-    let Some(word) = SECRET_WORDS.iter().filter_map(|word| line.find(word)).min() else { return Cow::Borrowed(line) };
-    let Some(colon) = line[word..].find(": ") else { return Cow::Borrowed(line) };
-    if !is_secret(&line[word..word + colon]) {
-        return Cow::Borrowed(line);
-    }
-    let (key, value) = line.split_at(word + colon + 2);
-    let covered = value.chars().map(|c| match c {
-        '\n' | '\r' => c.to_string(),
-        _ => "*".repeat(c.len_utf8()),
-    });
-    Cow::Owned(key.chars().map(String::from).chain(covered).collect())
+fn conceal_line(line: &str) -> String {
+    let (shown, covered) = line.split_at(secret_at(line).unwrap_or(line.len()));
+    let cover = |c: char| if matches!(c, '\n' | '\r') { c.to_string() } else { "*".repeat(c.len_utf8()) };
+    shown.chars().map(String::from).chain(covered.chars().map(cover)).collect()
+}
+
+// Where the value of the first secret key of a line starts.
+fn secret_at(line: &str) -> Option<usize> {
+    line.match_indices(": ").find(|(at, _)| is_secret(&line[..*at])).map(|(at, colon)| at + colon.len())
+}
+
+fn is_secret(before_colon: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let key = before_colon.trim_end_matches(['"', '\'']);
+    let start = key.rfind(|c| !is_part(c)).map_or(0, |at| at + 1);
+    key.is_char_boundary(start) && table::is_secret_key(&key[start..])
 }
 
 #[cfg(test)]
@@ -49,6 +48,6 @@ mod tests {
     #[test]
     fn durations_are_no_secrets() {
         assert_eq!(conceal("cluster.join_token_expiry: 3H"), "cluster.join_token_expiry: 3H");
-        assert!(!is_secret("core.remote_token_expiry") && is_secret("core.trust_password"));
+        assert_eq!(conceal("a: {cluster_token: x, b: 1}"), "a: {cluster_token: ********");
     }
 }

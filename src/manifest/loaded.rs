@@ -47,7 +47,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { source_bytes_max: 32 << 20, source_nodes_max: 2_000_000 }
+        Self { source_bytes_max: 32 << 20, source_nodes_max: 1_000_000 }
     }
 }
 

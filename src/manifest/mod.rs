@@ -1,18 +1,41 @@
 //! YAML text -> documents with positions -> validated desired state.
 //!
-//! [`load`] takes every source at once and never fails: what it cannot use becomes a [`Finding`](crate::model::Finding) with a place, and
+//! [`load`] takes every source at once and never fails: what it cannot use becomes a [`Finding`] with a place, and
 //! one broken file hides nothing of the others. The steps stand in files of their own, in this order:
 //! `parse` (text to `dom`), `check` (against the JSON Schema that `schema` derives from the types),
 //! `gather` (to objects) and `rules` (what needs no cluster).
 
 mod cluster;
+pub mod codes;
+mod compose;
 mod conceal;
+mod dom;
 mod files;
+mod formation;
+mod gather;
+mod grammar;
+mod join;
 mod loaded;
+mod parse;
+mod pem;
+mod placeholder;
+mod references;
 mod render;
 mod schema;
 mod secret;
+mod section;
+mod set;
+mod shape;
 mod source;
+mod trouble;
+
+use std::mem::take;
+
+use crate::model::{Desired, Finding};
+use dom::Document;
+use gather::gather;
+use parse::{Parsed, parse};
+use set::Set;
 
 pub use cluster::{Cluster, MemberConfig, MemberSection};
 pub use files::{Sources, read_paths};
@@ -27,8 +50,47 @@ pub use source::Source;
 /// Never fails: all findings of all sources are in the result, and [`Loaded::is_usable`] says whether an error is
 /// among them. The order of the sources does not matter, except for the order of findings.
 pub fn load(sources: &[Source], options: &Options) -> Loaded {
-    let _ = options;
-    let mut loaded = Loaded::default();
-    loaded.counts.files = sources.len();
-    loaded
+    let mut parsed: Vec<Parsed<'_>> = sources.iter().map(|source| parse(source, &options.limits)).collect();
+    let mut findings: Vec<Finding> = parsed.iter_mut().flat_map(|parsed| take(&mut parsed.findings)).collect();
+    let is_partial = parsed.iter().any(|parsed| parsed.is_partial);
+    let documents: Vec<&Document<'_>> = parsed.iter().flat_map(|parsed| &parsed.documents).collect();
+    let mut set = Set::default();
+    let mut sections = Vec::new();
+    for document in &documents {
+        let shape = shape::check(document);
+        gather(document, &shape, &mut set);
+        sections.extend(cluster::read(document, &shape, &mut set.findings));
+        let news = shape.findings.into_iter().filter(|finding| !findings.iter().any(|known| explains(known, finding)));
+        let news: Vec<Finding> = news.collect();
+        findings.extend(news);
+    }
+    let cluster = formation::apply(sections, &mut set);
+    set.check();
+    placeholder::check(&mut set);
+    // What a broken document declares is not known: whatever seems to be missing may be in it.
+    if !is_partial {
+        references::check(&mut set, cluster.as_ref());
+    }
+    findings.append(&mut set.findings);
+    let valid = set.objects.values().filter(|found| !found.is_faulty).count();
+    let counts = Counts { files: sources.len(), documents: documents.len(), objects: set.objects.len(), valid };
+    let objects = set.objects.into_iter().map(|(key, found)| (key, found.declared)).collect();
+    Loaded { desired: Desired { objects }, cluster, findings: in_order(findings, sources), counts }
+}
+
+// A mistake in the YAML leaves a value that the schema does not want either.
+fn explains(known: &Finding, finding: &Finding) -> bool {
+    let (Some(known), Some(place)) = (&known.place, &finding.place) else { return false };
+    known.file == place.file && (place.start..place.end).contains(&known.start) && known.pointer.is_empty()
+}
+
+// By source and line, so that people can walk through a file from top to bottom.
+fn in_order(mut findings: Vec<Finding>, sources: &[Source]) -> Vec<Finding> {
+    let rank = |finding: &Finding| {
+        let place = finding.place.as_ref()?;
+        let source = sources.iter().position(|source| source.path == place.file)?;
+        Some((source, place.start, finding.code.clone()))
+    };
+    findings.sort_by_cached_key(rank);
+    findings
 }

@@ -88,7 +88,8 @@ fn origin(place: &Place) -> Origin<'_> {
 fn snippet<'a>(source: &'a Source, marks: &[Mark<'a>]) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let lines = lines_around(&source.text, marks);
     let first_line = 1 + source.text[..lines.start].matches('\n').count();
-    let shown = conceal(&source.text[lines.clone()]);
+    // Line ends of Windows are noise here. Lengths must stay as they are: the spans count bytes.
+    let shown = conceal(&source.text[lines.clone()]).replace('\r', " ");
     let mut snippet = Snippet::source(shown).path(source.path.as_str()).line_start(first_line);
     for mark in marks {
         let span = clamp(&source.text, mark.place);

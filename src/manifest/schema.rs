@@ -1,8 +1,173 @@
-//! The JSON Schema of manifests, derived from the types.
+//! The JSON Schema of manifests, derived from the types of the kinds and of the grammar.
 
-use serde_json::Value;
+use std::sync::LazyLock;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::grammar::{CertificateGrammar, ClusterGrammar, ClusterGroupGrammar, StorageVolumeGrammar};
+use super::section::{self, LEGACY_FIELDS, Section};
+use crate::kinds::Kind;
+use crate::kinds::table::{self, KeyInfo};
+use crate::model::Rollout;
+
+/// The schema, built once.
+pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 /// The JSON Schema (draft 2020-12) of one manifest document, as `schemas/seedbed.schema.json` holds it.
+///
+/// Scalars may be written with or without quotes: where a text is wanted, numbers and booleans do.
 pub fn schema() -> Value {
-    serde_json::json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object" })
+    let mut generator =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator();
+    let mut sections = Map::new();
+    for section in section::applied() {
+        let schema = match section.is_map() {
+            true => config_map(section.kind, &mut generator),
+            false => list_of(entry(&section, &mut generator)),
+        };
+        sections.insert(section.name.to_owned(), schema);
+    }
+    for (name, schema) in unapplied(&mut generator) {
+        sections.entry(name).or_insert_with(|| list_of(schema));
+    }
+    sections.insert("cluster".to_owned(), cluster(&mut generator));
+    sections.values_mut().for_each(loosen);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Seedbed manifest",
+        "description": "The desired state of a cluster of container hosts, in the preseed form of LXD and Incus.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": sections,
+    })
+}
+
+fn plain<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    generator.subschema_for::<T>().to_value()
+}
+
+fn list_of(item: Value) -> Value {
+    json!({ "type": "array", "items": item })
+}
+
+fn unapplied(generator: &mut SchemaGenerator) -> [(String, Value); 3] {
+    [
+        ("storage_volumes".to_owned(), closed(plain::<StorageVolumeGrammar>(generator))),
+        ("certificates".to_owned(), closed(plain::<CertificateGrammar>(generator))),
+        ("cluster_groups".to_owned(), closed(plain::<ClusterGroupGrammar>(generator))),
+    ]
+}
+
+fn closed(mut object: Value) -> Value {
+    object["additionalProperties"] = json!(false);
+    object
+}
+
+// What stands in a list: the spec of the kind, and what the manifest says around it.
+fn entry(section: &Section, generator: &mut SchemaGenerator) -> Value {
+    let kind = section.kind;
+    let mut schema = closed(kind.schema(generator).to_value());
+    let properties = &mut schema["properties"];
+    let spoken = kind.words().spoken;
+    properties["name"] = json!({ "type": "string", "description": format!("The name of the {spoken}.") });
+    if section.has_projects() {
+        properties["project"] = json!({
+            "type": "string", "default": "default", "description": format!("The project that the {spoken} belongs to."),
+        });
+    }
+    if kind.rollout() != Rollout::RecordOnly {
+        let described = "The keys in which members differ, under the name of each member.";
+        let own = json!({ "type": "object", "additionalProperties": keys(kind, |info| info.scope != table::KeyScope::Global) });
+        properties["members"] = own;
+        properties["members"]["description"] = json!(described);
+    }
+    if properties.get("config").is_some() {
+        properties["config"] = config_map(kind, generator);
+    }
+    for (_, field) in LEGACY_FIELDS.iter().filter(|(name, _)| *name == section.name) {
+        properties[*field] = json!({ "deprecated": true, "description": "Printed by LXD; it says nothing here." });
+    }
+    let required = schema["required"].as_array().into_iter().flatten().cloned();
+    schema["required"] = std::iter::once(json!("name")).chain(required.filter(|field| field != "name")).collect();
+    schema
+}
+
+fn config_map(kind: &dyn Kind, generator: &mut SchemaGenerator) -> Value {
+    let spec = kind.schema(generator).to_value();
+    let described = spec.pointer("/properties/config/description").cloned().unwrap_or_default();
+    let mut schema = keys(kind, |_| true);
+    schema["description"] = described;
+    schema
+}
+
+// The known keys with their meaning. Others are left to the rules, which know the driver and can say more.
+fn keys(kind: &dyn Kind, wanted: impl Fn(&KeyInfo) -> bool) -> Value {
+    let mut properties = Map::new();
+    for info in section::entities_of(kind).into_iter().flat_map(table::keys_of).filter(|info| wanted(info)) {
+        if info.key.contains(['*', '/']) || info.key.contains(|c: char| c.is_ascii_uppercase()) {
+            continue;
+        }
+        let known = properties.entry(info.key).or_insert_with(|| json!({ "type": "string", "description": "" }));
+        let text = describe(info);
+        let so_far = known["description"].as_str().unwrap_or_default();
+        if !so_far.split(" | ").any(|part| part == text) {
+            known["description"] = json!(if so_far.is_empty() { text } else { format!("{so_far} | {text}") });
+        }
+    }
+    json!({ "type": "object", "properties": properties, "additionalProperties": { "type": "string" } })
+}
+
+fn describe(info: &KeyInfo) -> String {
+    let kind = match info.kind {
+        table::ValueKind::Text => "text",
+        table::ValueKind::Bool => "true or false",
+        table::ValueKind::Integer => "a whole number",
+        table::ValueKind::Size => "a size such as 10GiB",
+    };
+    let default = if info.default.is_empty() { String::new() } else { format!("; default: {}", info.default) };
+    let own = if info.scope == table::KeyScope::Global { "" } else { "; each member may have its own" };
+    format!("{}: {kind}{default}{own}", info.entity)
+}
+
+fn cluster(generator: &mut SchemaGenerator) -> Value {
+    let mut schema = plain::<ClusterGrammar>(generator);
+    let entity = "/properties/member_config/items/properties/entity";
+    if let Some(entity) = schema.pointer_mut(entity) {
+        entity["enum"] = json!(["storage-pool", "network"]);
+    }
+    schema
+}
+
+// YAML writes `010`, `yes` and nothing at all where a text is meant, and leaves sections empty.
+fn loosen(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            let is_closed = map.contains_key("enum") || map.contains_key("const");
+            if let Some(kind) = map.get_mut("type").filter(|_| !is_closed) {
+                *kind = looser(kind);
+            }
+            for (keyword, inner) in map.iter_mut() {
+                match keyword.as_str() {
+                    "properties" => inner.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(loosen),
+                    "items" | "additionalProperties" | "anyOf" | "oneOf" | "allOf" => loosen(inner),
+                    _ => {}
+                }
+            }
+        }
+        Value::Array(branches) => branches.iter_mut().for_each(loosen),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn looser(kind: &Value) -> Value {
+    let named = |name: &str| kind == name || kind.as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    match () {
+        () if named("string") => json!(["string", "number", "boolean", "null"]),
+        () if named("object") => json!(["object", "null"]),
+        () if named("array") => json!(["array", "null"]),
+        () if named("boolean") => json!(["boolean", "null"]),
+        () => kind.clone(),
+    }
 }

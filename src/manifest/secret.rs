@@ -2,8 +2,13 @@
 
 use std::fmt;
 
-/// A secret. Its `Debug` output hides it, and it has no `Display` and no serde.
-#[derive(Clone, PartialEq, Eq)]
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A secret. Its `Debug` output hides it, and it has no `Display` and is never serialised.
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
 pub struct Secret(String);
 
 impl Secret {

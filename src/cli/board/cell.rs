@@ -78,8 +78,8 @@ impl State {
     /// Whether it stays so until a member comes back or a person acts.
     pub fn is_blocked(self) -> bool {
         match self {
-            Self::Offline | Self::Stalled | Self::Defined => true,
-            Self::Ready | Self::Waiting | Self::Reconciling | Self::Drifted | Self::Degraded => false,
+            Self::Offline | Self::Stalled => true,
+            Self::Ready | Self::Defined | Self::Waiting | Self::Reconciling | Self::Drifted | Self::Degraded => false,
         }
     }
 }

@@ -6,7 +6,7 @@ mod render;
 mod trouble;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::ObjectsReply;
 use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Revision, Rollout, Timestamp};
@@ -51,8 +51,9 @@ impl Board {
     /// The board of an answer: only these objects when `keys` is not empty.
     pub fn of(reply: &ObjectsReply, keys: &[Key]) -> Self {
         let silent = silent(&reply.liveness);
+        let wanted: BTreeSet<&Key> = keys.iter().collect();
         let is_wanted = |object: &&Object| {
-            if keys.is_empty() { !OWN_KINDS.contains(&object.key.kind.as_str()) } else { keys.contains(&object.key) }
+            if keys.is_empty() { !OWN_KINDS.contains(&object.key.kind.as_str()) } else { wanted.contains(&object.key) }
         };
         let rows = reply.objects.iter().filter(is_wanted).map(|object| Row::of(object, &silent)).collect::<Vec<_>>();
         let mut members: Vec<MemberName> = reply.liveness.keys().cloned().collect();

@@ -15,20 +15,24 @@ impl Board {
 
     fn row_troubles(&self, row: &Row) -> Vec<String> {
         if row.phase == Phase::Pending && !row.is_record {
-            return vec![self.only_defined(row)];
+            return self.only_defined(row).into_iter().collect();
         }
         let said = row.cells.iter().filter(|(_, cell)| cell.state != State::Offline);
         said.filter_map(|(member, cell)| complaint(row, member, cell)).collect()
     }
 
-    fn only_defined(&self, row: &Row) -> String {
+    // A definition that a silent member holds up needs no words of its own: see `silence`.
+    fn only_defined(&self, row: &Row) -> Option<String> {
+        if row.cells.values().any(|cell| cell.state == State::Offline) {
+            return None;
+        }
         let missing: Vec<&str> =
             self.members.iter().filter(|member| !row.cells.contains_key(*member)).map(MemberName::as_str).collect();
-        if missing.is_empty() {
+        Some(if missing.is_empty() {
             format!("{} is defined on every member and waits for the global create", row.key)
         } else {
             format!("{} is not defined on {}: define it there, then create it", row.key, missing.join(", "))
-        }
+        })
     }
 
     fn silence(&self, member: &MemberName, since: &str) -> Vec<String> {

@@ -114,10 +114,14 @@ async fn add(member: &str, session: &Session) -> Result<(), Failure> {
         session.client.post(paths::MEMBERS, &json!({ "server_name": member })).await.map_err(failure)?;
     let token = token(&operation)?;
     session.screen.say(&format!("Member {member} join token:"));
-    session.screen.write(&format!("{}\n", STANDARD.encode(json!(token).to_string())))
+    session.screen.write(&format!("{token}\n"))
 }
 
-fn token(operation: &Operation) -> Result<JoinToken, Failure> {
+/// The token that an operation gives, as it travels.
+///
+/// # Errors
+/// When it gives none.
+pub fn token(operation: &Operation) -> Result<String, Failure> {
     let metadata = operation.metadata.clone().unwrap_or_default();
     let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let addresses = metadata.get("addresses").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -131,7 +135,7 @@ fn token(operation: &Operation) -> Result<JoinToken, Failure> {
     if token.secret.is_empty() {
         return Err(Failure::new(Exit::Failed, "the daemon gave no token: its answer holds no secret"));
     }
-    Ok(token)
+    Ok(STANDARD.encode(json!(token).to_string()))
 }
 
 async fn remove(member: &str, force: bool, yes: bool, session: &Session) -> Result<Exit, Failure> {

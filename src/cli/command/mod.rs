@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod completions;
 pub mod config;
 pub mod get;
+pub mod init;
 pub mod man;
 pub mod noun;
 pub mod schema;

@@ -6,43 +6,45 @@ use clap::Args;
 
 use crate::api::ServerInfo;
 use crate::api::paths;
+use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, failure};
+use crate::client::ClientError;
 
 /// The arguments of `seedbed waitready`.
 #[derive(Args, Debug)]
 pub struct WaitreadyArgs {
-    /// Seconds to wait at most; 0 waits for ever
-    #[arg(short, long, value_name = "SECONDS", default_value_t = 0)]
-    timeout: u64,
+    /// How long to wait at most, in seconds or as in 500ms; without it, for ever
+    #[arg(short, long, value_parser = duration::parse, value_name = "TIME")]
+    timeout: Option<Duration>,
 }
 
 /// Between two looks: a daemon is ready within 50 ms.
-const PAUSE: Duration = Duration::from_millis(10);
+pub const PAUSE: Duration = Duration::from_millis(5);
+
+/// How long one look may take.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Waits.
 ///
 /// # Errors
-/// When the daemon is not ready in time.
+/// When the daemon is not ready in time: the last reason.
 pub async fn run(args: &WaitreadyArgs, session: &Session) -> Result<Exit, Failure> {
-    let limit = (args.timeout > 0).then(|| Duration::from_secs(args.timeout));
-    wait(session, limit).await.map(|()| Exit::Done)
-}
-
-/// Waits until the daemon answers.
-///
-/// # Errors
-/// When it does not in time: the last reason.
-pub async fn wait(session: &Session, limit: Option<Duration>) -> Result<(), Failure> {
     let start = Instant::now();
     loop {
-        let answer: Result<ServerInfo, _> =
-            session.client.with_timeout(Duration::from_secs(5)).get(paths::SERVER).await;
-        let Err(cause) = answer else { return Ok(()) };
-        if limit.is_some_and(|limit| start.elapsed() >= limit) {
+        let Err(cause) = look(session).await else { return Ok(Exit::Done) };
+        if args.timeout.is_some_and(|limit| start.elapsed() >= limit) {
             return Err(failure(cause).exiting(Exit::Timeout));
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Whether the daemon answers now.
+///
+/// # Errors
+/// Why it does not.
+pub async fn look(session: &Session) -> Result<(), ClientError> {
+    session.client.with_timeout(LOOK).get::<ServerInfo>(paths::SERVER).await.map(|_| ())
 }

@@ -1,0 +1,198 @@
+//! The rules, each with a stable code: users suppress by it, look it up and search for it.
+
+/// One rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its code, which never changes and is never used again: `SB014`.
+    pub code: &'static str,
+    /// What it finds, in a few words.
+    pub title: &'static str,
+    /// Why it matters and what to do.
+    pub explanation: &'static str,
+}
+
+/// All rules, in the order of their codes.
+pub static RULES: &[Rule] = &[
+    rule(
+        "SB001",
+        "not an object of this kind",
+        "The object lacks a field that its kind needs, or a field has a type that the kind cannot read.",
+    ),
+    rule(
+        "SB002",
+        "a file cannot be read",
+        "The path does not exist, its permissions forbid it, or it is not UTF-8 text.",
+    ),
+    rule(
+        "SB003",
+        "a directory without a manifest",
+        "Directories are searched for files whose names end in .yaml or .yml; hidden ones are left out. An empty set would ask for nothing, which is rarely meant.",
+    ),
+    rule(
+        "SB004",
+        "a file is too large",
+        "A set may consist of any number of files, but a single one is bounded, so that no input can exhaust memory.",
+    ),
+    rule(
+        "SB005",
+        "not YAML",
+        "The text breaks the rules of YAML at the marked place. The rest of the document was not read; other documents and files were.",
+    ),
+    rule(
+        "SB006",
+        "a tab as indentation",
+        "YAML indents with blanks only. Editors can be told to insert blanks for tabs in .yaml files.",
+    ),
+    rule(
+        "SB007",
+        "a key stands twice",
+        "LXD 3 and 4 took the last of two equal keys, later releases and Incus refuse them. Keep the one that is meant.",
+    ),
+    rule(
+        "SB008",
+        "a certificate cut short",
+        "Three dots in the first column end a YAML document, so a certificate whose middle was replaced by dots cannot be read. Paste all of it, or name its file with cluster_certificate_path.",
+    ),
+    rule(
+        "SB009",
+        "lost indentation",
+        "Text pasted through some terminals and chats loses its leading blanks; in YAML they say what belongs to what.",
+    ),
+    rule(
+        "SB010",
+        "anchors and aliases",
+        "An alias needs an anchor before it, and values may be repeated and nested only up to a bound.",
+    ),
+    rule(
+        "SB011",
+        "odd bytes",
+        "Byte-order marks and Windows line ends are read without harm, but other tools may stumble over them.",
+    ),
+    rule(
+        "SB012",
+        "a key that is no text",
+        "Mostly the braces of a template that was not filled in: YAML reads {{ name }} as a mapping whose key is a mapping.",
+    ),
+    rule(
+        "SB014",
+        "an unknown configuration key",
+        "No release of LXD or Incus knows this key for this kind and driver. LXD up to 5.0.1 ignored such keys silently.",
+    ),
+    rule(
+        "SB015",
+        "a member-specific key among shared ones",
+        "Members differ in this key: write it under members: NAME:, or leave it in the file of the one member that it belongs to.",
+    ),
+    rule(
+        "SB016",
+        "a shared key among member-specific ones",
+        "All members have the same value of this key: write it under config:.",
+    ),
+    rule(
+        "SB017",
+        "a value of the wrong type",
+        "The key wants a boolean, a whole number, a size or one of a few words.",
+    ),
+    rule(
+        "SB018",
+        "a name that is not allowed",
+        "Names become host names or parts of paths; what they may hold depends on the kind.",
+    ),
+    rule(
+        "SB019",
+        "not an address",
+        "Addresses are HOST:PORT, with brackets around IPv6. Where others are to connect to it, an address must not be a wildcard.",
+    ),
+    rule(
+        "SB101",
+        "an unknown field or section",
+        "The grammar of preseed files does not know this key at this place. LXD from 5.0.2 on and Incus refuse it, older releases ignore it silently.",
+    ),
+    rule("SB102", "a field of the wrong type", "A list stands where a mapping is wanted, or the other way round."),
+    rule("SB103", "a field is missing", "Every object needs a name, and some kinds need more."),
+    rule("SB104", "not one of a few words", "The field takes one of the listed words."),
+    rule(
+        "SB105",
+        "a field that LXD prints",
+        "Fields such as managed, used_by and status come from LXD's output. They say nothing in a manifest, and strict releases refuse them.",
+    ),
+    rule(
+        "SB111",
+        "declared twice",
+        "A set of files declares each object once, so that it is clear which declaration counts.",
+    ),
+    rule(
+        "SB112",
+        "a section that is not applied",
+        "This version checks the section against the schema but does nothing with it.",
+    ),
+    rule(
+        "SB113",
+        "a name that is not declared",
+        "The object names another one that the set does not declare. That works where it exists already, and is otherwise a slip of the pen.",
+    ),
+    rule(
+        "SB120",
+        "a member without a name",
+        "A member is named by server_name, or by the join token that was made for it.",
+    ),
+    rule("SB121", "not a certificate", "The text cannot be read as a certificate in PEM form."),
+    rule(
+        "SB122",
+        "a certificate in one line",
+        "Newlines inside a double-quoted YAML text become blanks unless they are doubled. Seedbed repairs that; LXD and Incus do not.",
+    ),
+    rule(
+        "SB123",
+        "clustering is not enabled",
+        "LXD takes a cluster section with addresses but without enabled: true for an order to leave the cluster, and wipes its database.",
+    ),
+    rule(
+        "SB124",
+        "a member that is not in the list",
+        "When cluster.members lists the members, the one that reads the file has to be among them.",
+    ),
+    rule("SB125", "two members with one address", "Each member is reached under an address of its own."),
+    rule(
+        "SB126",
+        "no address to reach a member",
+        "Other members need an address that they can connect to: server_address, cluster.https_address or a core.https_address that is no wildcard.",
+    ),
+    rule(
+        "SB127",
+        "an internal key",
+        "LXD 3 asked for volatile.* keys when a member joined. They are its own business.",
+    ),
+    rule("SB128", "the certificate is given twice", "cluster_certificate_path replaces cluster_certificate."),
+    rule(
+        "SB129",
+        "no way into the cluster",
+        "A join needs the cluster's certificate and a token or password, unless a token brings everything along.",
+    ),
+    rule(
+        "SB130",
+        "a secret that is a placeholder",
+        "lxd init --dump prints true for passwords that it hides, and LXD takes that literally when the dump is fed back. Templates leave marks such as <ChangeMe>.",
+    ),
+];
+
+const fn rule(code: &'static str, title: &'static str, explanation: &'static str) -> Rule {
+    Rule { code, title, explanation }
+}
+
+/// The rule with this code.
+pub fn find(code: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_stand_in_order_and_once() {
+        assert!(RULES.windows(2).all(|pair| pair[0].code < pair[1].code));
+        assert_eq!(find("SB014").map(|rule| rule.title), Some("an unknown configuration key"));
+        assert_eq!(find("SB999"), None);
+    }
+}

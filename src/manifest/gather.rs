@@ -1,0 +1,173 @@
+//! Documents to objects. Sections and their fields come from the registry of kinds, never from a list of its own.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::dom::{Document, Entry, Node, pointer};
+use super::schema::SCHEMA;
+use super::section::{self, LEGACY_FIELDS, Section};
+use super::set::{Found, Origin, Set};
+use super::shape::Shape;
+use crate::kinds::{self, value};
+use crate::model::{Config, Declared, Finding, Key, MemberName, ProjectName, Spec};
+
+/// Adds the objects of one document to the set.
+pub(super) fn gather<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Set<'d>) {
+    for section in section::applied() {
+        let Some(entry) = document.root.entry(section.name) else { continue };
+        let reader = Reader { document, shape, section };
+        if section.is_map() {
+            reader.server(entry, set);
+            continue;
+        }
+        for (index, node) in entry.value.items().iter().enumerate() {
+            reader.object(vec![section.name.to_owned(), index.to_string()], node, set);
+        }
+    }
+    for entry in document.root.entries().iter().filter(|entry| section::unapplied().any(|name| name == entry.key)) {
+        if entry.value.items().is_empty() {
+            continue;
+        }
+        let message = format!("this version checks `{}` but does not apply it", entry.key);
+        let place = document.place(entry.key_span, pointer(&[&entry.key]));
+        set.findings.push(Finding::warning("SB112", message).at(place));
+    }
+}
+
+struct Reader<'a, 'd> {
+    document: &'d Document<'d>,
+    shape: &'a Shape,
+    section: Section,
+}
+
+impl<'d> Reader<'_, 'd> {
+    fn server(&self, entry: &Entry<'d>, set: &mut Set<'d>) {
+        let path = vec![self.section.name.to_owned()];
+        let mut spec = Spec::default();
+        spec.set_config(&self.config(&entry.value, &path));
+        let found = self.found(spec, BTreeMap::new(), path, entry.key_span);
+        if !entry.value.entries().is_empty() {
+            set.insert(Key::server(), found);
+        }
+    }
+
+    fn object(&self, path: Vec<String>, node: &Node<'d>, set: &mut Set<'d>) {
+        let Some(name) = node.get("name").filter(|name| name.text().is_some_and(|text| !text.is_empty())) else {
+            set.findings.extend(node.entry("name").filter(|entry| entry.value.text().is_some()).map(|entry| {
+                let place = self.document.place(entry.key_span, pointer(&path) + "/name");
+                Finding::error("SB103", format!("this {} has an empty name", self.section.kind.words().spoken))
+                    .at(place)
+            }));
+            return;
+        };
+        let mut spec = Spec::default();
+        let mut members = BTreeMap::new();
+        for entry in node.entries().iter().filter(|entry| !self.is_broken(&path, &entry.key)) {
+            let below = [path.as_slice(), &[entry.key.to_string()]].concat();
+            match &*entry.key {
+                "name" | "project" => {}
+                "members" if self.fields().is_some_and(|fields| fields.contains_key("members")) => {
+                    members = self.members(&entry.value, &below);
+                }
+                "config" => spec.set_config(&self.config(&entry.value, &below)),
+                field if self.is_legacy(field) => set.findings.push(self.legacy(entry, &below)),
+                field => self.field(field, &entry.value, &below, &mut spec),
+            }
+        }
+        let key = self.key(node, name.text().unwrap_or_default());
+        let found = self.found(spec, members, path, name.span);
+        set.insert(key, found);
+    }
+
+    fn key(&self, node: &Node<'d>, name: &str) -> Key {
+        let project = node.get("project").and_then(Node::text).filter(|text| !text.is_empty());
+        let project = project.filter(|_| self.section.has_projects()).map(ProjectName::from).unwrap_or_default();
+        Key::in_project(self.section.kind.words().kind, &project, name)
+    }
+
+    fn found(
+        &self,
+        mut spec: Spec,
+        members: BTreeMap<MemberName, Config>,
+        path: Vec<String>,
+        at: super::dom::Span,
+    ) -> Found<'d> {
+        let kind = self.section.kind;
+        let here = split(kind, &mut spec);
+        let at = self.document.place(at, pointer(&path));
+        Found {
+            kind,
+            declared: Declared { spec, members, here, at },
+            is_faulty: self.shape.is_broken_below(&path),
+            origins: vec![Origin { document: self.document, path, is_config: self.section.is_map() }],
+            elsewhere: BTreeMap::new(),
+        }
+    }
+
+    fn is_broken(&self, path: &[String], key: &str) -> bool {
+        !self.shape.broken.is_empty() && self.shape.broken.contains(&(pointer(path) + &pointer(&[key])))
+    }
+
+    fn config(&self, node: &Node<'_>, path: &[String]) -> Config {
+        let usable = node.entries().iter().filter(|entry| !self.is_broken(path, &entry.key));
+        usable.filter_map(|entry| Some((entry.key.to_string(), entry.value.text()?.to_owned()))).collect()
+    }
+
+    fn members(&self, node: &Node<'_>, path: &[String]) -> BTreeMap<MemberName, Config> {
+        let usable = node.entries().iter().filter(|entry| !self.is_broken(path, &entry.key));
+        let config = |entry: &Entry<'_>| self.config(&entry.value, &[path, &[entry.key.to_string()]].concat());
+        usable.map(|entry| (MemberName::from(&*entry.key), config(entry))).collect()
+    }
+
+    fn fields(&self) -> Option<&'static serde_json::Map<String, Json>> {
+        SCHEMA.pointer(&format!("/properties/{}/items/properties", self.section.name))?.as_object()
+    }
+
+    fn field(&self, field: &str, node: &Node<'_>, path: &[String], spec: &mut Spec) {
+        if node.is_null() {
+            return;
+        }
+        let schema = self.fields().and_then(|fields| fields.get(field));
+        spec.0.insert(field.to_owned(), typed(self.shape.usable(node, path), schema));
+    }
+
+    fn is_legacy(&self, field: &str) -> bool {
+        LEGACY_FIELDS.contains(&(self.section.name, field))
+    }
+
+    fn legacy(&self, entry: &Entry<'_>, path: &[String]) -> Finding {
+        let message = format!("`{}` is something that LXD prints: it says nothing in a manifest", entry.key);
+        let place = self.document.place(entry.key_span, pointer(path));
+        Finding::warning("SB105", message).at(place).helping("remove it: strict releases of LXD and Incus refuse it")
+    }
+}
+
+/// Takes the member-specific keys out of a spec's `config`.
+fn split(kind: &'static dyn kinds::Kind, spec: &mut Spec) -> Config {
+    let entities = kind.entities(spec);
+    let name = kind.words().kind;
+    let is_own = |key: &str| kinds::is_member_specific(name, &entities, key);
+    if !spec.config().keys().any(|key| is_own(key)) {
+        return Config::default();
+    }
+    let (here, shared): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        spec.config().0.into_iter().partition(|(key, _)| is_own(key));
+    spec.set_config(&Config(shared));
+    Config(here)
+}
+
+// Specs have a few fields that are no texts; YAML leaves their type to the reader.
+fn typed(json: Json, schema: Option<&Json>) -> Json {
+    let is = |wanted: &str| {
+        let kind = schema.and_then(|schema| schema.get("type"));
+        kind.is_some_and(|kind| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == wanted)))
+    };
+    match json {
+        Json::String(text) if is("boolean") && !is("string") => {
+            value::read_bool(&text).map_or(Json::String(text), Json::Bool)
+        }
+        Json::String(text) if is("integer") => text.parse::<i64>().map_or(Json::String(text), Json::from),
+        other => other,
+    }
+}

@@ -1,0 +1,186 @@
+//! Whether a `cluster:` section can work: what a bootstrap and what a join need, and what contradicts itself.
+
+use super::cluster::{Cluster, Section};
+use super::placeholder::{self, is_placeholder};
+use super::set::Set;
+use crate::kinds::value;
+use crate::model::{Finding, Key};
+
+/// What is wrong with the section.
+pub(super) fn check(section: &Section<'_>, set: &Set<'_>) -> Vec<Finding> {
+    let rules = Rules { section, cluster: &section.cluster, set };
+    let mut findings = rules.switch();
+    findings.extend(rules.name());
+    findings.extend(rules.addresses());
+    findings.extend(rules.wildcard());
+    findings.extend(rules.way_in());
+    findings.extend(rules.secrets());
+    findings
+}
+
+struct Rules<'a, 'd> {
+    section: &'a Section<'d>,
+    cluster: &'a Cluster,
+    set: &'a Set<'d>,
+}
+
+impl Rules<'_, '_> {
+    fn joins(&self) -> bool {
+        self.cluster.cluster_address.is_some() || self.cluster.cluster_token.is_some()
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.cluster.enabled == Some(true)
+    }
+
+    // LXD takes a section with addresses but without `enabled` for an order to leave, and wipes its database.
+    fn switch(&self) -> Vec<Finding> {
+        let Cluster { server_name, cluster_address, cluster_token, enabled, .. } = self.cluster;
+        let means_it = server_name.is_some() || cluster_address.is_some() || cluster_token.is_some();
+        if !means_it || enabled.is_some() {
+            return Vec::new();
+        }
+        let message = "`cluster:` names a member but does not say `enabled: true`: nothing would be clustered";
+        let finding = Finding::error("SB123", message).at(self.cluster.at.clone());
+        vec![finding.helping("add `enabled: true`, or `enabled: false` if that is meant")]
+    }
+
+    fn name(&self) -> Vec<Finding> {
+        let Some(name) = &self.cluster.server_name else {
+            return self.no_name().into_iter().collect();
+        };
+        let mut findings = Vec::new();
+        let place = || self.section.place(&["server_name"]);
+        if let Some(fault) = value::hostname_fault(name.as_str()) {
+            let message = format!("`{name}` cannot name a member: {fault}");
+            findings.push(Finding::error("SB018", message).at(place()));
+        }
+        let members = &self.cluster.members;
+        if !members.is_empty() && !members.contains_key(name) {
+            let message = format!("`{name}` is not among cluster.members");
+            let finding = Finding::error("SB124", message).at(place());
+            findings.push(finding.with(self.section.key_place(&["members"]), "the members of the cluster"));
+        }
+        findings
+    }
+
+    fn no_name(&self) -> Option<Finding> {
+        if !self.is_enabled() || !self.cluster.members.is_empty() {
+            return None;
+        }
+        let (finding, help) = match &self.cluster.cluster_token {
+            None => {
+                let message = "`cluster:` has no `server_name`: a member needs a name";
+                (Finding::error("SB120", message), "add `server_name: NAME`")
+            }
+            // Tokens name the member that they were made for, but older releases do not read it from there.
+            Some(_) => {
+                let message = "`cluster:` has no `server_name`: only the token can name the member";
+                (Finding::warning("SB120", message), "add `server_name: NAME`, the same as in the token")
+            }
+        };
+        Some(finding.at(self.cluster.at.clone()).helping(help))
+    }
+
+    fn addresses(&self) -> Vec<Finding> {
+        let fields =
+            [("server_address", &self.cluster.server_address), ("cluster_address", &self.cluster.cluster_address)];
+        let faults = fields.into_iter().filter_map(|(field, address)| {
+            let address = address.as_ref()?;
+            let fault = value::address_fault(address)?;
+            let finding = Finding::error("SB019", format!("`{address}` is no address of a member: {fault}"));
+            Some(finding.at(self.section.place(&[field])))
+        });
+        let mut findings: Vec<Finding> = faults.collect();
+        findings.extend(self.same_address_twice());
+        findings
+    }
+
+    fn same_address_twice(&self) -> Vec<Finding> {
+        let mut seen = std::collections::BTreeMap::new();
+        let mut findings = Vec::new();
+        for (name, member) in &self.cluster.members {
+            let Some(address) = &member.address else { continue };
+            let place = self.section.place(&["members", name.as_str(), "address"]);
+            match seen.get(address) {
+                None => {
+                    seen.insert(address, (name, place));
+                }
+                Some((first, first_place)) => {
+                    let message = format!("the members {first} and {name} have the same address");
+                    let finding = Finding::error("SB125", message).at(place);
+                    findings.push(finding.with(first_place.clone(), "first here"));
+                }
+            }
+        }
+        findings
+    }
+
+    // Other members must be able to reach the address: `[::]:8443` says where to listen, not where to call.
+    fn wildcard(&self) -> Option<Finding> {
+        let knows_better = self.cluster.server_address.is_some() || !self.cluster.members.is_empty();
+        if !self.is_enabled() || knows_better {
+            return None;
+        }
+        let server = self.set.objects.get(&Key::server());
+        let own = |key: &str| server.and_then(|found| found.declared.here.value(key));
+        if own("cluster.https_address").is_some() {
+            return None;
+        }
+        let Some(address) = own("core.https_address") else {
+            return self.joins().then(|| self.no_address());
+        };
+        let fault = value::address_fault(address)?;
+        let path = ["config".to_owned(), "core.https_address".to_owned()];
+        let place = server?.place(&path, crate::kinds::Spot::Value);
+        let message = format!("`{address}` cannot be the address of a member: {fault}");
+        let help =
+            "name the address that other members reach: set `cluster.https_address`, or `server_address` in `cluster:`";
+        Some(Finding::error("SB126", message).at(place).helping(help))
+    }
+
+    fn no_address(&self) -> Finding {
+        let message = "no address is given for this member";
+        let help = "set `server_address` in `cluster:`, or `core.https_address` in `config:`";
+        Finding::error("SB126", message).at(self.cluster.at.clone()).helping(help)
+    }
+
+    fn way_in(&self) -> Vec<Finding> {
+        let Cluster { cluster_address, cluster_certificate_path, cluster_token, cluster_password, .. } = self.cluster;
+        let mut findings = Vec::new();
+        let has_certificate = !self.is_empty("cluster_certificate") || cluster_certificate_path.is_some();
+        if !self.is_empty("cluster_certificate") && cluster_certificate_path.is_some() {
+            let message = "the certificate is given twice: `cluster_certificate_path` wins";
+            let finding = Finding::warning("SB128", message).at(self.section.key_place(&["cluster_certificate_path"]));
+            findings.push(finding.with(self.section.key_place(&["cluster_certificate"]), "and here"));
+        }
+        if cluster_address.is_none() || cluster_token.is_some() {
+            return findings;
+        }
+        if !has_certificate {
+            let message = "a join needs the certificate of the cluster, or a join token that brings it along";
+            let finding = Finding::error("SB129", message).at(self.section.key_place(&["cluster_address"]));
+            findings.push(finding.helping("add `cluster_certificate` or `cluster_token`"));
+        }
+        if cluster_password.is_none() {
+            let message = "the cluster must trust this member already: there is neither a token nor a password";
+            let finding = Finding::warning("SB129", message).at(self.section.key_place(&["cluster_address"]));
+            findings.push(finding.helping("run `seedbed cluster add NAME` on a member and add `cluster_token`"));
+        }
+        findings
+    }
+
+    fn is_empty(&self, field: &str) -> bool {
+        let node = self.section.document.root.at(&["cluster", field]);
+        node.and_then(|node| node.text()).is_none_or(str::is_empty)
+    }
+
+    fn secrets(&self) -> Vec<Finding> {
+        let fields =
+            [("cluster_password", &self.cluster.cluster_password), ("cluster_token", &self.cluster.cluster_token)];
+        let left = fields
+            .into_iter()
+            .filter(|(_, secret)| secret.as_ref().is_some_and(|secret| is_placeholder(secret.reveal())));
+        left.map(|(field, _)| placeholder::finding(field).at(self.section.key_place(&[field]))).collect()
+    }
+}

@@ -1,0 +1,91 @@
+//! Text to documents. What is wrong with the YAML itself is found here.
+
+use granit_parser::{Event, Marker, Parser, ScanError, options};
+
+use super::compose::Composer;
+use super::dom::{Document, Span};
+use super::loaded::Limits;
+use super::source::Source;
+use super::trouble;
+use crate::model::Finding;
+
+/// What a source holds.
+pub(super) struct Parsed<'a> {
+    /// The documents that could be read, empty ones left out.
+    pub documents: Vec<Document<'a>>,
+    /// What is wrong with the YAML.
+    pub findings: Vec<Finding>,
+    /// Whether parts of the source could not be read.
+    pub is_partial: bool,
+}
+
+/// Reads one source. A broken document hides neither those before it nor those after the next `---`.
+pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
+    let mut parsed = Parsed { documents: Vec::new(), findings: Vec::new(), is_partial: false };
+    if source.text.len() > limits.source_bytes_max {
+        let message = format!("`{}` is larger than {} MiB", source.path, limits.source_bytes_max >> 20);
+        parsed.findings.push(Finding::error("SB004", message).helping("split it: a directory is read as one set"));
+        parsed.is_partial = true;
+        return parsed;
+    }
+    parsed.findings.extend(trouble::oddities(source));
+    if let Some(finding) = trouble::lost_indentation(source) {
+        parsed.findings.push(finding);
+        parsed.is_partial = true;
+        return parsed;
+    }
+    let mut composer = Composer::new(&source.path, limits.source_nodes_max);
+    let mut parser = Parser::new_from_str_with_options(&source.text, options! { emit_comments: false });
+    loop {
+        let failed = match parser.next_event() {
+            None | Some(Ok((Event::StreamEnd, _))) => break,
+            Some(Ok((event, at))) => step(&mut composer, event, span(&at.start, &at.end), &mut parsed, &source.path),
+            Some(Err(error)) => Err(Box::new(explain(source, &error))),
+        };
+        if let Err(finding) = failed {
+            parsed.findings.push(*finding);
+            parsed.is_partial = true;
+            if !matches!(parser.proceed_next_document(), Ok(true)) {
+                break;
+            }
+        }
+    }
+    parsed.findings.extend(composer.into_findings());
+    parsed.findings.sort_by_key(|finding| finding.place.as_ref().map(|place| place.start));
+    // What lies behind a mistake may not be readable for the same reason.
+    parsed.findings.dedup_by(|second, first| second.code == first.code && second.place == first.place);
+    parsed
+}
+
+fn step<'a>(
+    composer: &mut Composer<'a>,
+    event: Event<'a>,
+    span: Span,
+    parsed: &mut Parsed<'a>,
+    file: &'a str,
+) -> Result<(), Box<Finding>> {
+    match event {
+        Event::DocumentStart(..) => composer.begin(),
+        Event::DocumentEnd => {
+            let root = composer.finish().filter(|root| !root.is_null());
+            parsed.documents.extend(root.map(|root| Document { file, root }));
+        }
+        event => composer.take(event, span)?,
+    }
+    Ok(())
+}
+
+fn explain(source: &Source, error: &ScanError) -> Finding {
+    let at = span(error.marker(), error.marker());
+    trouble::explain(source, error.kind(), at)
+}
+
+fn span(start: &Marker, end: &Marker) -> Span {
+    let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Span {
+        start: start.byte_offset().unwrap_or(0),
+        end: end.byte_offset().unwrap_or(0),
+        line: narrow(start.line()),
+        column: narrow(start.col() + 1),
+    }
+}

@@ -1,0 +1,47 @@
+//! Secrets that nobody chose: marks of templates, and what `lxd init --dump` prints for what it hides.
+
+use super::set::{Found, Set};
+use crate::kinds::{Spot, table};
+use crate::model::Finding;
+
+/// Warns of every secret key whose value stands for something else.
+pub(super) fn check(set: &mut Set<'_>) {
+    let findings: Vec<Finding> = set.objects.values().flat_map(of_object).collect();
+    set.findings.extend(findings);
+}
+
+fn of_object(found: &Found<'_>) -> Vec<Finding> {
+    let config = found.declared.spec.config();
+    let left = config.iter().filter(|(key, value)| table::is_secret_key(key) && is_placeholder(value));
+    left.map(|(key, _)| finding(key).at(found.place(&["config".to_owned(), key.clone()], Spot::Key))).collect()
+}
+
+/// Whether a secret is what a template or a dump puts in its place.
+pub(super) fn is_placeholder(secret: &str) -> bool {
+    const WORDS: [&str; 6] = ["changeme", "change_me", "change-me", "placeholder", "todo", "redacted"];
+    const MARKS: [&str; 4] = ["<", "${", "{{", "__"];
+    let lower = secret.to_ascii_lowercase();
+    let is_marked = MARKS.iter().any(|mark| secret.starts_with(mark));
+    matches!(lower.as_str(), "true" | "false") || is_marked || WORDS.iter().any(|word| lower.contains(word))
+}
+
+/// The finding about it.
+pub(super) fn finding(key: &str) -> Finding {
+    let help = "`lxd init --dump` prints `true` for what it hides, and templates leave marks: write the secret itself";
+    Finding::warning("SB130", format!("the value of `{key}` looks like a placeholder")).helping(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_and_hidden_values_are_recognised_and_passwords_are_not() {
+        for left in ["true", "<ChangeMe>", "${PASSWORD}", "PLACEHOLDER-PASSWORD", "{{ secret }}"] {
+            assert!(is_placeholder(left), "{left}");
+        }
+        for chosen in ["sekret", "trueblue", "a<b", "password"] {
+            assert!(!is_placeholder(chosen), "{chosen}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What objects name, and whether anything of that name is declared.
+
+use super::cluster::Cluster;
+use super::set::Set;
+use crate::kinds::table;
+use crate::kinds::{Need, Spot, Strength};
+use crate::model::{Finding, Key, ProjectName};
+
+/// Warns of names that nothing in the set declares. They may exist in the cluster already: that is no error.
+///
+/// A member that joins takes its objects from the cluster, so nothing is missing from its file.
+pub(super) fn check(set: &mut Set<'_>, cluster: Option<&Cluster>) {
+    let joins = cluster.is_some_and(|cluster| cluster.cluster_address.is_some() || cluster.cluster_token.is_some());
+    if joins {
+        return;
+    }
+    let mut findings = Vec::new();
+    for (key, found) in &set.objects {
+        for need in found.kind.needs(key, &found.declared.spec) {
+            if need.strength == Strength::Required && !is_there(&need.key, set) {
+                findings.push(missing(key, &need, set).at(found.place(&need.path, Spot::Value)));
+            }
+        }
+    }
+    set.findings.extend(findings);
+}
+
+fn is_there(key: &Key, set: &Set<'_>) -> bool {
+    let shared = Key { project: ProjectName::default(), ..key.clone() };
+    let always = key.name == "default" && matches!(key.kind.as_str(), "project" | "profile");
+    always || set.objects.contains_key(key) || set.objects.contains_key(&shared)
+}
+
+fn missing(key: &Key, need: &Need, set: &Set<'_>) -> Finding {
+    let Key { kind, project: _, name } = &need.key;
+    let message = format!("{key} names {kind}/{name}, which these files do not declare");
+    let declared = set.objects.keys().filter(|known| known.kind == *kind).map(|known| known.name.as_str());
+    let finding = Finding::warning("SB113", message);
+    match table::nearest(name, declared) {
+        Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
+        None => finding.helping("this works only where it exists already"),
+    }
+}

@@ -1,0 +1,167 @@
+//! The objects of a set of documents, each with the way back to the text that declares it.
+
+use std::collections::BTreeMap;
+
+use super::dom::{Document, Span, pointer};
+use crate::kinds::{self, Kind, Problem, Spot};
+use crate::model::{Declared, Finding, Key, Place};
+
+/// All objects of a set, and what is wrong with them so far.
+#[derive(Default)]
+pub(super) struct Set<'d> {
+    /// The objects, each declared once.
+    pub objects: BTreeMap<Key, Found<'d>>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// One declared object and where it stands.
+pub(super) struct Found<'d> {
+    /// Its kind.
+    pub kind: &'static dyn Kind,
+    /// What it declares.
+    pub declared: Declared,
+    /// Where parts of it stand: one origin, or several for the server configuration.
+    pub origins: Vec<Origin<'d>>,
+    /// Member-specific keys that stand elsewhere: in `cluster.member_config`, in `cluster.members`.
+    pub elsewhere: BTreeMap<Vec<String>, Place>,
+    /// Whether an error was found in it.
+    pub is_faulty: bool,
+}
+
+/// A node that declares an object.
+#[derive(Clone)]
+pub(super) struct Origin<'d> {
+    /// The document.
+    pub document: &'d Document<'d>,
+    /// The steps to the node.
+    pub path: Vec<String>,
+    /// Whether the node is the object's `config` rather than the object.
+    pub is_config: bool,
+}
+
+impl<'d> Set<'d> {
+    /// Adds an object; a second one of the same key is an error that shows both places.
+    pub fn insert(&mut self, key: Key, found: Found<'d>) {
+        let Some(first) = self.objects.get_mut(&key) else {
+            self.objects.insert(key, found);
+            return;
+        };
+        let is_map = found.origins.iter().any(|origin| origin.is_config);
+        if is_map {
+            self.findings.extend(first.absorb(found));
+            return;
+        }
+        first.is_faulty = true;
+        self.findings.push(
+            Finding::error("SB111", format!("{key} is declared twice"))
+                .at(found.declared.at)
+                .noting("again here")
+                .with(first.declared.at.clone(), "first here")
+                .helping("keep one of them: a set of files declares each object once"),
+        );
+    }
+
+    /// The object of this kind and name, whatever its project.
+    pub fn named(&mut self, kind: &str, name: &str) -> Option<&mut Found<'d>> {
+        let found = self.objects.iter_mut().find(|(key, _)| key.kind.as_str() == kind && key.name == name);
+        found.map(|(_, found)| found)
+    }
+
+    /// What the kinds find wrong with each object by itself.
+    pub fn check(&mut self) {
+        for (key, found) in &mut self.objects {
+            let Declared { spec, members, here, at: _ } = &found.declared;
+            for problem in kinds::check(found.kind, key, spec, members, here) {
+                // The schema has said already why the spec does not parse.
+                if problem.code == "SB001" && found.is_faulty {
+                    continue;
+                }
+                let finding = found.finding(problem);
+                found.is_faulty |= finding.is_error();
+                self.findings.push(finding);
+            }
+        }
+    }
+}
+
+impl Found<'_> {
+    /// A kind's problem with its place in the text.
+    pub fn finding(&self, problem: Problem) -> Finding {
+        let place = self.place(&problem.path, problem.spot);
+        let Problem { code, severity, path: _, spot: _, message, note, help } = problem;
+        Finding { code: code.to_owned(), severity, message, place: Some(place), note, also: Vec::new(), help }
+    }
+
+    /// Where a part of the object stands; the object itself when the part does not stand anywhere.
+    pub fn place(&self, path: &[String], spot: Spot) -> Place {
+        if let Some(place) = self.elsewhere.get(path) {
+            return place.clone();
+        }
+        let in_text = self.origins.iter().find_map(|origin| origin.place(path, spot));
+        in_text.unwrap_or_else(|| self.declared.at.clone())
+    }
+}
+
+impl<'d> Found<'d> {
+    // The configuration of one server may be spread over files as long as no key stands in two of them.
+    fn absorb(&mut self, other: Found<'d>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let (mine, theirs) = (self.declared.spec.config(), other.declared.spec.config());
+        let twice = theirs.keys().filter(|key| mine.contains_key(*key));
+        for key in twice.chain(other.declared.here.keys().filter(|key| self.declared.here.contains_key(*key))) {
+            let path = ["config".to_owned(), key.clone()];
+            findings.push(
+                Finding::error("SB111", format!("the server key `{key}` is set twice"))
+                    .at(other.place(&path, Spot::Key))
+                    .noting("again here")
+                    .with(self.place(&path, Spot::Key), "first here"),
+            );
+        }
+        self.is_faulty |= other.is_faulty || !findings.is_empty();
+        self.declared.spec.set_config(&mine.overlaid(&theirs));
+        self.declared.here = self.declared.here.overlaid(&other.declared.here);
+        self.origins.extend(other.origins);
+        findings
+    }
+}
+
+impl Origin<'_> {
+    // The place of a part, or of the nearest thing around it that stands in the text.
+    fn place(&self, path: &[String], spot: Spot) -> Option<Place> {
+        let path = match path.split_first() {
+            Some((first, rest)) if self.is_config => Some(rest).filter(|_| first == "config")?,
+            _ => path,
+        };
+        let (last, above) = path.split_last()?;
+        let node = self.document.root.at(&self.path)?;
+        let Some(entry) = node.at(above).and_then(|node| node.entry(last)) else {
+            return self.item(path).or_else(|| self.place_within(above, spot));
+        };
+        let span = match spot {
+            Spot::Key => entry.key_span,
+            Spot::Value if entry.value.is_null() || spans_lines(entry.value.span, entry.key_span) => entry.key_span,
+            Spot::Value => entry.value.span,
+        };
+        Some(self.document.place(span, self.pointer(path)))
+    }
+
+    fn place_within(&self, above: &[String], spot: Spot) -> Option<Place> {
+        if above.is_empty() || self.is_config { None } else { self.place(above, spot) }
+    }
+
+    // An item of a list has no key.
+    fn item(&self, path: &[String]) -> Option<Place> {
+        let node = self.document.root.at(&self.path)?.at(path)?;
+        Some(self.document.place(node.span, self.pointer(path)))
+    }
+
+    fn pointer(&self, path: &[String]) -> String {
+        pointer(&self.path) + &pointer(path)
+    }
+}
+
+// A block mapping's span is its first key, which would point at something unrelated.
+fn spans_lines(value: Span, key: Span) -> bool {
+    value.line != key.line
+}

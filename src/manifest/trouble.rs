@@ -1,0 +1,186 @@
+//! Says of broken YAML what its author most likely did.
+
+use granit_parser::ErrorKind;
+
+use super::dom::{Span, place};
+use super::source::Source;
+use crate::model::{Finding, Severity};
+
+/// What stopped the parser, in the clearest words that the text allows.
+pub(super) fn explain(source: &Source, kind: &ErrorKind, at: Span) -> Finding {
+    let spot = Spot { source, kind, at };
+    spot.elided_certificate()
+        .or_else(|| spot.tab())
+        .or_else(|| spot.template())
+        .or_else(|| spot.unknown_anchor())
+        .or_else(|| spot.unquoted())
+        .unwrap_or_else(|| spot.plain())
+}
+
+/// What is odd about a text but does not stop it from being read.
+pub(super) fn oddities(source: &Source) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut note = |message: &str, end: usize| {
+        let span = Span { start: 0, end, line: 1, column: 1 };
+        let finding = Finding { severity: Severity::Note, ..Finding::error("SB011", message) };
+        found.push(finding.at(place(&source.path, span, String::new())));
+    };
+    if source.text.starts_with('\u{feff}') {
+        note("the file starts with a byte-order mark, which is skipped", 0);
+    }
+    if let Some(end) = source.text.find("\r\n") {
+        note("the file has Windows line ends, which are read as plain ones", end);
+    }
+    found
+}
+
+/// A text whose lines all start at the first column although sections hold something: pasted without its blanks.
+pub(super) fn lost_indentation(source: &Source) -> Option<Finding> {
+    let lines = || Lines::of(&source.text).filter(|line| !line.text.trim().is_empty() && !line.text.starts_with('#'));
+    if lines().any(|line| line.text.starts_with([' ', '\t'])) {
+        return None;
+    }
+    let opens = |line: &Line<'_>| line.text.trim_end().strip_suffix(':').is_some_and(|key| !key.contains(['.', ' ']));
+    let belongs_inside = |line: &Line<'_>| {
+        let key = line.text.split(':').next().unwrap_or_default();
+        // These never stand at the top of a manifest.
+        key.contains('.')
+            || matches!(key, "server_name" | "enabled" | "description" | "source" | "size" | "name" | "type")
+    };
+    let (_, inside) = lines().zip(lines().skip(1)).find(|(one, next)| opens(one) && belongs_inside(next))?;
+    let finding = Finding::error("SB009", "the indentation is lost: every line starts at the first column")
+        .at(place(&source.path, inside.span(), String::new()))
+        .noting("this belongs inside the line above");
+    Some(finding.helping("paste the text again with its leading blanks: they say what belongs to what"))
+}
+
+/// Where the parser stopped, and why in its own words.
+struct Spot<'a> {
+    source: &'a Source,
+    kind: &'a ErrorKind,
+    at: Span,
+}
+
+impl Spot<'_> {
+    fn finding(&self, code: &str, message: impl Into<String>, span: Span) -> Finding {
+        Finding::error(code, message).at(place(&self.source.path, span, String::new()))
+    }
+
+    fn plain(&self) -> Finding {
+        self.finding("SB005", format!("this is not YAML: {}", self.kind), self.at)
+    }
+
+    fn line(&self) -> Option<Line<'_>> {
+        Lines::of(&self.source.text).nth(self.at.line.saturating_sub(1) as usize)
+    }
+
+    fn elided_certificate(&self) -> Option<Finding> {
+        // The parser marks the start of the scalar: the certificate may begin behind it in the same line.
+        let line = self.line()?;
+        let begin = self.source.text[..line.start + line.text.len()].rfind("-----BEGIN ")?;
+        let body = &self.source.text[begin..];
+        let body = &body[..body.find("-----END ").unwrap_or(body.len())];
+        let dots = body.find("\n...")? + 1;
+        let line = Lines::of(&self.source.text).find(|line| line.start == begin + dots)?;
+        let finding = self.finding("SB008", "the certificate is cut short with `...`", line.span());
+        Some(
+            finding
+                .noting("YAML reads this as the end of the document")
+                .helping("paste the whole certificate, or name its file with cluster_certificate_path"),
+        )
+    }
+
+    fn tab(&self) -> Option<Finding> {
+        let is_tab = matches!(
+            self.kind,
+            ErrorKind::TabNotAllowed
+                | ErrorKind::TabInBlockIndentation
+                | ErrorKind::TabAtBlockScalarStart
+                | ErrorKind::TabInIndentation
+                | ErrorKind::TabInPlainScalar
+        );
+        let number = self.at.line as usize;
+        let around = Lines::of(&self.source.text).skip(number.saturating_sub(2)).take(3);
+        let line =
+            around.filter(|line| is_tab || line.number == number).find(|line| line.indentation().contains('\t'))?;
+        let tab = line.start + line.indentation().find('\t')?;
+        let column = u32::try_from(tab - line.start + 1).unwrap_or(u32::MAX);
+        let span = Span { start: tab, end: tab + 1, line: line.span().line, column };
+        let finding = self.finding("SB006", "this line is indented with a tab, which YAML forbids", span);
+        Some(finding.helping("use blanks: two for each level"))
+    }
+
+    fn template(&self) -> Option<Finding> {
+        let line = self.line().filter(|line| line.text.contains("{{") || line.text.contains("{%"))?;
+        let finding = self.finding("SB012", "this looks like a template that was not filled in", line.span());
+        Some(finding.helping("render the template first and validate what comes out"))
+    }
+
+    fn unknown_anchor(&self) -> Option<Finding> {
+        let ErrorKind::UnknownAnchor = self.kind else { return None };
+        let finding = self.finding("SB010", "this names an anchor that is not there", self.at);
+        Some(finding.helping("text that starts with `*` must be quoted; an alias needs its `&NAME` further up"))
+    }
+
+    fn unquoted(&self) -> Option<Finding> {
+        let (message, help) = match self.kind {
+            ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
+                "a second `: ` stands in this line, or its indentation does not fit the line above",
+                "quote text that holds a colon and a blank",
+            ),
+            ErrorKind::UnexpectedCharacter { .. } => {
+                ("no value can start with this character", "put the value into quotes")
+            }
+            ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
+                "this line is neither `key: value` nor part of the text above",
+                "is the colon or the indentation missing?",
+            ),
+            ErrorKind::UnclosedQuotedScalar => {
+                ("this quote is never closed", "close it, or double a quote that belongs to the text")
+            }
+            ErrorKind::UnclosedFlowCollection { .. } => ("this bracket is never closed", "close it with `}` or `]`"),
+            ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => (
+                "the indentation of this line fits nothing above it",
+                "entries of one mapping start in the same column",
+            ),
+            _ => return None,
+        };
+        Some(self.finding("SB005", message, self.at).helping(help))
+    }
+}
+
+/// One line of a text, without its end.
+struct Line<'a> {
+    number: usize,
+    start: usize,
+    text: &'a str,
+}
+
+struct Lines;
+
+impl Lines {
+    fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
+        let mut start = 0;
+        text.split_inclusive('\n').enumerate().map(move |(index, line)| {
+            let here = start;
+            start += line.len();
+            Line { number: index + 1, start: here, text: line.trim_end_matches(['\n', '\r']) }
+        })
+    }
+}
+
+impl Line<'_> {
+    fn indentation(&self) -> &str {
+        &self.text[..self.text.len() - self.text.trim_start().len()]
+    }
+
+    fn span(&self) -> Span {
+        let indentation = self.indentation().len();
+        Span {
+            start: self.start + indentation,
+            end: self.start + self.text.trim_end().len(),
+            line: u32::try_from(self.number).unwrap_or(u32::MAX),
+            column: u32::try_from(indentation + 1).unwrap_or(u32::MAX),
+        }
+    }
+}
