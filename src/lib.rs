@@ -12,6 +12,8 @@ pub mod kinds;
 
 pub mod manifest;
 
+pub mod plan;
+
 pub mod store;
 
 pub mod reconcile;

@@ -118,7 +118,7 @@ pub fn is_secret_key(key: &str) -> bool {
         "hmac",
         "encryption_key",
     ];
-    let peer_key = key.starts_with("peers.") && key.ends_with(".key");
+    let peer_key = key.contains("peers.") && key.ends_with(".key");
     peer_key || ENDINGS.iter().any(|ending| key.ends_with(ending))
 }
 

@@ -62,6 +62,14 @@ pub fn default_profile(name: &str, spec: &ProjectSpec) -> Option<(Key, Spec)> {
     Some((Key::in_project("profile", &ProjectName::from(name), "default"), profile))
 }
 
+/// The configuration of a new project with what it keeps to itself unless it says otherwise.
+pub fn with_default_features(mut config: Config) -> Config {
+    for feature in FEATURES_BY_DEFAULT {
+        config.entry(feature.to_owned()).or_insert_with(|| "true".to_owned());
+    }
+    config
+}
+
 impl Resource for Project {
     type Spec = ProjectSpec;
 
@@ -108,9 +116,7 @@ impl Resource for Project {
         if with.key.name == ProjectName::DEFAULT {
             return;
         }
-        for feature in FEATURES_BY_DEFAULT {
-            spec.config.entry(feature.to_owned()).or_insert_with(|| "true".to_owned());
-        }
+        spec.config = with_default_features(std::mem::take(&mut spec.config));
     }
 }
 

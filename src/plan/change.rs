@@ -1,0 +1,259 @@
+//! One declared object against what is stored of it.
+
+use std::collections::BTreeMap;
+
+use super::compute::{Mode, Scene};
+use super::draft::Draft;
+use super::fields;
+use super::merge::{is_unset, merge};
+use super::place::{Owned, Placed, place};
+use super::refuse::refuse;
+use super::report::{Action, MemberRow, PlannedChange};
+use crate::kinds::{self, Completion, Dice, Kind, Problem};
+use crate::model::{
+    Change, Config, Declared, Finding, Generation, Key, MemberName, Object, Phase, Put, Rollout, Severity, Spec, Stage,
+};
+
+/// What becomes of one declared object.
+pub enum Outcome {
+    /// It is as declared.
+    Unchanged,
+    /// It changes.
+    Changed(Box<PlannedChange>, Box<Change>),
+    /// There is nothing that a plan can do about it, but something to know.
+    Noted(Finding),
+}
+
+/// Compares one declared object with what is stored.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn change(
+    key: &Key,
+    declared: &Declared,
+    scene: &Scene<'_>,
+    draft: &mut Draft,
+    dice: &mut dyn Dice,
+) -> Result<Outcome, Vec<Finding>> {
+    let Some(kind) = kinds::find(key.kind.as_str()) else { return Ok(Outcome::Unchanged) };
+    let stored = scene.state.get(key);
+    if let Some(outcome) = set_aside(key, declared, stored)? {
+        return Ok(outcome);
+    }
+    let one = One { kind, key, declared, stored, scene };
+    let (spec, computed) = one.spec(draft, dice).map_err(|problems| one.findings(problems))?;
+    let placed = place(kind, key, &spec, declared, stored, scene)?;
+    let applied = one.applied(&placed.declared);
+    let Some(action) = one.action(&spec, &placed, &applied) else { return Ok(Outcome::Unchanged) };
+    let problems = one.problems(&spec, &placed, action);
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        return Err(one.findings(problems));
+    }
+    draft.set(key, &spec);
+    Ok(one.outcome(action, spec, &computed, placed, applied))
+}
+
+// Members come and go by joining and leaving, and what is being removed cannot be changed.
+fn set_aside(key: &Key, declared: &Declared, stored: Option<&Object>) -> Result<Option<Outcome>, Vec<Finding>> {
+    let phase = stored.map(|object| object.phase);
+    if phase == Some(Phase::Deleting) {
+        let text = format!("{key} is being removed: apply again when it has gone");
+        return Err(vec![Finding::error("SB046", text).at(declared.at.clone())]);
+    }
+    if key.kind.as_str() != Key::MEMBER || phase == Some(Phase::Created) {
+        return Ok(None);
+    }
+    let mut note = Finding::warning("SB047", format!("the member {} has not joined yet", key.name));
+    note.severity = Severity::Note;
+    let note = note.at(declared.at.clone()).helping(format!("run on {}: seedbed init --preseed FILE", key.name));
+    Ok(Some(Outcome::Noted(note)))
+}
+
+struct One<'a> {
+    kind: &'static dyn Kind,
+    key: &'a Key,
+    declared: &'a Declared,
+    stored: Option<&'a Object>,
+    scene: &'a Scene<'a>,
+}
+
+impl One<'_> {
+    /// The spec as it is to be, with the paths of what the system chose.
+    fn spec(&self, draft: &mut Draft, dice: &mut dyn Dice) -> Result<(Spec, Vec<String>), Vec<Problem>> {
+        let nothing = Spec::default();
+        let old = self.stored.map_or(&nothing, |object| &object.spec);
+        let before = self.stored.and_then(|object| object.applied.as_ref());
+        let merged = merge(old, before, &self.declared.spec, self.scene.context.mode);
+        if self.stored.is_some() && merged == *old {
+            return Ok((merged, Vec::new()));
+        }
+        let merged = self.kind.normalise(&merged).map_err(|problem| vec![problem])?;
+        if self.stored.is_some_and(|object| self.kind.normalise(&object.spec).is_ok_and(|old| old == merged)) {
+            return Ok((old.clone(), Vec::new()));
+        }
+        let mut chosen = merged.clone();
+        let mut with = Completion { key: self.key, state: draft.state(self.scene), dice };
+        self.kind.complete(&mut chosen, &mut with);
+        if !self.is_defined_only() && self.stored.is_some() {
+            chosen = settled(&merged, chosen, old);
+        }
+        let computed = chosen.config();
+        let asked = merged.config();
+        let differs = |(name, value): &(&String, &String)| asked.get(*name) != Some(*value);
+        let paths = computed.iter().filter(differs).map(|(name, _)| format!("config.{name}")).collect();
+        let unchanged = self.stored.is_some_and(|object| object.spec == chosen);
+        Ok((chosen, if unchanged { Vec::new() } else { paths }))
+    }
+
+    fn is_defined_only(&self) -> bool {
+        let is_pending = self.stored.is_some_and(|object| object.phase == Phase::Pending);
+        is_pending && self.kind.rollout() != Rollout::RecordOnly
+    }
+
+    /// What to remember of the declaration; `None` keeps what is there.
+    fn applied(&self, owned: &Owned) -> Option<Spec> {
+        if self.scene.context.mode == Mode::Merge {
+            return None;
+        }
+        let said = self.declared.spec.0.iter().filter(|(_, value)| !is_unset(value));
+        let mut applied = Spec(said.map(|(field, value)| (field.clone(), value.clone())).collect());
+        owned.write(&mut applied);
+        Some(applied)
+    }
+
+    fn action(&self, spec: &Spec, placed: &Placed, applied: &Option<Spec>) -> Option<Action> {
+        let Some(stored) = self.stored else { return Some(Action::Create) };
+        let is_same = stored.spec == *spec && self.rows(placed).is_empty();
+        let is_owned = applied.is_none() || stored.applied == *applied;
+        if self.is_defined_only() {
+            let waits_on = is_same && is_owned && stored.applied.is_some() && !self.waits_for(placed).is_empty();
+            return (!waits_on).then_some(Action::Resume);
+        }
+        match (is_same, stored.phase) {
+            (false, _) => Some(Action::Update),
+            (true, Phase::Errored) => Some(Action::Retry),
+            (true, _) => (!is_owned).then_some(Action::Adopt),
+        }
+    }
+
+    fn problems(&self, spec: &Spec, placed: &Placed, action: Action) -> Vec<Problem> {
+        let mut problems = kinds::check(self.kind, self.key, spec, &placed.placements, &Config::default());
+        let Some(stored) = self.stored.filter(|_| action != Action::Adopt) else { return problems };
+        if is_made(stored) && stored.spec != *spec {
+            problems.extend(self.kind.edit(&stored.spec, spec));
+            problems.extend(refuse(self.key, &stored.spec, spec, self.scene.state, self.scene.wanted));
+        }
+        for (member, config) in &placed.placements {
+            let Some(placement) = stored.placements.get(member) else { continue };
+            if placement.realised == Generation(0) || placement.config == *config {
+                continue;
+            }
+            let within = |mut problem: Problem| {
+                problem.path.splice(0..0, ["members".to_owned(), member.0.clone()]);
+                problem.message = format!("on {member}: {}", problem.message);
+                problem
+            };
+            problems.extend(self.kind.edit_local(spec, &placement.config, config).into_iter().map(within));
+        }
+        problems
+    }
+
+    /// The members for which something changes.
+    fn rows(&self, placed: &Placed) -> Vec<MemberRow> {
+        let row = |(member, config): (&MemberName, &Config)| {
+            let before = self.stored.and_then(|object| object.placements.get(member)).map(|held| &held.config);
+            if before == Some(config) {
+                return None;
+            }
+            let fields = fields::between_configs(self.key, before, config);
+            Some(MemberRow { member: member.clone(), fields, offline: self.is_offline(member) })
+        };
+        placed.placements.iter().filter_map(row).collect()
+    }
+
+    fn is_offline(&self, member: &MemberName) -> bool {
+        self.scene.offline.iter().any(|silent| silent.member == *member)
+    }
+
+    // A record waits for nobody, and neither does a kind that leaves nothing on hosts.
+    fn waits_for(&self, placed: &Placed) -> Vec<MemberName> {
+        if self.kind.node().is_none() {
+            return Vec::new();
+        }
+        placed.placements.keys().filter(|member| self.is_offline(member)).cloned().collect()
+    }
+
+    fn outcome(
+        &self,
+        action: Action,
+        spec: Spec,
+        computed: &[String],
+        placed: Placed,
+        applied: Option<Spec>,
+    ) -> Outcome {
+        let planned = PlannedChange {
+            key: self.key.clone(),
+            action,
+            variant: variant(&spec),
+            precondition: self.stored.map(|object| object.generation),
+            fields: fields::between(self.key, self.stored.map(|object| &object.spec), &spec, computed),
+            members: self.rows(&placed),
+            waits_for: self.waits_for(&placed),
+            depends_on: Vec::new(),
+            at: Some(self.declared.at.clone()),
+        };
+        let stage = if planned.is_blocked() { Stage::Define } else { Stage::Live };
+        let put = Put {
+            key: self.key.clone(),
+            rollout: self.kind.rollout(),
+            stage,
+            spec,
+            applied,
+            placements: placed.placements,
+        };
+        Outcome::Changed(Box::new(planned), Box::new(Change::Put(put)))
+    }
+
+    fn findings(&self, problems: Vec<Problem>) -> Vec<Finding> {
+        let finding = |problem: Problem| {
+            let mut finding = Finding::error(problem.code, format!("{}: {}", self.key, problem.message));
+            finding.severity = problem.severity;
+            finding.note = problem.note;
+            finding.help = problem.help;
+            finding.at(self.declared.at.clone())
+        };
+        problems.into_iter().map(finding).collect()
+    }
+}
+
+/// What is chosen for an object that exists: nothing that was not asked for, and nothing anew that it already has.
+fn settled(merged: &Spec, chosen: Spec, old: &Spec) -> Spec {
+    let (asked, held) = (merged.config(), old.config());
+    let mut config = Config(BTreeMap::new());
+    for (name, value) in chosen.config().iter() {
+        let Some(word) = asked.get(name) else { continue };
+        let value = match held.value(name) {
+            Some(held) if word != value && held != "none" => held,
+            _ => value,
+        };
+        config.insert(name.clone(), value.to_owned());
+    }
+    let mut spec = merged.clone();
+    if spec.0.contains_key("config") || !config.is_empty() {
+        spec.set_config(&config);
+    }
+    spec
+}
+
+/// Whether a host may hold something of it; a record is made as soon as it is stored.
+fn is_made(object: &Object) -> bool {
+    object.rollout == Rollout::RecordOnly
+        || object.phase == Phase::Created
+        || object.placements.values().any(|placement| placement.realised > Generation(0))
+}
+
+/// What sort of object it is: the driver of a pool, the type of a network.
+pub fn variant(spec: &Spec) -> String {
+    let driver = spec.text("driver");
+    if driver.is_empty() { spec.text("type").to_owned() } else { driver.to_owned() }
+}

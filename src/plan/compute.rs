@@ -1,0 +1,149 @@
+//! The plan itself: every declared object against what is stored.
+
+use std::collections::BTreeMap;
+
+use super::change::{Outcome, change};
+use super::draft::Draft;
+use super::expand::expand;
+use super::liveness::offline;
+use super::order::order;
+use super::refer;
+use super::report::{Action, FORMAT_VERSION, OfflineMember, Plan, PlannedChange, Summary, Work};
+use crate::kinds::Dice;
+use crate::model::{
+    Change, ClusterState, Declared, Desired, Expect, Finding, Generation, Key, Liveness, MemberName, Rollout, Severity,
+};
+
+/// What a plan depends on beside the desired and the stored state.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The member that reads the manifest: keys that name no member are its own.
+    pub here: &'a MemberName,
+    /// Which members answer.
+    pub liveness: &'a Liveness,
+    /// What happens to keys that a manifest no longer has.
+    pub mode: Mode,
+}
+
+/// What happens to keys that a manifest no longer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Those that it had the last time are unset.
+    Declarative,
+    /// Nothing is ever unset, as `lxd init --preseed` does it.
+    Merge,
+}
+
+/// What one object's change is computed from.
+pub(super) struct Scene<'a> {
+    pub state: &'a ClusterState,
+    pub wanted: &'a BTreeMap<Key, Declared>,
+    pub context: &'a Context<'a>,
+    /// The members that have joined; the one that plans when there is no record yet.
+    pub members: Vec<MemberName>,
+    pub offline: Vec<OfflineMember>,
+}
+
+/// The changes that turn `state` into `desired`.
+///
+/// # Errors
+/// Everything that is wrong, with its place: nothing of the manifest is used then.
+pub fn plan(
+    desired: &Desired,
+    state: &ClusterState,
+    context: &Context<'_>,
+    dice: &mut dyn Dice,
+) -> Result<Plan, Vec<Finding>> {
+    let wanted = expand(desired, state);
+    let mut findings = refer::check(&wanted, state);
+    let members = members_of(state, context.here);
+    let offline = offline(&members, context.here, context.liveness);
+    let scene = Scene { state, wanted: &wanted, context, members, offline };
+    let mut draft = Draft::default();
+    let (mut changes, mut unchanged) = (Vec::new(), 0);
+    for key in order(&wanted) {
+        match change(&key, &wanted[&key], &scene, &mut draft, dice) {
+            Ok(Outcome::Changed(planned, work)) => changes.push((*planned, *work)),
+            Ok(Outcome::Unchanged) => unchanged += 1,
+            Ok(Outcome::Noted(finding)) => findings.push(finding),
+            Err(problems) => findings.extend(problems),
+        }
+    }
+    if findings.iter().any(Finding::is_error) {
+        return Err(findings);
+    }
+    Ok(assemble(&scene, changes, unchanged, findings))
+}
+
+fn members_of(state: &ClusterState, here: &MemberName) -> Vec<MemberName> {
+    let joined = state.members();
+    if joined.is_empty() { vec![here.clone()] } else { joined }
+}
+
+fn assemble(
+    scene: &Scene<'_>,
+    mut changes: Vec<(PlannedChange, Change)>,
+    unchanged: usize,
+    notes: Vec<Finding>,
+) -> Plan {
+    depend(&mut changes);
+    let expect = expectations(scene, &changes);
+    let (changes, work): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+    let mut plan = Plan {
+        format_version: FORMAT_VERSION.to_owned(),
+        digest: String::new(),
+        base: scene.state.revision,
+        summary: summary(&changes),
+        unchanged,
+        offline: scene.offline.clone(),
+        notes: notes.into_iter().filter(|finding| finding.severity != Severity::Error).collect(),
+        work: Work { expect, changes: work },
+        changes,
+    };
+    plan.digest = plan.digest();
+    plan
+}
+
+// What must hold of everything that the plan touches, and of what it relies on but leaves as it is.
+fn expectations(scene: &Scene<'_>, changes: &[(PlannedChange, Change)]) -> Vec<Expect> {
+    let generation = |key: &Key| scene.state.get(key).map(|object| object.generation);
+    let mut expect: BTreeMap<Key, Option<Generation>> = BTreeMap::new();
+    for (planned, work) in changes {
+        expect.insert(planned.key.clone(), generation(&planned.key));
+        let Change::Put(put) = work else { continue };
+        if put.rollout == Rollout::EveryMember {
+            let key = Key::membership();
+            expect.insert(key.clone(), generation(&key));
+        }
+        for key in refer::relied_upon(&planned.key, &put.spec, scene.state) {
+            expect.insert(key.clone(), generation(&key));
+        }
+    }
+    expect.into_iter().map(|(key, generation)| Expect { key, generation }).collect()
+}
+
+fn depend(changes: &mut [(PlannedChange, Change)]) {
+    let changed: Vec<Key> = changes.iter().map(|(planned, _)| planned.key.clone()).collect();
+    for (planned, work) in changes {
+        let Change::Put(put) = work else { continue };
+        let needs = refer::needs(&planned.key, &put.spec);
+        planned.depends_on = needs.into_iter().map(|need| need.key).filter(|key| changed.contains(key)).collect();
+        planned.depends_on.dedup();
+    }
+}
+
+fn summary(changes: &[PlannedChange]) -> Summary {
+    let count = |wanted: &[Action]| changes.iter().filter(|change| wanted.contains(&change.action)).count();
+    let mut members: Vec<&MemberName> =
+        changes.iter().flat_map(|change| change.members.iter().map(|row| &row.member)).collect();
+    members.sort_unstable();
+    members.dedup();
+    Summary {
+        create: count(&[Action::Create]),
+        resume: count(&[Action::Resume, Action::Retry]),
+        update: count(&[Action::Update]),
+        adopt: count(&[Action::Adopt]),
+        waiting: changes.iter().filter(|change| !change.waits_for.is_empty()).count(),
+        members: members.len(),
+    }
+}

@@ -1,0 +1,49 @@
+//! The state as it will be: what is chosen for one object must not clash with what another declares.
+
+use std::collections::BTreeMap;
+
+use super::compute::{Mode, Scene};
+use super::merge::merge;
+use crate::model::{ClusterState, Generation, Key, Object, Phase, Revision, Rollout, Spec, Timestamp};
+
+/// What is stored with what is declared, made when it is first needed: most plans choose nothing.
+#[derive(Default)]
+pub struct Draft {
+    state: Option<ClusterState>,
+}
+
+impl Draft {
+    /// The state with everything that is declared.
+    pub fn state(&mut self, scene: &Scene<'_>) -> &ClusterState {
+        self.state.get_or_insert_with(|| {
+            let mut state = scene.state.clone();
+            for (key, declared) in scene.wanted {
+                let object = state.objects.entry(key.clone()).or_insert_with(|| imagined(key));
+                object.spec = merge(&object.spec, None, &declared.spec, Mode::Merge);
+            }
+            state
+        })
+    }
+
+    /// Keeps what was decided for an object.
+    pub fn set(&mut self, key: &Key, spec: &Spec) {
+        if let Some(object) = self.state.as_mut().and_then(|state| state.objects.get_mut(key)) {
+            object.spec = spec.clone();
+        }
+    }
+}
+
+fn imagined(key: &Key) -> Object {
+    Object {
+        key: key.clone(),
+        uid: Revision(0),
+        generation: Generation(0),
+        phase: Phase::Pending,
+        rollout: Rollout::RecordOnly,
+        spec: Spec::default(),
+        applied: None,
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+        placements: BTreeMap::new(),
+    }
+}

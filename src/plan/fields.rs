@@ -1,0 +1,76 @@
+//! Two values of an object compared path by path, for people and programs. Secrets never get this far.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::report::FieldChange;
+use crate::kinds;
+use crate::model::{Config, Key, Spec};
+
+/// What differs between two specs. `computed` tells the paths whose value the system chose.
+pub fn between(key: &Key, before: Option<&Spec>, after: &Spec, computed: &[String]) -> Vec<FieldChange> {
+    let before = before.map(flat).unwrap_or_default();
+    changes(key, &before, &flat(after), computed)
+}
+
+/// What differs between two member-specific configurations.
+pub fn between_configs(key: &Key, before: Option<&Config>, after: &Config) -> Vec<FieldChange> {
+    let flat = |config: &Config| config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    changes(key, &before.map(flat).unwrap_or_default(), &flat(after), &[])
+}
+
+fn changes(
+    key: &Key,
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+    computed: &[String],
+) -> Vec<FieldChange> {
+    let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let differing = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
+    let change = |path: &String| {
+        let secret = kinds::is_secret(key.kind.as_str(), path);
+        let shown = |value: Option<&String>| value.cloned().filter(|_| !secret);
+        FieldChange {
+            path: path.clone(),
+            before: shown(before.get(path)),
+            after: shown(after.get(path)),
+            secret,
+            computed: computed.contains(path),
+        }
+    };
+    differing.map(change).collect()
+}
+
+fn flat(spec: &Spec) -> BTreeMap<String, String> {
+    let mut paths = BTreeMap::new();
+    flatten("", &spec.0, &mut paths);
+    paths
+}
+
+fn flatten(prefix: &str, map: &Map<String, Value>, into: &mut BTreeMap<String, String>) {
+    for (key, value) in map {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Object(inner) => flatten(&path, inner, into),
+            Value::String(text) if text.is_empty() => {}
+            Value::String(text) => {
+                into.insert(path, text.clone());
+            }
+            Value::Null => {}
+            Value::Array(items) => {
+                let words: Vec<String> = items.iter().map(word).collect();
+                into.insert(path, words.join(", "));
+            }
+            Value::Bool(_) | Value::Number(_) => {
+                into.insert(path, word(value));
+            }
+        }
+    }
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

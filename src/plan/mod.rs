@@ -1,0 +1,34 @@
+//! What to change so that the stored state becomes the desired one. Pure: a plan is a value, made from values.
+//!
+//! [`plan`] compares by key: what a manifest declares, what it declared the last time
+//! ([`Object::applied`](crate::model::Object::applied)) and what is stored. A key that left the manifest is unset, a key
+//! that nobody declared does not differ, and neither does what the system worked out itself. The same input a second
+//! time gives an empty plan.
+//!
+//! The steps stand in files of their own, in this order: `expand` (objects that others imply), `change` (one object:
+//! `merge` of what is shared, `place` of what is each member's), `refer` (references), `order`. [`two_phase`] gives
+//! requests of LXD's API the same treatment, with LXD's rules and texts; [`finish`] is what the leader does about
+//! creates that had to wait for a member; [`join`] is what a joining member brings along.
+
+mod change;
+mod compute;
+mod digest;
+mod draft;
+mod expand;
+mod fields;
+mod finish;
+pub mod join;
+mod liveness;
+mod merge;
+mod order;
+mod place;
+mod refer;
+mod refuse;
+mod render;
+mod report;
+pub mod two_phase;
+
+pub use compute::{Context, Mode, plan};
+pub use finish::{Finish, finish};
+pub use render::{Look, Meaning};
+pub use report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange, Summary};

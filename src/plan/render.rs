@@ -1,0 +1,229 @@
+//! The plan as text for people.
+
+use std::fmt::Write;
+
+use super::report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange};
+
+/// How a plan is to look.
+pub struct Look<'a> {
+    /// What the plan is for, as a heading: the name of the file.
+    pub title: &'a str,
+    /// The number of columns; longer lines are broken where that helps.
+    pub width: usize,
+    /// Gives a text the colour of its meaning, or leaves it as it is.
+    pub paint: &'a dyn Fn(Meaning, &str) -> String,
+}
+
+/// What a piece of text means. How that looks is for the screen to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Something appears.
+    Added,
+    /// Something changes.
+    Changed,
+    /// Something goes.
+    Removed,
+    /// Something has to wait.
+    Blocked,
+    /// Something is not known, because a member cannot be asked.
+    Unknown,
+    /// The important part of a line.
+    Strong,
+    /// The unimportant part of a line.
+    Dim,
+}
+
+impl Look<'_> {
+    /// A look without colours, 100 columns wide.
+    pub fn plain(title: &str) -> Look<'_> {
+        Look { title, width: 100, paint: &|_, text| text.to_owned() }
+    }
+
+    fn paint(&self, meaning: Meaning, text: &str) -> String {
+        (self.paint)(meaning, text)
+    }
+}
+
+impl Plan {
+    /// The plan as text: a heading, a line or a few for each change, and what is left out.
+    pub fn render(&self, look: &Look<'_>) -> String {
+        let mut text = format!("{}  {}: {}\n", look.paint(Meaning::Strong, "Plan"), look.title, self.headline());
+        let columns = Columns::of(&self.changes);
+        for change in &self.changes {
+            text.push_str(&line(change, &columns, look));
+            text.push_str(&waits(change, &self.offline, look));
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "  {} {}", look.paint(Meaning::Unknown, "?"), note.message);
+        }
+        if self.unchanged > 0 && !self.is_empty() {
+            let unchanged = format!("  {} unchanged", counted(self.unchanged, "object", "objects"));
+            let _ = writeln!(text, "{}", look.paint(Meaning::Dim, &unchanged));
+        }
+        text
+    }
+
+    /// The changes in one sentence: `5 to create, 1 to change, nothing to delete`.
+    pub fn headline(&self) -> String {
+        if self.is_empty() {
+            return format!("nothing to change, {} as declared", counted(self.unchanged, "object", "objects"));
+        }
+        let all = [
+            (self.summary.create, "to create"),
+            (self.summary.resume, "to go on with"),
+            (self.summary.update, "to change"),
+            (self.summary.adopt, "to take over as they are"),
+        ];
+        let some = all.iter().filter(|(count, _)| *count > 0);
+        let mut parts: Vec<String> = some.map(|(count, what)| format!("{count} {what}")).collect();
+        parts.push("nothing to delete".to_owned());
+        if self.summary.waiting > 0 {
+            let silent: Vec<String> = self.offline.iter().map(|silent| silent.member.to_string()).collect();
+            parts.push(format!("{} waiting for {}", self.summary.waiting, silent.join(", ")));
+        }
+        parts.join(", ")
+    }
+}
+
+struct Columns {
+    key: usize,
+    variant: usize,
+}
+
+impl Columns {
+    fn of(changes: &[PlannedChange]) -> Self {
+        let widest = |of: fn(&PlannedChange) -> usize, max: usize| {
+            changes.iter().map(of).filter(|width| *width <= max).max().unwrap_or(0)
+        };
+        Self {
+            key: widest(|change| change.key.to_string().chars().count(), 40).max(16),
+            variant: widest(|change| change.variant.chars().count(), 12),
+        }
+    }
+}
+
+fn line(change: &PlannedChange, columns: &Columns, look: &Look<'_>) -> String {
+    let (symbol, meaning) = symbol(change);
+    let key = format!("{:width$}", change.key.to_string(), width = columns.key);
+    let variant = format!("{:width$}", change.variant, width = columns.variant);
+    let indent = 4 + columns.key + 2 + if columns.variant > 0 { columns.variant + 2 } else { 0 };
+    let mut head = format!("  {} {}", look.paint(meaning, symbol), look.paint(Meaning::Strong, &key));
+    if columns.variant > 0 {
+        let _ = write!(head, "  {}", look.paint(Meaning::Dim, &variant));
+    }
+    let details = details(change);
+    let joined = details.iter().map(|detail| detail.text.as_str()).collect::<Vec<_>>().join(" · ");
+    let fits_beside = indent + joined.chars().count() <= look.width;
+    let is_list = details.len() > 1 && (!fits_beside || change.action == Action::Update);
+    if is_list {
+        let mut text = format!("{}\n", head.trim_end());
+        for detail in details {
+            let _ = writeln!(text, "      {} {}", look.paint(detail.meaning, detail.symbol), detail.text);
+        }
+        return text;
+    }
+    format!("{head}  {joined}").trim_end().to_owned() + "\n"
+}
+
+fn symbol(change: &PlannedChange) -> (&'static str, Meaning) {
+    match change.action {
+        _ if change.is_blocked() => ("!", Meaning::Blocked),
+        Action::Create | Action::Resume => ("+", Meaning::Added),
+        Action::Update | Action::Retry => ("~", Meaning::Changed),
+        Action::Adopt => ("=", Meaning::Dim),
+    }
+}
+
+struct Detail {
+    symbol: &'static str,
+    meaning: Meaning,
+    text: String,
+}
+
+fn details(change: &PlannedChange) -> Vec<Detail> {
+    let is_new = change.precondition.is_none();
+    let shown = |field: &&FieldChange| !(is_new && matches!(field.path.as_str(), "driver" | "type" | "description"));
+    let mut details: Vec<Detail> = change.fields.iter().filter(shown).map(|field| detail(field, is_new)).collect();
+    // A member that only gets the object, as all do, is worth no line.
+    let rows = change.members.iter().filter(|row| !row.fields.is_empty());
+    details.extend(rows.map(|row| member(row, is_new)));
+    let words = match change.action {
+        Action::Resume if details.is_empty() => "defined already: create it",
+        Action::Retry => "failed before: try again",
+        Action::Adopt => "as declared: the manifest owns it from now on",
+        Action::Update if details.is_empty() => "placed on one more member",
+        _ => return details,
+    };
+    details.push(Detail { symbol: " ", meaning: Meaning::Dim, text: words.to_owned() });
+    details
+}
+
+fn detail(field: &FieldChange, is_new: bool) -> Detail {
+    let (symbol, meaning) = match (&field.before, &field.after) {
+        _ if is_new || field.secret => ("~", Meaning::Changed),
+        (None, _) => ("+", Meaning::Added),
+        (_, None) => ("-", Meaning::Removed),
+        (Some(_), Some(_)) => ("~", Meaning::Changed),
+    };
+    let (symbol, meaning) = if is_new { (" ", Meaning::Dim) } else { (symbol, meaning) };
+    Detail { symbol, meaning, text: if is_new { fresh(field) } else { step(field) } }
+}
+
+fn member(row: &MemberRow, is_new: bool) -> Detail {
+    let each = |field: &FieldChange| if is_new || field.before.is_none() { fresh(field) } else { step(field) };
+    let fields: Vec<String> = row.fields.iter().map(each).collect();
+    let (symbol, meaning) = if row.offline { ("?", Meaning::Unknown) } else { (" ", Meaning::Dim) };
+    Detail { symbol, meaning, text: format!("{} {}", row.member, fields.join(" ")) }
+}
+
+fn fresh(field: &FieldChange) -> String {
+    let path = field.path.strip_prefix("config.").unwrap_or(&field.path);
+    let value = if field.secret { "(secret)".to_owned() } else { value(field.after.as_deref()) };
+    let chosen = if field.computed { " (chosen)" } else { "" };
+    format!("{path}={value}{chosen}")
+}
+
+fn step(field: &FieldChange) -> String {
+    if field.secret {
+        return format!("{}: (changed)", field.path);
+    }
+    let chosen = if field.computed { " (chosen)" } else { "" };
+    format!("{}: {} -> {}{chosen}", field.path, value(field.before.as_deref()), value(field.after.as_deref()))
+}
+
+// Long and many-lined values are told by their size: a plan is read line by line.
+fn value(text: Option<&str>) -> String {
+    const CHARACTERS_MAX: usize = 60;
+    let Some(text) = text else { return "(none)".to_owned() };
+    let lines = text.trim_end().lines().count();
+    if lines > 1 {
+        return format!("({lines} lines)");
+    }
+    if text.chars().count() <= CHARACTERS_MAX {
+        return text.trim_end().to_owned();
+    }
+    let start: String = text.chars().take(CHARACTERS_MAX - 1).collect();
+    format!("{start}…")
+}
+
+fn waits(change: &PlannedChange, offline: &[OfflineMember], look: &Look<'_>) -> String {
+    let mut text = String::new();
+    for silent in offline.iter().filter(|silent| change.waits_for.contains(&silent.member)) {
+        let since = match silent.silent_ms {
+            Some(ms) => format!("has been silent for {} s", ms / 1000),
+            None => "has not been heard yet".to_owned(),
+        };
+        let then = if change.is_blocked() {
+            "defined now, created everywhere when it is back"
+        } else {
+            "it changes there when it is back"
+        };
+        let mark = look.paint(Meaning::Unknown, "?");
+        let _ = writeln!(text, "      {mark} {} {since}: {then}", silent.member);
+    }
+    text
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

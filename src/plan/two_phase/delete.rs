@@ -1,0 +1,77 @@
+//! Removal: refused while something uses the object, and while a member cannot take its part of it down.
+
+use std::collections::BTreeMap;
+
+use super::words::Words;
+use super::{Ask, Refusal, guard};
+use crate::kinds::home;
+use crate::model::{Change, Command, Key, Object, Phase, ProjectName};
+use crate::plan::expand::features;
+use crate::plan::refer;
+
+/// Starts the removal of an object.
+///
+/// # Errors
+/// LXD's refusals; see `words`.
+pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
+    let kind = guard::kind_of(ask.key)?;
+    let words = Words::of(kind, ask.key);
+    let stored = ask.state.get(ask.key).ok_or_else(|| words.not_found())?;
+    if let Some(refusal) = protected(ask.key) {
+        return Err(refusal);
+    }
+    if stored.phase == Phase::Deleting {
+        return Err(words.being_removed());
+    }
+    let profile = Key::in_project("profile", &ProjectName(ask.key.name.clone()), "default");
+    let mut changes = Vec::new();
+    if ask.key.kind.as_str() == "project" {
+        let inhabitants = inhabitants(ask, &profile);
+        if !inhabitants.is_empty() {
+            return Err(Refusal::new(400, "Only empty projects can be removed")
+                .hinting(format!("still in it: {}", listed(&inhabitants))));
+        }
+        changes.extend(ask.state.get(&profile).map(|profile| Change::Delete { key: profile.key.clone() }));
+    }
+    let users = users(ask, &profile);
+    if !users.is_empty() {
+        return Err(words.in_use(&users));
+    }
+    // A definition stands on no host: dropping it needs nobody.
+    if guard::has_two_phases(kind) && stored.phase != Phase::Pending {
+        let placed: Vec<_> = stored.placements.keys().cloned().collect();
+        guard::all_answer(ask, &placed)?;
+    }
+    changes.push(Change::Delete { key: ask.key.clone() });
+    Ok(ask.command(changes, Vec::new()))
+}
+
+fn protected(key: &Key) -> Option<Refusal> {
+    let is_default = key.name == ProjectName::DEFAULT;
+    match key.kind.as_str() {
+        "project" if is_default => Some(Refusal::new(403, "The default project cannot be deleted")),
+        "profile" if is_default => Some(Refusal::new(403, "The \"default\" profile cannot be deleted")),
+        "config" => Some(Refusal::new(403, "The server configuration cannot be deleted")),
+        _ => None,
+    }
+}
+
+fn inhabitants(ask: &Ask<'_>, profile: &Key) -> Vec<Key> {
+    let is_in_it = |key: &&Key| key.project.as_str() == ask.key.name && *key != profile;
+    ask.state.objects.keys().filter(is_in_it).cloned().collect()
+}
+
+fn users(ask: &Ask<'_>, profile: &Key) -> Vec<Key> {
+    let nothing = BTreeMap::new();
+    let names_it = |object: &&Object| {
+        object.key != *profile
+            && refer::needs(&object.key, &object.spec)
+                .iter()
+                .any(|need| home(&need.key, |project| features(project, &nothing, ask.state)) == *ask.key)
+    };
+    ask.state.objects.values().filter(names_it).map(|object| object.key.clone()).collect()
+}
+
+fn listed(keys: &[Key]) -> String {
+    keys.iter().map(Key::to_string).collect::<Vec<_>>().join(", ")
+}
