@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::command::{cluster, completions, config, get, init, man, noun, schema, status, validate, waitready};
+use super::command::{
+    cluster, completions, config, explain, get, init, man, noun, schema, status, validate, waitready,
+};
 use super::exit::Exit;
 use super::screen::{Colour, Format};
 use crate::kinds::Kind;
@@ -63,6 +65,8 @@ pub enum Verb {
     Init(init::InitArgs),
     /// Wait until the daemon answers
     Waitready(waitready::WaitreadyArgs),
+    /// Explain a finding's code or a configuration key
+    Explain(explain::ExplainArgs),
     /// Print the JSON Schema of manifests
     Schema(schema::SchemaArgs),
     /// Print the completions of a shell

@@ -54,6 +54,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
         Wish::Noun(kind, matches) => command::noun::run(kind, &matches, session).await,
         Wish::Verb(verb) => match verb {
             Verb::Validate(args) => command::validate::run(&args, screen),
+            Verb::Explain(args) => command::explain::run(&args, screen),
             Verb::Status(args) => command::status::run(&args, session).await,
             Verb::Get(args) => command::get::run(args, session).await,
             Verb::Cluster(args) => command::cluster::run(&args, session).await,

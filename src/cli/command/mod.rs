@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod completions;
 pub mod config;
+pub mod explain;
 pub mod get;
 pub mod init;
 pub mod man;
