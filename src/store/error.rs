@@ -46,6 +46,12 @@ pub enum StoreError {
         /// The newest format that this program knows.
         known: u32,
     },
+    /// Another process has the directory.
+    #[error("another process uses the database in `{}`: stop that daemon first", .path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The directory belongs to another member.
     #[error("the database in `{}` belongs to member {found}, not to member {asked}: use the state directory of this member", .path.display())]
     OtherMember {

@@ -1,49 +1,29 @@
 //! The store of one member: the one handle that every other layer uses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use openraft::async_runtime::WatchReceiver;
+use openraft::error::{InitializeError, RaftError};
+use openraft::{Config as RaftConfig, SnapshotPolicy};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
 
 use super::error::StoreError;
-use super::options::{Peer, StoreOptions};
+use super::failure::Failure;
+use super::inner::{self, Inner};
+use super::leadership::{self, Leadership, PeerStatus};
+use super::log::LogStore;
+use super::machine::{self, StateMachine};
+use super::network::{Addresses, Network};
+use super::options::{Peer, StoreOptions, Timing};
 use super::transport::{Rpc, Transport};
-use crate::model::{ClusterState, Command, Key, MemberId, MemberName, Object, Reply, Revision, Term};
-
-/// Who leads, as this member knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leadership {
-    /// The leader, if there is one.
-    pub leader: Option<Peer>,
-    /// The term that this member is in.
-    pub term: Term,
-    /// Whether this member leads.
-    pub is_me: bool,
-    /// Since when this is so.
-    pub since: tokio::time::Instant,
-}
-
-/// One member of the Raft group, as this member sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerStatus {
-    /// Its identity and address.
-    pub peer: Peer,
-    /// Whether it votes.
-    pub role: Role,
-    /// On the leader: milliseconds since the peer last answered; `None` elsewhere, and for a peer never heard.
-    pub silent_ms: Option<u64>,
-}
-
-/// Whether a member votes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It votes.
-    Voter,
-    /// It only follows.
-    Learner,
-}
+use super::types::{Raft, node};
+use super::{answer, barrier, disk, members, submit};
+use crate::model::{ClusterState, Command, Key, MemberId, MemberName, Object, Reply, Revision};
 
 /// The replicated state of the cluster on one member. Cloning is cheap.
 #[derive(Clone)]
@@ -51,72 +31,124 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    applied: watch::Sender<Revision>,
-    leadership: watch::Sender<Leadership>,
-}
-
 impl Store {
     /// Opens the database, replays what it must and serves reads at once.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written, is in use, belongs to another member, or holds files that are foreign,
+    /// newer than this program, or damaged.
     pub async fn open(options: StoreOptions, transport: Arc<dyn Transport>) -> Result<Store, StoreError> {
-        let _ = (options, transport);
-        let nobody = Leadership { leader: None, term: Term(0), is_me: false, since: tokio::time::Instant::now() };
-        let (applied, leadership) = (watch::Sender::new(Revision(0)), watch::Sender::new(nobody));
-        Ok(Store { inner: Arc::new(Inner { applied, leadership }) })
+        let StoreOptions { dir, me, timing } = options;
+        let failure = Failure::default();
+        let opened = {
+            let (dir, failure, id) = (dir.clone(), failure.clone(), me.id);
+            tokio::task::spawn_blocking(move || open_files(&dir, id, failure)).await
+        };
+        let (lock, log, machine) = opened.map_err(|panic| failure.error(panic))??;
+        let network = Network { me: me.id, transport, addresses: Addresses::default() };
+        let config = Arc::new(raft_config(&timing)?);
+        let raft = Raft::new(me.id.0, config, network.clone(), log.clone(), machine.clone()).await;
+        let raft = raft.map_err(|fatal| failure.error(fatal))?;
+        let (parcels, parcels_out) = mpsc::unbounded_channel();
+        let (readers, readers_out) = mpsc::unbounded_channel();
+        let inner = Arc::new(Inner {
+            me,
+            dir,
+            timing,
+            raft,
+            log,
+            machine,
+            network,
+            failure,
+            leadership: watch::Sender::new(Leadership::nobody()),
+            parcels,
+            readers,
+            tasks: Mutex::default(),
+            incoming: AtomicU64::new(0),
+            lock: Mutex::new(Some(lock)),
+        });
+        inner::start_tasks(&inner, parcels_out, readers_out);
+        let store = Store { inner };
+        store.elect_if_alone().await?;
+        Ok(store)
+    }
+
+    /// A member whose vote is the only one need not wait for the silence of a leader.
+    async fn elect_if_alone(&self) -> Result<(), StoreError> {
+        let me = self.inner.me.id;
+        let alone = self
+            .inner
+            .raft
+            .with_raft_state(move |state| state.membership_state.effective().membership().voter_ids().eq([me.0]));
+        if alone.await.map_err(|fatal| self.inner.fatal(&fatal))? {
+            self.inner.raft.trigger().elect(false).await.map_err(|fatal| self.inner.fatal(&fatal))?;
+        }
+        Ok(())
     }
 
     /// Whether this member was bootstrapped or has joined.
     pub fn is_formed(&self) -> bool {
-        false
+        !self.inner.log.is_pristine()
     }
 
-    /// Forms a cluster of this member alone; returns when it leads.
+    /// Forms a cluster of this member alone; returns when it leads. Harmless where that was done before.
+    ///
+    /// # Errors
+    /// When the log cannot be written, or when this member is one of several and none leads.
     pub async fn bootstrap(&self) -> Result<(), StoreError> {
-        Err(StoreError::NotFormed)
+        let me = &self.inner.me;
+        match self.inner.raft.initialize(BTreeMap::from([(me.id.0, node(me))])).await {
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
+            Err(RaftError::APIError(error)) => return Err(self.inner.failure.error(error)),
+            Err(RaftError::Fatal(fatal)) => return Err(self.inner.fatal(&fatal)),
+        }
+        self.barrier().await.map(drop)
     }
 
     /// Puts a command into the log, on whichever member leads, and returns once this member has applied it.
+    ///
+    /// A [`Write`](crate::model::Write) is carried out once, however often it is submitted: its `request` tells.
+    ///
+    /// # Errors
+    /// [`StoreError::Timeout`] leaves the outcome open; [`StoreError::NoLeader`] and [`StoreError::Stopped`] say why
+    /// nothing goes on. A failed precondition is no error but [`Reply::Refused`].
     pub async fn submit(&self, command: Command) -> Result<Reply, StoreError> {
-        let _ = command;
-        Err(StoreError::NotFormed)
+        submit::submit(&self.inner, command).await
     }
 
     /// Everything, as applied on this member.
     pub fn state(&self) -> Result<ClusterState, StoreError> {
-        Ok(ClusterState::default())
+        self.inner.machine.reads().state()
     }
 
     /// One object, as applied on this member.
     pub fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
-        let _ = key;
-        Ok(None)
+        self.inner.machine.reads().get(key)
     }
 
     /// All objects of a kind in the order of their keys, as applied on this member.
     pub fn list(&self, kind: &str) -> Result<Vec<Object>, StoreError> {
-        let _ = kind;
-        Ok(Vec::new())
+        self.inner.machine.reads().list(kind)
     }
 
     /// The objects whose placement on `member` needs action. Cheap when there are none.
     pub fn work(&self, member: &MemberName) -> Result<Vec<Object>, StoreError> {
-        let _ = member;
-        Ok(Vec::new())
+        self.inner.machine.reads().work(member)
     }
 
     /// Makes local reads current: whatever was acknowledged anywhere before this call is applied here after it.
     pub async fn barrier(&self) -> Result<Revision, StoreError> {
-        Err(StoreError::NotFormed)
+        barrier::barrier(&self.inner).await
     }
 
     /// The revision of the state on this member, as it grows.
     pub fn applied(&self) -> watch::Receiver<Revision> {
-        self.inner.applied.subscribe()
+        self.inner.machine.revision()
     }
 
     /// The index of the last entry in this member's log: the same before and after means that nothing was written.
     pub fn last_log_index(&self) -> u64 {
-        0
+        self.inner.log.last_index()
     }
 
     /// Who leads, as it changes.
@@ -126,56 +158,114 @@ impl Store {
 
     /// All members of the Raft group.
     pub fn peers(&self) -> Vec<PeerStatus> {
-        Vec::new()
+        leadership::peers(&self.inner.metrics())
     }
 
-    /// Adds a member that follows without a vote. On the leader only.
+    /// Adds a member that follows without a vote, and waits until it has caught up. On the leader only.
     pub async fn add_learner(&self, peer: Peer) -> Result<(), StoreError> {
-        let _ = peer;
-        Err(StoreError::NotFormed)
+        members::add_learner(&self.inner, peer).await
     }
 
-    /// Makes exactly these members voters. On the leader only.
+    /// Makes exactly these members voters; other voters become learners. On the leader only.
     pub async fn set_voters(&self, voters: BTreeSet<MemberId>) -> Result<(), StoreError> {
-        let _ = voters;
-        Err(StoreError::NotFormed)
+        members::set_voters(&self.inner, voters).await
     }
 
-    /// Removes a member. On the leader only.
+    /// Removes a member for good. On the leader only, which cannot remove itself.
     pub async fn remove(&self, id: MemberId) -> Result<(), StoreError> {
-        let _ = id;
-        Err(StoreError::NotFormed)
+        members::remove(&self.inner, id).await
     }
 
-    /// Changes a member's address. On the leader only.
+    /// Changes where a member is found. On the leader only.
     pub async fn set_address(&self, peer: Peer) -> Result<(), StoreError> {
-        let _ = peer;
-        Err(StoreError::NotFormed)
+        members::set_address(&self.inner, peer).await
     }
 
-    /// Hands the lead to another voter. On the leader only.
+    /// Hands the lead to another voter; returns when that one leads. On the leader only.
     pub async fn transfer_leadership(&self, to: MemberId) -> Result<(), StoreError> {
-        let _ = to;
-        Err(StoreError::NotFormed)
+        members::transfer(&self.inner, to).await
     }
 
-    /// Answers a call of a peer.
+    /// Answers a call of a peer. Whoever calls this has made sure that it is a member that calls.
     pub async fn answer(&self, rpc: Rpc, body: Bytes) -> Result<Bytes, StoreError> {
-        let _ = (rpc, body);
-        Err(StoreError::NotFormed)
+        answer::answer(&self.inner, rpc, &body).await
     }
 
-    /// Answers a peer that has sent a snapshot: `file` is taken over.
+    /// A fresh name in the store's directory for a snapshot that is coming in. What a crash leaves of it goes at the
+    /// next start.
+    pub fn incoming_file(&self) -> PathBuf {
+        let number = self.inner.incoming.fetch_add(1, Ordering::Relaxed);
+        machine::incoming_file(&self.inner.dir, number)
+    }
+
+    /// Answers a peer that has sent a snapshot, which lies in `file`: see [`Store::incoming_file`]. The file is taken
+    /// over, or removed where it cannot be used.
     pub async fn receive_snapshot(&self, header: Bytes, file: PathBuf) -> Result<Bytes, StoreError> {
-        let _ = (header, file);
-        Err(StoreError::NotFormed)
+        answer::receive_snapshot(&self.inner, &header, file).await
     }
 
-    /// Takes a snapshot now and shortens the log.
+    /// Takes a snapshot now and shortens the log; returns when it is on disk.
     pub async fn snapshot(&self) -> Result<(), StoreError> {
-        Err(StoreError::NotFormed)
+        let started = Instant::now();
+        let goal = self.inner.machine.progress().borrow().index();
+        self.inner.machine.want_snapshot();
+        self.inner.raft.trigger().snapshot().await.map_err(|fatal| self.inner.fatal(&fatal))?;
+        let mut metrics = self.inner.raft.metrics();
+        let taken =
+            metrics.wait_until(|now| now.snapshot.is_some_and(|id| id.index >= goal) || now.running_state.is_err());
+        let result = timeout(self.inner.timing.wait(), taken).await.map(drop);
+        self.inner.failure.check()?;
+        result.map_err(|_| StoreError::Timeout { waited_ms: submit::millis(started.elapsed()) })
     }
 
-    /// Stops: what was acknowledged is on disk.
-    pub async fn shutdown(&self) {}
+    /// Stops. What was acknowledged is on disk; reads and writes fail from now on.
+    pub async fn shutdown(&self) {
+        let inner = self.inner.clone();
+        // Whether openraft ended well or not, the files are closed all the same.
+        let _ended = inner.raft.shutdown().await;
+        let tasks = inner.tasks.lock().map(|mut tasks| std::mem::take(&mut *tasks)).unwrap_or_default();
+        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        inner.leadership.send_replace(Leadership::nobody());
+        let closing = tokio::task::spawn_blocking(move || {
+            inner.log.close();
+            inner.machine.close();
+            if let Ok(mut lock) = inner.lock.lock() {
+                lock.take();
+            }
+        });
+        let _panicked = closing.await;
+    }
+}
+
+fn open_files(
+    dir: &std::path::Path,
+    id: MemberId,
+    failure: Failure,
+) -> Result<(std::fs::File, LogStore, StateMachine), StoreError> {
+    disk::make_dir(dir)?;
+    let lock = disk::lock_dir(dir)?;
+    let log = LogStore::open(dir, id, failure.clone())?;
+    let machine = StateMachine::open(dir, failure)?;
+    Ok((lock, log, machine))
+}
+
+fn raft_config(timing: &Timing) -> Result<RaftConfig, StoreError> {
+    let config = RaftConfig {
+        cluster_name: "seedbed".to_owned(),
+        heartbeat_interval: timing.heartbeat_ms,
+        election_timeout_min: timing.election_ms_min,
+        election_timeout_max: timing.election_ms_max,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(timing.snapshot_after_entries),
+        max_in_snapshot_log_to_keep: timing.keep_entries,
+        replication_lag_threshold: timing.snapshot_after_entries + timing.keep_entries,
+        enable_pre_vote: Some(true),
+        // A state that was rolled back by a power cut must not answer reads as the leader that it was.
+        enable_leader_restore: Some(false),
+        backoff: "50ms 100ms 200ms ...500ms".to_owned(),
+        ..RaftConfig::default()
+    };
+    config.validate().map_err(|error| StoreError::Membership {
+        doing: "use these Raft timings".to_owned(),
+        detail: error.to_string(),
+    })
 }

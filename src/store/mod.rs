@@ -3,17 +3,37 @@
 //! A command goes in through [`Store::submit`] on any member, is put into the log by the leader, is on disk on
 //! most voters before it counts, and is applied everywhere by [`transition`], which knows no resource kind.
 //! Reads are local. The network is a [`Transport`] that the daemon brings.
+//!
+//! `log` is openraft's log, `machine` its state machine; `codec` and `wire` are what others read of us.
 
+mod answer;
+mod barrier;
+mod codec;
+mod disk;
 mod error;
+mod failure;
 mod handle;
+mod inner;
+mod leadership;
+mod log;
+mod machine;
+mod members;
+mod network;
 mod options;
+mod submit;
 mod transition;
 mod transport;
+mod types;
 mod view;
+mod wire;
 
 pub use error::StoreError;
-pub use handle::{Leadership, PeerStatus, Role, Store};
+pub use handle::Store;
+pub use leadership::{Leadership, PeerStatus, Role};
 pub use options::{Peer, StoreOptions, Timing};
 pub use transition::{Transition, needs_action, transition};
 pub use transport::{BoxFuture, Rpc, Transport, TransportError};
 pub use view::{Ledger, View};
+
+#[cfg(test)]
+mod tests;

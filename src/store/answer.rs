@@ -1,0 +1,64 @@
+//! Answering the calls of other members.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use openraft::error::{Infallible, RaftError};
+
+use super::error::StoreError;
+use super::inner::Inner;
+use super::machine;
+use super::transport::Rpc;
+use super::types::{Config, Snapshot, SnapshotMeta};
+use super::wire::{self, SnapshotHead};
+use super::{barrier, submit};
+
+/// Answers one call.
+pub(super) async fn answer(store: &Inner, rpc: Rpc, body: &Bytes) -> Result<Bytes, StoreError> {
+    let rest = wire::open(body, store.me.id)?;
+    store.failure.check()?;
+    let fatal = |error: RaftError<Config, Infallible>| match error {
+        RaftError::Fatal(fatal) => store.fatal(&fatal),
+        RaftError::APIError(never) => match never {},
+    };
+    match rpc {
+        Rpc::Append => wire::answer(&store.raft.append_entries(wire::read_append(rest)?).await.map_err(fatal)?),
+        Rpc::Vote => wire::answer(&store.raft.vote(wire::read(&rest)?).await.map_err(fatal)?),
+        Rpc::PreVote => wire::answer(&store.raft.pre_vote(wire::read(&rest)?).await.map_err(fatal)?),
+        Rpc::TransferLeader => {
+            let answer = store.raft.handle_transfer_leader(wire::read(&rest)?).await;
+            wire::answer(&answer.map_err(|error| store.failure.error(error))?)
+        }
+        Rpc::Submit => wire::answer(&submit::propose(store, wire::read_submit(rest)?).await),
+        Rpc::Barrier => wire::answer(&barrier::lead(store).await),
+        Rpc::Snapshot => Err(wire::message("a snapshot comes with a file")),
+    }
+}
+
+/// Takes over a snapshot that a peer has sent, having checked that it arrived whole.
+pub(super) async fn receive_snapshot(store: &Inner, header: &Bytes, file: PathBuf) -> Result<Bytes, StoreError> {
+    let SnapshotHead { vote, meta, sha256 } = wire::read(&wire::open(header, store.me.id)?)?;
+    store.failure.check()?;
+    let received = file.clone();
+    let checked = tokio::task::spawn_blocking(move || {
+        check(&file, &sha256, &meta)?;
+        Ok(Snapshot { meta, snapshot: file })
+    });
+    let installed = match checked.await.map_err(wire::message)? {
+        Ok(snapshot) => store.raft.install_full_snapshot(vote, snapshot).await.map_err(|fatal| store.fatal(&fatal)),
+        Err(error) => Err(error),
+    };
+    // It has moved to its place by now, unless it was of no use.
+    machine::remove_if_there(&received)?;
+    wire::answer(&installed?)
+}
+
+fn check(file: &Path, sha256: &str, meta: &SnapshotMeta) -> Result<(), StoreError> {
+    if machine::digest(file)? != sha256 {
+        return Err(wire::message("a snapshot was damaged on the way"));
+    }
+    match machine::checked_snapshot(file)? == *meta {
+        true => Ok(()),
+        false => Err(wire::message("a snapshot holds something else than its header says")),
+    }
+}

@@ -1,0 +1,121 @@
+//! What the parts of a store share, and how they wait for each other.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use openraft::RaftMetrics;
+use openraft::async_runtime::WatchReceiver;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::error::StoreError;
+use super::failure::Failure;
+use super::leadership::Leadership;
+use super::log::LogStore;
+use super::machine::{Progress, StateMachine};
+use super::network::Network;
+use super::options::{Peer, Timing};
+use super::submit::{Parcel, millis};
+use super::types::{Config, Raft};
+
+/// The store behind its handle.
+pub(super) struct Inner {
+    pub(super) me: Peer,
+    pub(super) dir: PathBuf,
+    pub(super) timing: Timing,
+    pub(super) raft: Raft,
+    pub(super) log: LogStore,
+    pub(super) machine: StateMachine,
+    pub(super) network: Network,
+    pub(super) failure: Failure,
+    pub(super) leadership: watch::Sender<Leadership>,
+    pub(super) parcels: mpsc::UnboundedSender<Parcel>,
+    pub(super) readers: mpsc::UnboundedSender<oneshot::Sender<Option<u64>>>,
+    pub(super) tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    /// Numbers the snapshots that come in.
+    pub(super) incoming: AtomicU64,
+    /// Held while the directory is in use.
+    pub(super) lock: Mutex<Option<std::fs::File>>,
+}
+
+impl Inner {
+    /// Whether this member takes part in a cluster and has not failed.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.failure.check()?;
+        match self.log.is_pristine() {
+            true => Err(StoreError::NotFormed),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn knows_leader(&self) -> bool {
+        self.leadership.borrow().leader.is_some()
+    }
+
+    /// The error of a call that found nobody to lead.
+    pub(super) fn no_leader(&self) -> StoreError {
+        StoreError::NoLeader { silent_ms: millis(self.leadership.borrow().since.elapsed()) }
+    }
+
+    /// The leader, once there is one.
+    pub(super) async fn wait_for_leader(&self, deadline: Instant) -> Option<Peer> {
+        let mut leadership = self.leadership.subscribe();
+        let found = timeout_at(deadline, leadership.wait_for(|now| now.leader.is_some())).await;
+        found.ok()?.ok()?.leader.clone()
+    }
+
+    /// Returns when somebody else than `old` leads, or nobody.
+    pub(super) async fn wait_for_other_leader(&self, old: Peer) {
+        let mut leadership = self.leadership.subscribe();
+        // The sender lives as long as the store, so that waiting cannot fail.
+        let _closed = leadership.wait_for(|now| now.leader.as_ref() != Some(&old)).await;
+    }
+
+    /// Returns when this member has applied the entry `index`.
+    pub(super) async fn wait_applied(
+        &self,
+        index: u64,
+        started: Instant,
+        deadline: Instant,
+    ) -> Result<Progress, StoreError> {
+        let mut progress = self.machine.progress();
+        let reached = timeout_at(deadline, progress.wait_for(|now| now.index() >= index)).await;
+        match reached {
+            Ok(Ok(now)) => Ok(*now),
+            Ok(Err(_)) | Err(_) => {
+                self.failure.check()?;
+                Err(StoreError::Timeout { waited_ms: millis(started.elapsed()) })
+            }
+        }
+    }
+
+    /// What openraft says of itself at this moment. Cloned at once: whoever holds it holds up openraft.
+    pub(super) fn metrics(&self) -> RaftMetrics<Config> {
+        self.raft.metrics().borrow_watched().clone()
+    }
+
+    /// What openraft's end means to a caller.
+    pub(super) fn fatal(&self, fatal: &openraft::error::Fatal<Config>) -> StoreError {
+        self.failure.error(fatal)
+    }
+}
+
+/// What the tasks hold: they must not keep the store alive.
+pub(super) type Owner = std::sync::Weak<Inner>;
+
+/// Everything that the store runs beside openraft.
+pub(super) fn start_tasks(
+    inner: &Arc<Inner>,
+    parcels: mpsc::UnboundedReceiver<Parcel>,
+    readers: mpsc::UnboundedReceiver<oneshot::Sender<Option<u64>>>,
+) {
+    let tasks = [
+        tokio::spawn(super::leadership::follow(Arc::downgrade(inner), inner.raft.server_metrics())),
+        tokio::spawn(super::submit::forward(Arc::downgrade(inner), parcels)),
+        tokio::spawn(super::barrier::serve(Arc::downgrade(inner), readers)),
+    ];
+    if let Ok(mut running) = inner.tasks.lock() {
+        running.extend(tasks);
+    }
+}

@@ -1,0 +1,116 @@
+//! Who leads and who takes part, as this member knows it.
+
+use openraft::async_runtime::{Instant as _, WatchReceiver};
+use openraft::metrics::RaftServerMetrics;
+use openraft::type_config::alias::WatchReceiverOf;
+use openraft::{BasicNode, RaftMetrics, ServerState};
+use tokio::time::Instant;
+
+use super::inner::{Inner, Owner};
+use super::options::Peer;
+use super::submit::millis;
+use super::types::{Config, peer};
+use crate::model::Term;
+
+/// Who leads, as this member knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leadership {
+    /// The leader, if there is one.
+    pub leader: Option<Peer>,
+    /// The term that this member is in.
+    pub term: Term,
+    /// Whether this member leads.
+    pub is_me: bool,
+    /// Since when this is so.
+    pub since: Instant,
+}
+
+/// One member of the Raft group, as this member sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Its identity and address.
+    pub peer: Peer,
+    /// Whether it votes.
+    pub role: Role,
+    /// On the leader: milliseconds since the peer last answered; `None` elsewhere, and for a peer never heard.
+    pub silent_ms: Option<u64>,
+}
+
+/// Whether a member votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It votes.
+    Voter,
+    /// It only follows.
+    Learner,
+}
+
+impl Leadership {
+    /// Nobody, before Raft has said anything.
+    pub(super) fn nobody() -> Self {
+        Self { leader: None, term: Term(0), is_me: false, since: Instant::now() }
+    }
+
+    fn of(metrics: &RaftServerMetrics<Config>) -> Self {
+        let known = metrics.current_leader.and_then(|id| {
+            let node = metrics.membership_config.membership().get_node(&id)?;
+            Some(peer(id, node))
+        });
+        let is_me = metrics.state == ServerState::Leader && metrics.current_leader == Some(metrics.id);
+        Self { leader: known, term: Term(metrics.vote.leader_id.term), is_me, since: Instant::now() }
+    }
+
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        let Self { leader, term, is_me, since: _ } = self;
+        (leader, term, is_me) == (&other.leader, &other.term, &other.is_me)
+    }
+}
+
+/// Keeps the table of addresses and the leadership current, until the store closes.
+pub(super) async fn follow(store: Owner, mut metrics: WatchReceiverOf<Config, RaftServerMetrics<Config>>) {
+    loop {
+        {
+            let Some(store) = store.upgrade() else { return };
+            let now = metrics.borrow_and_update().clone();
+            update(&store, &now);
+        }
+        if metrics.changed().await.is_err() {
+            let Some(store) = store.upgrade() else { return };
+            store.leadership.send_replace(Leadership::nobody());
+            return;
+        }
+    }
+}
+
+fn update(store: &Inner, metrics: &RaftServerMetrics<Config>) {
+    let nodes = metrics.membership_config.membership().nodes();
+    store.network.addresses.replace(nodes.map(|(id, node)| (*id, node.addr.clone())).collect());
+    let now = Leadership::of(metrics);
+    store.leadership.send_if_modified(|old| {
+        let is_new = !old.says_the_same_as(&now);
+        if is_new {
+            *old = now;
+        }
+        is_new
+    });
+}
+
+/// All members of the group.
+pub(super) fn peers(metrics: &RaftMetrics<Config>) -> Vec<PeerStatus> {
+    let membership = metrics.membership_config.membership();
+    let voters: Vec<u64> = membership.voter_ids().collect();
+    let silent_ms = |id: &u64| {
+        let heard = metrics.heartbeat.as_ref()?;
+        if *id == metrics.id {
+            return Some(0);
+        }
+        let at = (*heard.get(id)?)?;
+        Some(millis(at.into_inner().elapsed()))
+    };
+    let status = |(id, node): (&u64, &BasicNode)| PeerStatus {
+        peer: peer(*id, node),
+        role: if voters.contains(id) { Role::Voter } else { Role::Learner },
+        silent_ms: silent_ms(id),
+    };
+    membership.nodes().map(status).collect()
+}

@@ -1,0 +1,69 @@
+//! Local reads: a few read-only connections beside the one that writes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{lock, rows};
+use crate::model::{ClusterState, Key, MemberName, Object};
+use crate::store::disk;
+use crate::store::error::StoreError;
+
+/// So many connections are kept. More readers at once open their own.
+const KEPT: usize = 4;
+
+/// The reading connections.
+pub(in crate::store) struct Reads {
+    path: PathBuf,
+    idle: Mutex<Option<Vec<Connection>>>,
+}
+
+impl Reads {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, idle: Mutex::new(Some(Vec::new())) }
+    }
+
+    /// Closes them, so that the writer can fold its WAL into the file. Readers at work close theirs when they are done.
+    pub(super) fn close(&self) {
+        lock(&self.idle).take();
+    }
+
+    /// Runs a short query in one read transaction: it sees one revision.
+    fn query<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let idle = lock(&self.idle).as_mut().and_then(Vec::pop);
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => disk::open_reader(&self.path)?,
+        };
+        let fail = |error| disk::refused("read", &self.path, error);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred).map_err(fail)?;
+        let result = read(&transaction).map_err(fail)?;
+        transaction.finish().map_err(fail)?;
+        if let Some(idle) = lock(&self.idle).as_mut().filter(|idle| idle.len() < KEPT) {
+            idle.push(connection);
+        }
+        Ok(result)
+    }
+
+    pub(in crate::store) fn state(&self) -> Result<ClusterState, StoreError> {
+        self.query(|connection| {
+            let (_, revision) = rows::applied(connection)?;
+            let objects = rows::all(connection)?.into_iter().map(|object| (object.key.clone(), object));
+            Ok(ClusterState { revision, objects: objects.collect::<BTreeMap<_, _>>() })
+        })
+    }
+
+    pub(in crate::store) fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
+        self.query(|connection| rows::get(connection, key))
+    }
+
+    pub(in crate::store) fn list(&self, kind: &str) -> Result<Vec<Object>, StoreError> {
+        self.query(|connection| rows::of_kind(connection, kind))
+    }
+
+    pub(in crate::store) fn work(&self, member: &MemberName) -> Result<Vec<Object>, StoreError> {
+        self.query(|connection| rows::due_on(connection, member.as_str()))
+    }
+}

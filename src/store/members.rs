@@ -1,0 +1,126 @@
+//! Who takes part in Raft. All of this works on the leader only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openraft::error::{ClientWriteError, RaftError};
+use openraft::{ChangeMembers, Precondition};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::error::StoreError;
+use super::inner::Inner;
+use super::options::Peer;
+use super::submit::millis;
+use super::types::{Config, node};
+use crate::model::MemberId;
+
+type Change = ChangeMembers<u64, openraft::BasicNode>;
+type Refusal = RaftError<Config, ClientWriteError<Config>>;
+
+/// Adds a member without a vote, and waits until it has nearly caught up.
+pub(super) async fn add_learner(store: &Inner, peer: Peer) -> Result<(), StoreError> {
+    let doing = format!("add the member at {} to the cluster", peer.address);
+    let added = store.raft.add_learner(peer.id.0, node(&peer), true);
+    bounded(store, &doing, added).await
+}
+
+/// Makes exactly these members voters; voters that are not named become learners.
+pub(super) async fn set_voters(store: &Inner, voters: BTreeSet<MemberId>) -> Result<(), StoreError> {
+    let ids: BTreeSet<u64> = voters.iter().map(|id| id.0).collect();
+    let doing = format!("make {} the voters", list(&ids));
+    // A leader without a vote would go on leading without counting itself.
+    if !ids.contains(&store.me.id.0) {
+        let detail = "the leader is not among them: hand over the lead first".to_owned();
+        return Err(StoreError::Membership { doing, detail });
+    }
+    change(store, &doing, ChangeMembers::ReplaceAllVoters(ids), Removed::Learn).await
+}
+
+/// Removes a member for good.
+pub(super) async fn remove(store: &Inner, id: MemberId) -> Result<(), StoreError> {
+    let doing = format!("remove member {id}");
+    if id == store.me.id {
+        let detail = "it is the leader: hand over the lead first".to_owned();
+        return Err(StoreError::Membership { doing, detail });
+    }
+    let metrics = store.metrics();
+    let membership = metrics.membership_config.membership();
+    let id = BTreeSet::from([id.0]);
+    let is_voter = membership.voter_ids().any(|voter| id.contains(&voter));
+    let what = if is_voter { ChangeMembers::RemoveVoters(id) } else { ChangeMembers::RemoveNodes(id) };
+    change(store, &doing, what, Removed::Forget).await
+}
+
+/// Changes where a member is found.
+pub(super) async fn set_address(store: &Inner, peer: Peer) -> Result<(), StoreError> {
+    let doing = format!("change the address of member {} to {}", peer.id, peer.address);
+    let nodes = BTreeMap::from([(peer.id.0, node(&peer))]);
+    let is_member = store.metrics().membership_config.membership().get_node(&peer.id.0).is_some();
+    if !is_member {
+        return Err(StoreError::Membership { doing, detail: "there is no such member".to_owned() });
+    }
+    change(store, &doing, ChangeMembers::SetNodes(nodes), Removed::Learn).await
+}
+
+/// Hands the lead to another voter.
+pub(super) async fn transfer(store: &Inner, to: MemberId) -> Result<(), StoreError> {
+    let doing = format!("hand the lead to member {to}");
+    let mut leadership = store.leadership.subscribe();
+    if !leadership.borrow().is_me {
+        return Err(not_leader(store));
+    }
+    if to == store.me.id {
+        return Ok(());
+    }
+    let is_voter = store.metrics().membership_config.membership().voter_ids().any(|id| id == to.0);
+    if !is_voter {
+        return Err(StoreError::Membership { doing, detail: "it has no vote".to_owned() });
+    }
+    store.raft.trigger().transfer_leader(to.0).await.map_err(|fatal| store.fatal(&fatal))?;
+    let limit = Instant::now() + std::time::Duration::from_millis(4 * store.timing.election_ms_max);
+    let took_over = leadership.wait_for(|now| now.leader.as_ref().is_some_and(|leader| leader.id == to));
+    match timeout_at(limit, took_over).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(StoreError::Membership { doing, detail: "it did not take over in time".to_owned() }),
+    }
+}
+
+/// What becomes of a voter that is left out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removed {
+    Learn,
+    Forget,
+}
+
+/// Changes the group, unless somebody else has changed it since this member looked.
+async fn change(store: &Inner, doing: &str, what: Change, removed: Removed) -> Result<(), StoreError> {
+    let seen = *store.metrics().membership_config.log_id();
+    let unchanged = Precondition::LastMembershipLogId { last_membership_log_id: seen };
+    let changed = store.raft.change_membership_if(what, removed == Removed::Learn, [unchanged]);
+    bounded(store, doing, changed).await
+}
+
+async fn bounded<T>(
+    store: &Inner,
+    doing: &str,
+    change: impl Future<Output = Result<T, Refusal>>,
+) -> Result<(), StoreError> {
+    store.check()?;
+    match timeout(store.timing.wait(), change).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(RaftError::Fatal(fatal))) => Err(store.fatal(&fatal)),
+        Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_)))) => Err(not_leader(store)),
+        Ok(Err(RaftError::APIError(refusal))) => {
+            Err(StoreError::Membership { doing: doing.to_owned(), detail: refusal.to_string() })
+        }
+        Err(_) => Err(StoreError::Timeout { waited_ms: millis(store.timing.wait()) }),
+    }
+}
+
+fn not_leader(store: &Inner) -> StoreError {
+    let leader = store.leadership.borrow().leader.clone();
+    StoreError::NotLeader { leader: leader.filter(|leader| leader.id != store.me.id).map(|leader| leader.address) }
+}
+
+fn list(ids: &BTreeSet<u64>) -> String {
+    ids.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,1 @@
+//! The formats that other versions read.

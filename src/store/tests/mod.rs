@@ -1,0 +1,9 @@
+//! Tests of the store as a whole. Rules of the log are tested in `transition.rs`.
+
+mod kit;
+
+mod cluster;
+mod disk;
+mod golden;
+mod random;
+mod suite;
