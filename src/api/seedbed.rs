@@ -13,6 +13,9 @@ use crate::model::{Config, Desired, LastSeen, MemberName, Object, Revision};
 pub struct PlanRequest {
     /// What the manifests declare.
     pub desired: Desired,
+    /// Leaves keys alone that an earlier manifest set and this one does not.
+    #[serde(default)]
+    pub merge: bool,
 }
 
 /// `POST /1.0/seedbed/apply`. With `?wait=1` the answer comes when everything in it has converged or failed.
@@ -27,6 +30,8 @@ pub struct ApplyRequest {
     /// The digest of the plan that the user has seen; another one is refused with 412.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,
+    /// See [`PlanRequest::merge`].
+    pub merge: bool,
 }
 
 /// What was committed.

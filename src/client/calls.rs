@@ -11,7 +11,7 @@ use crate::api::{
     ApplyReply, ApplyRequest, Cluster, ClusterMember, InitReply, InitRequest, ObjectsReply, Operation, OperationStatus,
     PlanRequest, ServerInfo,
 };
-use crate::model::{Desired, Key, MemberName, Revision};
+use crate::model::{Key, MemberName, Revision};
 
 /// Whether a wait saw something new.
 #[derive(Debug)]
@@ -56,13 +56,13 @@ impl Client {
     }
 
     /// What applying would do: the plan of `plan/`.
-    pub async fn plan<P: DeserializeOwned>(&self, desired: Desired) -> Result<P, ClientError> {
-        self.post(paths::PLAN, &PlanRequest { desired }).await
+    pub async fn plan<P: DeserializeOwned>(&self, request: &PlanRequest) -> Result<P, ClientError> {
+        self.post(paths::PLAN, request).await
     }
 
     /// Commits a manifest as one entry. With `expect`, only if the plan is still the one with this digest.
-    pub async fn apply(&self, desired: Desired, expect: Option<String>) -> Result<ApplyReply, ClientError> {
-        self.post(paths::APPLY, &ApplyRequest { desired, yaml: None, expect }).await
+    pub async fn apply(&self, request: &ApplyRequest) -> Result<ApplyReply, ClientError> {
+        self.post(paths::APPLY, request).await
     }
 
     /// Bootstraps, joins or applies, as the request says. Answers when all of it is done.
