@@ -12,14 +12,18 @@ use std::sync::Arc;
 use super::{Dirs, Host};
 
 pub use clock::SystemClock;
-pub use failure::{Doing, io_failure};
+pub use failure::{Doing, disk_full, io_failure};
 #[cfg(test)]
 pub use run::recorded::Recorded;
-pub use run::{Command, Output, Runner, Tools};
+pub use run::{Command, Output, RunFuture, Runner, Tools};
 
 /// This machine, with everything kept below `state_dir`.
 pub fn host(state_dir: &Path) -> Host {
-    let runner: Arc<dyn Runner> = Arc::new(Tools);
+    host_with(state_dir, Arc::new(Tools))
+}
+
+/// This machine with another way to run programs: one that writes them down, or lets them fail.
+pub fn host_with(state_dir: &Path, runner: Arc<dyn Runner>) -> Host {
     Host {
         storage: Arc::new(storage::LinuxStorage::new(state_dir, Arc::clone(&runner))),
         network: Arc::new(network::LinuxNetwork::new(state_dir, runner)),

@@ -135,5 +135,7 @@ fn grow(ask: &PoolAsk, have: &PoolSeen) -> Result<Option<PoolStep>, HostError> {
     Ok((to.0 > from).then_some(PoolStep::Grow { from, to: to.0 }))
 }
 
+#[cfg(all(test, target_os = "linux"))]
+mod real;
 #[cfg(test)]
 mod tests;

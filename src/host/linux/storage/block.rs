@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::site::{Site, make_directory, remove_file};
-use crate::host::linux::{Command, Doing};
+use crate::host::linux::{Command, Doing, disk_full};
 use crate::host::{HostError, PoolMedium};
 use crate::model::ByteSize;
 
@@ -23,10 +23,17 @@ pub fn is_device(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.file_type().is_block_device())
 }
 
-/// Makes a loop file of that size. Takes no room until it is written to.
+/// What an empty file system takes at once, at most.
+const ROOM: u64 = 16 << 20;
+
+/// Makes a loop file of that size. Takes little room until it is written to.
 pub fn make_image(path: &Path, size: ByteSize) -> Result<(), HostError> {
-    if let Some(folder) = path.parent() {
-        make_directory(folder)?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    make_directory(folder)?;
+    let stat = rustix::fs::statvfs(folder).doing("measure", folder)?;
+    // The tools would say that the disk is broken.
+    if stat.f_bavail * stat.f_frsize < size.0.min(ROOM) {
+        return Err(disk_full(format!("make `{}`", path.display())));
     }
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).doing("make", path)?;
     file.set_len(size.0).doing("make", path)
@@ -92,7 +99,10 @@ pub async fn probe(site: &Site<'_>, path: &Path) -> Result<Option<Contents>, Hos
 fn read_probe(text: &str) -> Option<Contents> {
     let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     let what = match (value("TYPE"), value("PTTYPE")) {
-        (Some(kind), _) if value("USAGE") == Some("filesystem") => format!("a {kind} file system"),
+        (Some(kind), _) if value("USAGE") == Some("filesystem") => {
+            let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+            format!("{article} {kind} file system")
+        }
         (Some(kind), _) => format!("{kind} data"),
         (None, Some(table)) => format!("a {table} partition table"),
         (None, None) => return None,
@@ -158,7 +168,7 @@ mod tests {
     #[test]
     fn what_blkid_finds_is_said_in_words() {
         let cases = [
-            ("DEVNAME=/dev/vdb\nUUID=53669cb2\nTYPE=ext4\nUSAGE=filesystem\n", Some("a ext4 file system")),
+            ("DEVNAME=/dev/vdb\nUUID=53669cb2\nTYPE=ext4\nUSAGE=filesystem\n", Some("an ext4 file system")),
             ("DEVNAME=/dev/vdb\nPTUUID=1\nPTTYPE=gpt\n", Some("a gpt partition table")),
             ("DEVNAME=/dev/vdb\nTYPE=LVM2_member\nUSAGE=raid\n", Some("LVM2_member data")),
             ("DEVNAME=/dev/vdb\n", None),

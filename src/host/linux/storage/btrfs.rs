@@ -16,6 +16,9 @@ pub struct Btrfs;
 /// Below this size a file system keeps data and metadata together; mkfs refuses it otherwise.
 const MIXED_BELOW: ByteSize = ByteSize::mib(256);
 
+/// The kernel resizes no file system to less.
+const RESIZED_FROM: ByteSize = ByteSize::mib(256);
+
 impl Driver for Btrfs {
     async fn state(&self, machine: Machine<'_>) -> DriverState {
         let (version, missing) = match tool_version(machine).await {
@@ -78,6 +81,10 @@ impl Driver for Btrfs {
     }
 
     async fn grow(&self, site: Site<'_>, mut record: Record, to: u64) -> Result<(), HostError> {
+        if ByteSize(to) < RESIZED_FROM {
+            let cause = format!("btrfs cannot be resized to less than {RESIZED_FROM}");
+            return Err(site.lasting("grow", "CannotGrow", cause).hinting("give a larger size"));
+        }
         block::grow_image(&site, Path::new(&record.source), to).await?;
         let at = site.mount_point();
         site.run("btrfs", ["filesystem", "resize", "max", &at.to_string_lossy()]).await?;
