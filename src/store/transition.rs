@@ -104,10 +104,14 @@ impl Draft<'_> {
             Some(old) => (old.uid, old.generation.next(), old.created_at),
             None => (self.revision, Generation(1), at),
         };
-        let (old_phase, old_applied, old_placements) = match old {
+        let (old_phase, old_applied, mut old_placements) = match old {
             Some(old) => (Some(old.phase), old.applied, old.placements),
             None => (None, None, BTreeMap::new()),
         };
+        if old_phase == Some(Phase::Deleting) {
+            // Members may have removed it already: what is not there now is to be made, not lost.
+            old_placements.values_mut().for_each(|placement| placement.realised = Generation(0));
+        }
         self.settle(Object {
             key: put.key.clone(),
             uid,
