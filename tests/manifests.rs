@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use seedbed::manifest::codes::find;
+use seedbed::manifest::report::report_schema;
 use seedbed::manifest::{Colour, Loaded, Options, Source, load, render, schema};
 
 fn root() -> PathBuf {
@@ -94,13 +95,18 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_committed_schema_is_the_one_that_the_code_gives() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/seedbed.schema.json");
-    let found = format!("{:#}\n", schema());
-    if writes_golden() {
-        fs::write(&path, &found).expect("write the schema");
+fn the_committed_schemas_are_those_that_the_code_gives() {
+    for (name, schema) in [("seedbed.schema.json", schema()), ("report.schema.json", report_schema())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
+        let found = format!("{schema:#}\n");
+        if writes_golden() {
+            fs::write(&path, &found).expect("write the schema");
+        }
+        assert!(
+            fs::read_to_string(&path).unwrap_or_default() == found,
+            "{name}: run this test with SEEDBED_GOLDEN=write"
+        );
     }
-    assert!(fs::read_to_string(&path).unwrap_or_default() == found, "run this test with SEEDBED_GOLDEN=write");
 }
 
 #[test]

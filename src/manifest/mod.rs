@@ -21,6 +21,7 @@ mod pem;
 mod placeholder;
 mod references;
 mod render;
+pub mod report;
 mod schema;
 mod secret;
 mod section;

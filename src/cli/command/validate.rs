@@ -1,14 +1,18 @@
 //! `seedbed validate PATH…`: no daemon, no network, the same result on any machine.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Instant;
 
-use clap::Args;
-use serde_json::json;
+use clap::{Args, ValueEnum};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, count, plural};
 use crate::cli::screen::Screen;
+use crate::manifest::report::{Format, Run, markdown, report};
 use crate::model::Severity;
 
 /// The arguments of `seedbed validate`.
@@ -17,90 +21,174 @@ pub struct ValidateArgs {
     /// Files, directories (every .yaml and .yml below), or `-` for standard input; together they are one desired state
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
-    /// Count warnings as errors
-    #[arg(long)]
+    /// Count warnings as errors: the same as --fail-on warning
+    #[arg(long, conflicts_with = "fail_on")]
     strict: bool,
+    /// The least grave finding that makes the command fail
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
+    fail_on: FailOn,
+    /// Write a report for programs: text, json, sarif, github, gitlab or junit, to FILE or standard output; may be given several times
+    #[arg(long, value_name = "FORMAT[=FILE]")]
+    report: Vec<Report>,
+    /// Append a summary in Markdown to FILE, such as "$GITHUB_STEP_SUMMARY"
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+}
+
+/// From which severity on the command fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Errors only.
+    Error,
+    /// Errors and warnings.
+    Warning,
+    /// Any finding.
+    Note,
+    /// Never because of findings, for uploaders that want exit code 0.
+    Never,
+}
+
+/// One `--report`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Report {
+    /// `None` for the text that people read.
+    format: Option<Format>,
+    /// `None` for standard output.
+    file: Option<PathBuf>,
+}
+
+impl FromStr for Report {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, file) = match text.split_once('=') {
+            Some((name, file)) if !file.is_empty() && file != "-" => (name, Some(PathBuf::from(file))),
+            Some((name, _)) => (name, None),
+            None => (text, None),
+        };
+        let format = match name {
+            "text" => None,
+            name => {
+                let known = Format::ALL.into_iter().find(|format| format.name() == name);
+                Some(known.ok_or("the formats are text, json, sarif, github, gitlab and junit")?)
+            }
+        };
+        Ok(Self { format, file })
+    }
 }
 
 /// Validates, and prints every finding.
 ///
 /// # Errors
-/// When there is nothing to read.
+/// When there is nothing to read, or a report cannot be written.
 pub fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let start = Instant::now();
     let input = Input::read(&args.paths)?;
-    let elapsed_ms = start.elapsed().as_millis();
-    let summary = Summary::of(&input);
+    let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let run =
+        Run { sources: &input.sources, findings: &input.loaded.findings, counts: &input.loaded.counts, elapsed_ms };
+    write_reports(&args.report, &input, &run, screen)?;
+    if let Some(file) = &args.summary {
+        append(file, &markdown(&run))?;
+    }
+    let takes_stdout = |report: &Report| report.file.is_none();
+    if !args.report.iter().any(takes_stdout) {
+        show(&input, &run, screen)?;
+    }
+    screen.say(&summary_line(&run));
+    let fail_on = if args.strict { FailOn::Warning } else { args.fail_on };
+    Ok(if fails(&run, fail_on) { Exit::Failed } else { Exit::Done })
+}
+
+fn show(input: &Input, run: &Run<'_>, screen: Screen) -> Result<(), Failure> {
     if screen.format.is_for_programs() {
-        screen.write_value(&summary.json(&input, elapsed_ms))?;
-    } else {
-        screen.write(&input.render(screen.data))?;
+        let value: serde_json::Value =
+            serde_json::from_str(&report(Format::Json, run)).expect("our own report is JSON");
+        return screen.write_value(&value);
     }
-    screen.say(&summary.line(elapsed_ms));
-    Ok(if summary.is_good(args.strict) { Exit::Done } else { Exit::Failed })
+    screen.write(&input.render(screen.data))
 }
 
-/// The figures of the last line.
-struct Summary {
-    objects: usize,
-    files: usize,
-    valid: usize,
-    errors: usize,
-    warnings: usize,
+fn write_reports(wanted: &[Report], input: &Input, run: &Run<'_>, screen: Screen) -> Result<(), Failure> {
+    for Report { format, file } in wanted {
+        match (format, file) {
+            (None, None) => screen.write(&input.render(screen.data))?,
+            (Some(format), None) => screen.write(&report(*format, run))?,
+            (format, Some(file)) => {
+                let plain = || crate::manifest::render(run.findings, run.sources, crate::manifest::Colour::Never);
+                let text = format.map_or_else(plain, |format| report(format, run));
+                std::fs::write(file, text).map_err(|cause| unwritable(file, &cause))?;
+            }
+        }
+    }
+    Ok(())
 }
 
-impl Summary {
-    fn of(input: &Input) -> Self {
-        let findings = &input.loaded.findings;
-        Self {
-            objects: input.loaded.counts.objects,
-            files: input.sources.len(),
-            valid: input.loaded.counts.valid,
-            errors: count(findings, Severity::Error),
-            warnings: count(findings, Severity::Warning),
-        }
-    }
+// A CI job's summary gathers what all its steps say.
+fn append(file: &Path, text: &str) -> Result<(), Failure> {
+    let open = File::options().create(true).append(true).open(file);
+    open.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|cause| unwritable(file, &cause))
+}
 
-    fn is_good(&self, is_strict: bool) -> bool {
-        self.errors == 0 && (self.warnings == 0 || !is_strict)
-    }
+fn unwritable(file: &Path, cause: &std::io::Error) -> Failure {
+    Failure::because(format!("write the report {}", file.display()), cause)
+}
 
-    fn line(&self, elapsed_ms: u128) -> String {
-        let Self { objects, files, valid, errors, warnings } = self;
-        let mut parts = vec![format!("{valid} valid")];
-        if *errors > 0 {
-            parts.push(plural(*errors, "error"));
-        }
-        if *warnings > 0 {
-            parts.push(plural(*warnings, "warning"));
-        }
-        let (objects, files) = (plural(*objects, "object"), plural(*files, "file"));
-        format!("{objects} in {files}: {}, in {elapsed_ms} ms", parts.join(", "))
+fn fails(run: &Run<'_>, fail_on: FailOn) -> bool {
+    let worst = run.findings.iter().map(|finding| finding.severity).max();
+    match fail_on {
+        FailOn::Error => worst >= Some(Severity::Error),
+        FailOn::Warning => worst >= Some(Severity::Warning),
+        FailOn::Note => worst.is_some(),
+        FailOn::Never => false,
     }
+}
 
-    fn json(&self, input: &Input, elapsed_ms: u128) -> serde_json::Value {
-        let Self { objects, files, valid, errors, warnings } = self;
-        json!({
-            "format_version": 1,
-            "summary": {
-                "objects": objects, "files": files, "valid": valid, "errors": errors, "warnings": warnings,
-                "elapsed_ms": u64::try_from(elapsed_ms).unwrap_or(u64::MAX),
-            },
-            "findings": input.loaded.findings,
-        })
+fn summary_line(run: &Run<'_>) -> String {
+    let (errors, warnings) = (count(run.findings, Severity::Error), count(run.findings, Severity::Warning));
+    let mut parts = vec![format!("{} valid", run.counts.valid)];
+    if errors > 0 {
+        parts.push(plural(errors, "error"));
     }
+    if warnings > 0 {
+        parts.push(plural(warnings, "warning"));
+    }
+    let (objects, files) = (plural(run.counts.objects, "object"), plural(run.sources.len(), "file"));
+    format!("{objects} in {files}: {}, in {} ms", parts.join(", "), run.elapsed_ms)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{Counts, Source};
+    use crate::model::Finding;
+
+    fn check(findings: &[Finding], files: usize, objects: usize, valid: usize) -> (String, bool, bool) {
+        let sources = vec![Source::new("a.yaml", ""); files];
+        let counts = Counts { files, objects, valid, ..Counts::default() };
+        let run = Run { sources: &sources, findings, counts: &counts, elapsed_ms: 4 };
+        (summary_line(&run), fails(&run, FailOn::Error), fails(&run, FailOn::Warning))
+    }
 
     #[test]
     fn the_last_line_names_only_what_there_is() {
-        let good = Summary { objects: 1, files: 1, valid: 1, errors: 0, warnings: 0 };
-        assert_eq!(good.line(4), "1 object in 1 file: 1 valid, in 4 ms");
-        let bad = Summary { objects: 14, files: 2, valid: 13, errors: 1, warnings: 1 };
-        assert_eq!(bad.line(4), "14 objects in 2 files: 13 valid, 1 error, 1 warning, in 4 ms");
-        assert!(good.is_good(true) && !bad.is_good(false));
+        assert_eq!(check(&[], 1, 1, 1), ("1 object in 1 file: 1 valid, in 4 ms".to_owned(), false, false));
+        let findings = [Finding::error("SB001", "bad"), Finding::warning("SB002", "odd")];
+        let line = "14 objects in 2 files: 13 valid, 1 error, 1 warning, in 4 ms".to_owned();
+        assert_eq!(check(&findings, 2, 14, 13), (line, true, true));
+    }
+
+    #[test]
+    fn warnings_fail_only_when_asked_to() {
+        let (_, by_default, when_strict) = check(&[Finding::warning("SB002", "odd")], 1, 1, 1);
+        assert!(!by_default && when_strict);
+    }
+
+    #[test]
+    fn a_report_is_a_format_and_perhaps_a_file() {
+        let sarif = Report { format: Some(Format::Sarif), file: Some("out.sarif".into()) };
+        assert_eq!("sarif=out.sarif".parse(), Ok(sarif));
+        assert_eq!("github=-".parse(), Ok(Report { format: Some(Format::Github), file: None }));
+        assert!("sarfi".parse::<Report>().is_err());
     }
 }

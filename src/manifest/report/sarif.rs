@@ -1,0 +1,97 @@
+//! SARIF 2.1.0, as GitHub's and other code scanning takes it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::Run;
+use super::subject::{Span, Subject, shown_path, span, subjects, whole_message};
+use crate::manifest::codes;
+use crate::manifest::source::Source;
+use crate::model::Severity;
+
+/// GitHub refuses a run with more results than this.
+const RESULTS_MAX: usize = 25_000;
+
+pub(super) fn report(run: &Run<'_>) -> Value {
+    let subjects = subjects(run);
+    let used: BTreeSet<&str> = run.findings.iter().map(|finding| finding.code.as_str()).collect();
+    let codes: Vec<&str> = used.into_iter().collect();
+    let results: Vec<Value> =
+        subjects.iter().take(RESULTS_MAX).map(|subject| result(subject, &codes, run.sources)).collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "seedbed",
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": codes.iter().map(|code| rule(code)).collect::<Vec<_>>(),
+            }},
+            "artifacts": run.sources.iter()
+                .map(|source| json!({"location": {"uri": uri(&shown_path(&source.path))}}))
+                .collect::<Vec<_>>(),
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+fn rule(code: &str) -> Value {
+    let mut rule = json!({"id": code});
+    if let Some(known) = codes::find(code) {
+        rule["shortDescription"] = json!({"text": known.title});
+        rule["fullDescription"] = json!({"text": known.explanation});
+        rule["help"] = json!({"text": format!("seedbed explain {code}")});
+    }
+    rule
+}
+
+fn result(subject: &Subject<'_>, codes: &[&str], sources: &[Source]) -> Value {
+    let finding = subject.finding;
+    let mut result = json!({
+        "ruleId": finding.code,
+        "ruleIndex": codes.iter().position(|code| *code == finding.code),
+        "level": match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        },
+        "message": {"text": whole_message(finding)},
+        "partialFingerprints": {"primaryLocationLineHash": format!("{}:1", subject.fingerprint)},
+    });
+    if let Some(span) = &subject.span {
+        result["locations"] = json!([location(span)]);
+    }
+    if !finding.also.is_empty() {
+        let related = finding.also.iter().enumerate().map(|(index, label)| {
+            let mut related = location(&span(&label.place, sources));
+            related["id"] = json!(index + 1);
+            related["message"] = json!({"text": label.note});
+            related
+        });
+        result["relatedLocations"] = related.collect();
+    }
+    result
+}
+
+fn location(span: &Span) -> Value {
+    json!({"physicalLocation": {
+        "artifactLocation": {"uri": uri(&span.path)},
+        "region": {
+            "startLine": span.line,
+            "startColumn": span.column,
+            "endLine": span.end_line,
+            "endColumn": span.end_column,
+        },
+    }})
+}
+
+/// A path as a URI reference: everything but RFC 3986's unreserved characters and slashes is escaped.
+fn uri(path: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    path.bytes().map(escape).collect()
+}

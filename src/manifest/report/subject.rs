@@ -1,0 +1,87 @@
+//! What all formats need to know of a finding: where it ends, what identifies it, and which comes first.
+
+use sha2::{Digest, Sha256};
+
+use super::Run;
+use crate::manifest::source::Source;
+use crate::model::{Finding, Place};
+
+/// A finding with what the formats derive from it.
+pub(super) struct Subject<'a> {
+    pub finding: &'a Finding,
+    pub span: Option<Span>,
+    /// Stays the same when lines move: the rule, the file, the place in the document, and a number among equals.
+    pub fingerprint: String,
+}
+
+/// Lines and columns from 1, in characters; the end is the column after the last character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub path: String,
+    pub line: u32,
+    pub column: u32,
+    pub end_line: u32,
+    pub end_column: u32,
+}
+
+/// All findings, the gravest first: viewers cut long lists at the end.
+pub(super) fn subjects<'a>(run: &Run<'a>) -> Vec<Subject<'a>> {
+    let mut seen = std::collections::HashMap::<String, u32>::new();
+    let mut all: Vec<Subject<'a>> = (run.findings.iter())
+        .map(|finding| {
+            let identity = identity(finding);
+            let number = seen.entry(identity.clone()).and_modify(|count| *count += 1).or_insert(1);
+            let digest = Sha256::digest(format!("{identity}\n{number}"));
+            Subject {
+                finding,
+                span: finding.place.as_ref().map(|place| span(place, run.sources)),
+                fingerprint: digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+            }
+        })
+        .collect();
+    all.sort_by_key(|subject| std::cmp::Reverse(subject.finding.severity));
+    all
+}
+
+fn identity(finding: &Finding) -> String {
+    let (file, pointer) = match &finding.place {
+        Some(place) => (place.file.as_str(), place.pointer.as_str()),
+        None => ("", ""),
+    };
+    format!("{}\n{}\n{pointer}", finding.code, shown_path(file))
+}
+
+/// The path as reports write it: relative where the user wrote it so, with forward slashes.
+pub(super) fn shown_path(path: &str) -> String {
+    match path {
+        "-" => "stdin".to_owned(),
+        path => path.strip_prefix("./").unwrap_or(path).replace('\\', "/"),
+    }
+}
+
+pub(super) fn span(place: &Place, sources: &[Source]) -> Span {
+    let line = place.line.max(1);
+    let column = place.column.max(1);
+    let marked = (sources.iter())
+        .find(|source| source.path == place.file)
+        .and_then(|source| source.text.get(place.start..place.end))
+        .unwrap_or_default();
+    let lines = u32::try_from(marked.matches('\n').count()).unwrap_or(0);
+    let last = marked.rsplit('\n').next().unwrap_or_default();
+    let width = u32::try_from(last.chars().count()).unwrap_or(0);
+    Span {
+        path: shown_path(&place.file),
+        line,
+        column,
+        end_line: line + lines,
+        end_column: if lines == 0 { column + width } else { 1 + width },
+    }
+}
+
+/// The sentence with its note and help, for viewers that show one text.
+pub(super) fn whole_message(finding: &Finding) -> String {
+    let note = finding.note.iter().map(|note| format!("\n{note}"));
+    let also = finding.also.iter().map(|label| format!("\n{}: {}", label.place, label.note));
+    let help = finding.help.iter().map(|help| format!("\nhelp: {help}"));
+    std::iter::once(finding.message.clone()).chain(note).chain(also).chain(help).collect()
+}
