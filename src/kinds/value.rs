@@ -48,6 +48,20 @@ pub fn hostname_fault(name: &str) -> Option<&'static str> {
     (!name.chars().all(fits)).then_some("only letters, digits and hyphens are allowed")
 }
 
+/// What is wrong with the name of a cluster member: a host name, with or without its domain.
+pub fn member_name_fault(name: &str) -> Option<&'static str> {
+    if name.len() > 253 {
+        return Some("it is longer than 253 characters");
+    }
+    let is_domain = name.contains('.');
+    let fault = |label: &str| match hostname_fault(label) {
+        Some("it is only digits") if is_domain => None,
+        Some("it is empty") if is_domain => Some("it starts or ends with a dot, or holds two in a row"),
+        other => other,
+    };
+    name.split('.').find_map(fault)
+}
+
 /// What is wrong with an address that others are to reach: `HOST:PORT`, where the port may be left out.
 pub fn address_fault(address: &str) -> Option<&'static str> {
     match split_address(address) {
@@ -137,7 +151,11 @@ mod tests {
     fn a_member_is_named_like_a_host() {
         assert_eq!(hostname_fault("node-1"), None);
         for wrong in ["", "-a", "12", "a_b", "a/b"] {
-            assert!(hostname_fault(wrong).is_some(), "{wrong}");
+            assert!(hostname_fault(wrong).is_some() && member_name_fault(wrong).is_some(), "{wrong}");
+        }
+        assert_eq!(member_name_fault("node-1.example.org"), None);
+        for wrong in [".example", "a..b", "a.", "a.b_c"] {
+            assert!(member_name_fault(wrong).is_some(), "{wrong}");
         }
     }
 }

@@ -104,6 +104,61 @@ pub static RULES: &[Rule] = &[
         "Addresses are HOST:PORT, with brackets around IPv6. Where others are to connect to it, an address must not be a wildcard.",
     ),
     rule(
+        "SB020",
+        "a server key with a value that cannot be",
+        "The key exists, but its value is outside of what it takes.",
+    ),
+    rule("SB021", "a volatile key in a profile", "`volatile.*` keys belong to one instance: profiles cannot set them."),
+    rule(
+        "SB022",
+        "a device that cannot work",
+        "Devices need a type, the keys of that type and no others, and must not contradict each other.",
+    ),
+    rule("SB023", "a restriction without effect", "The keys have an effect only together with `restricted: true`."),
+    rule(
+        "SB024",
+        "a feature of the default project",
+        "All projects share the default project's features, so they cannot be changed.",
+    ),
+    rule(
+        "SB040",
+        "a network whose interface has a bad name",
+        "A network's interface is named after it: at most 15 characters, and not the name of an interface that is there anyway.",
+    ),
+    rule(
+        "SB041",
+        "a change that cannot be made",
+        "The type of a network or the address of a member cannot be changed: remove it and make it anew.",
+    ),
+    rule(
+        "SB042",
+        "an address of a network that cannot be",
+        "The network's addresses, subnets and routes must be valid and fit each other.",
+    ),
+    rule("SB043", "ranges of a network that cannot be", "DHCP ranges must lie within the network's subnet."),
+    rule(
+        "SB044",
+        "a number of a network that is out of bounds",
+        "MTU, VLAN and other numbers have bounds that the kernel sets.",
+    ),
+    rule(
+        "SB045",
+        "an interface that cannot be attached",
+        "External and parent interfaces must be named as the kernel names interfaces.",
+    ),
+    rule(
+        "SB046",
+        "a name of a network that is no domain",
+        "DNS domains, MAC addresses and the like have a form of their own.",
+    ),
+    rule(
+        "SB047",
+        "a network key without effect",
+        "The key is known to LXD or Incus, but has no effect with this type of network.",
+    ),
+    rule("SB048", "a network type that is not supported", "This version realises bridges."),
+    rule("SB049", "a network that would have to be made anew", "The change cannot be made in place."),
+    rule(
         "SB101",
         "an unknown field or section",
         "The grammar of preseed files does not know this key at this place. LXD from 5.0.2 on and Incus refuse it, older releases ignore it silently.",

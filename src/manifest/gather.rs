@@ -25,6 +25,10 @@ pub(super) fn gather<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Se
             reader.object(vec![section.name.to_owned(), index.to_string()], node, set);
         }
     }
+    for volume in document.root.get("storage_volumes").map(Node::items).unwrap_or_default() {
+        let text = |field: &str| volume.get(field).and_then(Node::text).unwrap_or_default().to_owned();
+        set.volumes.insert(text("pool") + "/" + &text("name"));
+    }
     for entry in document.root.entries().iter().filter(|entry| section::unapplied().any(|name| name == entry.key)) {
         if entry.value.items().is_empty() {
             continue;

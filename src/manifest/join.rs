@@ -51,7 +51,7 @@ impl Rules<'_, '_> {
         };
         let mut findings = Vec::new();
         let place = || self.section.place(&["server_name"]);
-        if let Some(fault) = value::hostname_fault(name.as_str()) {
+        if let Some(fault) = value::member_name_fault(name.as_str()) {
             let message = format!("`{name}` cannot name a member: {fault}");
             findings.push(Finding::error("SB018", message).at(place()));
         }

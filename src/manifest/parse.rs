@@ -19,6 +19,20 @@ pub(super) struct Parsed<'a> {
     pub is_partial: bool,
 }
 
+impl Parsed<'_> {
+    // The dots of an elided certificate end a document that is then whole to YAML and half to its author.
+    fn forget_cut_document(&mut self, source: &Source, finding: &Finding) {
+        let dots = finding.place.as_ref().filter(|_| finding.code == "SB008").map(|place| place.start);
+        let first = self.documents.last().map(|document| document.root.span.start);
+        if let (Some(dots), Some(first)) = (dots, first)
+            && first < dots
+            && !source.text[first..dots].contains("\n---\n")
+        {
+            self.documents.pop();
+        }
+    }
+}
+
 /// Reads one source. A broken document hides neither those before it nor those after the next `---`.
 pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
     let mut parsed = Parsed { documents: Vec::new(), findings: Vec::new(), is_partial: false };
@@ -43,6 +57,7 @@ pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
             Some(Err(error)) => Err(Box::new(explain(source, &error))),
         };
         if let Err(finding) = failed {
+            parsed.forget_cut_document(source, &finding);
             parsed.findings.push(*finding);
             parsed.is_partial = true;
             if !matches!(parser.proceed_next_document(), Ok(true)) {

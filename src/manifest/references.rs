@@ -22,7 +22,25 @@ pub(super) fn check(set: &mut Set<'_>, cluster: Option<&Cluster>) {
             }
         }
     }
+    findings.extend(server_volumes(set));
     set.findings.extend(findings);
+}
+
+// LXD applies the server configuration before it makes any volume, and fails.
+fn server_volumes(set: &Set<'_>) -> Vec<Finding> {
+    let Some(server) = set.objects.get(&Key::server()) else { return Vec::new() };
+    let config = server.declared.spec.config().overlaid(&server.declared.here);
+    let volumes = ["storage.images_volume", "storage.backups_volume"].into_iter().filter_map(|key| {
+        let volume = config.value(key).filter(|volume| !set.volumes.contains(*volume))?;
+        let message = format!("`{key}` names the storage volume `{volume}`, which these files do not declare");
+        let place = server.place(&["config".to_owned(), key.to_owned()], Spot::Value);
+        Some(
+            Finding::warning("SB113", message)
+                .at(place)
+                .helping("declare it under `storage_volumes:`, or make it first"),
+        )
+    });
+    volumes.collect()
 }
 
 fn is_there(key: &Key, set: &Set<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! The objects of a set of documents, each with the way back to the text that declares it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dom::{Document, Span, pointer};
 use crate::kinds::{self, Kind, Problem, Spot};
@@ -11,6 +11,8 @@ use crate::model::{Declared, Finding, Key, Place};
 pub(super) struct Set<'d> {
     /// The objects, each declared once.
     pub objects: BTreeMap<Key, Found<'d>>,
+    /// The storage volumes that the set declares, as `POOL/NAME`.
+    pub volumes: BTreeSet<String>,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }

@@ -76,7 +76,7 @@ impl Resource for Members {
 
     fn check(&self, key: &Key, spec: &Member, _: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if let Some(fault) = value::hostname_fault(&key.name) {
+        if let Some(fault) = value::member_name_fault(&key.name) {
             let text = format!("`{}` cannot name a member: {fault}", key.name);
             problems.push(Problem::at_value("SB018", &["name"], text));
         }
