@@ -36,7 +36,30 @@ pub fn check(
             problems.extend(check_key(kind, &entities, name, value, &path, Side::Member));
         }
     }
-    problems.extend(kind.check(key, spec, members));
+    problems.extend(by_kind(kind, key, spec, members, here));
+    problems
+}
+
+// The kind sees the keys that name no member as those of a member without a name.
+fn by_kind(
+    kind: &dyn Kind,
+    key: &Key,
+    spec: &Spec,
+    members: &BTreeMap<MemberName, Config>,
+    here: &Config,
+) -> Vec<Problem> {
+    if here.is_empty() {
+        return kind.check(key, spec, members);
+    }
+    let nameless = MemberName::from("");
+    let mut all = members.clone();
+    all.insert(nameless.clone(), here.clone());
+    let mut problems = kind.check(key, spec, &all);
+    for problem in &mut problems {
+        if problem.path.len() > 1 && problem.path[0] == "members" && problem.path[1] == nameless.as_str() {
+            problem.path.splice(..2, ["config".to_owned()]);
+        }
+    }
     problems
 }
 

@@ -121,6 +121,21 @@ pub static RULES: &[Rule] = &[
         "All projects share the default project's features, so they cannot be changed.",
     ),
     rule(
+        "SB025",
+        "a storage pool without a known driver",
+        "A pool is made by dir, btrfs, zfs or lvm. Drivers of LXD and Incus that this version does not have are named as such when a member is to make the pool.",
+    ),
+    rule(
+        "SB026",
+        "a source that cannot be",
+        "What a source may be depends on the driver: a directory, a block device, a dataset or a volume group. Paths are absolute.",
+    ),
+    rule(
+        "SB027",
+        "a size that cannot be",
+        "Sizes belong to loop files, and each driver needs a least size. A dir pool uses the file system that it is on.",
+    ),
+    rule(
         "SB040",
         "a network whose interface has a bad name",
         "A network's interface is named after it: at most 15 characters, and not the name of an interface that is there anyway.",

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::cluster::{Cluster, MemberConfig, MemberSection, Section};
 use super::join;
-use super::set::{Found, Origin, Set};
+use super::set::{Elsewhere, Found, Origin, Set};
 use crate::kinds;
 use crate::model::{Declared, Finding, Key, MemberName, Spec};
 
@@ -39,10 +39,15 @@ fn member_config(section: &Section<'_>, index: usize, entry: &MemberConfig, set:
         set.findings.push(Finding::warning("SB127", message).at(place).helping("leave this entry out"));
         return;
     }
-    let Some(found) = set.named(&entry.entity, &entry.name).filter(|_| !entry.value.is_empty()) else { return };
+    let Some(found) =
+        set.named(&entry.entity, &entry.name).filter(|_| !entry.value.is_empty() && !entry.key.is_empty())
+    else {
+        return;
+    };
     found.declared.here.insert(entry.key.clone(), entry.value.clone());
-    let place = section.place(&["member_config", &step, "key"]);
-    found.elsewhere.insert(vec!["config".to_owned(), entry.key.clone()], place);
+    let place = |field: &str| section.place(&["member_config", &step, field]);
+    let elsewhere = Elsewhere { key: place("key"), value: place("value") };
+    found.elsewhere.insert(vec!["config".to_owned(), entry.key.clone()], elsewhere);
 }
 
 fn declare<'d>(section: &Section<'d>, name: &MemberName, member: &MemberSection, set: &mut Set<'d>) {
@@ -97,7 +102,8 @@ fn own_server_keys<'d>(section: &Section<'d>, name: &MemberName, member: &Member
     });
     found.declared.members.insert(name.clone(), member.here.clone());
     for key in member.here.keys() {
-        let place = section.key_place(&["members", name.as_str(), "config", key]);
-        found.elsewhere.insert(vec!["members".to_owned(), name.to_string(), key.clone()], place);
+        let path = ["members", name.as_str(), "config", key];
+        let elsewhere = Elsewhere { key: section.key_place(&path), value: section.place(&path) };
+        found.elsewhere.insert(vec!["members".to_owned(), name.to_string(), key.clone()], elsewhere);
     }
 }

@@ -42,10 +42,13 @@ pub(super) struct ClusterGrammar {
 #[serde(deny_unknown_fields)]
 pub(super) struct MemberConfigGrammar {
     /// What the key belongs to: a storage pool or a network.
+    #[serde(default)]
     pub entity: String,
     /// The name of the storage pool or network.
+    #[serde(default)]
     pub name: String,
     /// The member-specific key.
+    #[serde(default)]
     pub key: String,
     /// Its value on the member that joins.
     #[serde(default)]

@@ -133,9 +133,9 @@ fn describe(info: &KeyInfo) -> String {
 
 fn cluster(generator: &mut SchemaGenerator) -> Value {
     let mut schema = plain::<ClusterGrammar>(generator);
-    let entity = "/properties/member_config/items/properties/entity";
-    if let Some(entity) = schema.pointer_mut(entity) {
-        entity["enum"] = json!(["storage-pool", "network"]);
+    if let Some(entry) = schema.pointer_mut("/properties/member_config/items") {
+        entry["properties"]["entity"]["enum"] = json!(["storage-pool", "network"]);
+        entry["required"] = json!(["entity", "name", "key"]);
     }
     schema
 }

@@ -26,9 +26,17 @@ pub(super) struct Found<'d> {
     /// Where parts of it stand: one origin, or several for the server configuration.
     pub origins: Vec<Origin<'d>>,
     /// Member-specific keys that stand elsewhere: in `cluster.member_config`, in `cluster.members`.
-    pub elsewhere: BTreeMap<Vec<String>, Place>,
+    pub elsewhere: BTreeMap<Vec<String>, Elsewhere>,
     /// Whether an error was found in it.
     pub is_faulty: bool,
+}
+
+/// Where a key of an object stands that is not in the object's own node.
+pub(super) struct Elsewhere {
+    /// The key.
+    pub key: Place,
+    /// Its value.
+    pub value: Place,
 }
 
 /// A node that declares an object.
@@ -97,8 +105,8 @@ impl Found<'_> {
 
     /// Where a part of the object stands; the object itself when the part does not stand anywhere.
     pub fn place(&self, path: &[String], spot: Spot) -> Place {
-        if let Some(place) = self.elsewhere.get(path) {
-            return place.clone();
+        if let Some(Elsewhere { key, value }) = self.elsewhere.get(path) {
+            return if spot == Spot::Key { key.clone() } else { value.clone() };
         }
         let in_text = self.origins.iter().find_map(|origin| origin.place(path, spot));
         in_text.unwrap_or_else(|| self.declared.at.clone())

@@ -200,7 +200,8 @@ impl Fault<'_, '_> {
             section::applied().find(|section| self.path.first().is_some_and(|name| name == section.name))
         else {
             let words: Vec<&str> = self.path.iter().filter(|step| !is_entry(step)).map(String::as_str).collect();
-            return format!("`{}`", words.join("."));
+            let entry = if self.path.last().is_some_and(is_entry) { "an entry of " } else { "" };
+            return format!("{entry}`{}`", words.join("."));
         };
         let spoken = section.kind.words().spoken;
         let name =
