@@ -31,7 +31,20 @@ const REFUSED: [(&str, &str); 9] = [
 ];
 
 /// Within the grammar, but impossible to carry out: with all our errors.
-const IMPOSSIBLE: [(&str, &[&str]); 0] = [];
+const IMPOSSIBLE: [(&str, &[&str]); 8] = [
+    // A list of fields, not a file to run: all of them empty.
+    ("005-lxd-doc-preseed-fields.yaml", &["SB120"]),
+    // Placeholders for certificates, names and addresses.
+    ("011-lxd-test-spawn-join-zfs.yaml", &["SB121"]),
+    ("019-lxd-5.0-doc-join-required-fields.yaml", &["SB018", "SB019", "SB019", "SB121"]),
+    ("105-idx-webserver-join.yaml", &["SB121"]),
+    ("107-idx-fan-join-int-password.yaml", &["SB121"]),
+    ("109-idx-join-pem-folded-newlines.yaml", &["SB121"]),
+    // A dir pool whose source is no path.
+    ("051-tuto-fr-join.yaml", &["SB026"]),
+    // The collection calls it a mistake: no member can be reached under a wildcard.
+    ("049-tuto-fr-bootstrap.yaml", &["SB126"]),
+];
 
 /// What people met with the faulty files, and where it shows.
 enum Cause {
@@ -165,7 +178,9 @@ fn no_secret_of_the_collection_is_shown() {
             for line in sources[0].text.lines() {
                 let secret = line.split_once("password: ").or_else(|| line.split_once("cluster_token: "));
                 let Some(secret) = secret.map(|(_, secret)| secret.trim_matches(['"', ' ', '\''])) else { continue };
-                assert!(secret.len() < 6 || !shown.contains(secret), "{} shows a secret:\n{shown}", path.display());
+                // A password that is the word `password` stands in the names of keys too.
+                let is_word = secret.len() < 6 || secret == "password";
+                assert!(is_word || !shown.contains(secret), "{} shows a secret:\n{shown}", path.display());
             }
         }
     }

@@ -114,3 +114,240 @@ fn the_schema_is_a_schema_of_draft_2020_12() {
     jsonschema::draft202012::new(&schema()).expect("it compiles");
     jsonschema::draft202012::meta::validate(&schema()).expect("it fits the meta-schema");
 }
+
+/// The example files of LXD's documentation of clustering, with a real certificate in place of the elided one.
+mod seed {
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    const BOOTSTRAP: &str = "config:
+  core.trust_password: sekret
+  core.https_address: 10.55.60.171:8443
+  images.auto_update_interval: 15
+storage_pools:
+- name: default
+  driver: dir
+networks:
+- name: lxdbr0
+  type: bridge
+  config:
+    ipv4.address: 192.168.100.14/24
+    ipv6.address: none
+profiles:
+- name: default
+  devices:
+    root:
+      path: /
+      pool: default
+      type: disk
+    eth0:
+      name: eth0
+      nictype: bridged
+      parent: lxdbr0
+      type: nic
+cluster:
+  server_name: node1
+  enabled: true
+";
+
+    fn certificate() -> String {
+        let signed = rcgen::generate_simple_self_signed(["node1".to_owned()]).expect("a certificate");
+        signed.cert.pem().replace("\r\n", "\n")
+    }
+
+    // What `sed ':a;N;$!ba;s/\n/\n\n/g' server.crt` prints, between quotes.
+    fn join(certificate: &str) -> String {
+        let doubled = certificate.trim_end().replace('\n', "\n\n");
+        let local = BOOTSTRAP.replace("  core.trust_password: sekret\n", "").replace("60.171", "60.155");
+        let local = local.split("cluster:").next().expect("the local part").to_owned();
+        format!(
+            "{local}cluster:
+  server_name: node2
+  enabled: true
+  cluster_address: 10.55.60.171:8443
+  cluster_certificate: \"{doubled}\n\"
+  cluster_password: sekret
+"
+        )
+    }
+
+    #[test]
+    fn the_bootstrap_file_loads_without_findings() {
+        let sources = [Source::new("node1.yaml", BOOTSTRAP)];
+        let loaded = load(&sources, &Options::default());
+        assert_eq!(render(&loaded.findings, &sources, Colour::Never), "");
+        let keys: Vec<String> = loaded.desired.objects.keys().map(ToString::to_string).collect();
+        assert_eq!(keys, ["config/server", "network/lxdbr0", "profile/default", "storage-pool/default"]);
+        let cluster = loaded.cluster.expect("a cluster section");
+        assert_eq!((cluster.enabled, cluster.cluster_address), (Some(true), None));
+        assert_eq!(cluster.server_name.expect("a name").as_str(), "node1");
+        let server = &loaded.desired.objects[&seedbed::model::Key::server()];
+        assert_eq!(server.here.value("core.https_address"), Some("10.55.60.171:8443"));
+        assert_eq!(server.spec.config().value("images.auto_update_interval"), Some("15"));
+    }
+
+    #[test]
+    fn the_join_file_loads_and_its_certificate_is_one_that_tls_can_read() {
+        let certificate = certificate();
+        let sources = [Source::new("node2.yaml", join(&certificate))];
+        let loaded = load(&sources, &Options::default());
+        assert_eq!(render(&loaded.findings, &sources, Colour::Never), "");
+        let cluster = loaded.cluster.expect("a cluster section");
+        assert_eq!(cluster.cluster_password.expect("a password").reveal(), "sekret");
+        let pem = cluster.cluster_certificate.expect("a certificate");
+        assert_eq!(pem, certificate);
+        let parsed = rustls::pki_types::CertificateDer::pem_slice_iter(pem.as_bytes()).count();
+        assert_eq!(parsed, 1);
+    }
+}
+
+/// What holds for every manifest.
+mod laws {
+    use proptest::prelude::*;
+    use seedbed::model::{Declared, Key, Place};
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    // One object a document, so that any order of them is a set.
+    fn fragments() -> Vec<Value> {
+        vec![
+            json!({"config": {"images.auto_update_interval": "15", "core.https_address": "10.0.0.1:8443"}}),
+            json!({"storage_pools": [{"name": "data", "driver": "zfs", "config": {"source": "/dev/vdb", "volume.size": "1GiB"}}]}),
+            json!({"storage_pools": [{"name": "more", "driver": "dir", "members": {"n1": {"source": "/srv"}, "n2": {"sorce": "/a"}}}]}),
+            json!({"projects": [{"name": "web", "config": {"features.profiles": "true", "limits.instances": "3"}}]}),
+            json!({"profiles": [{"name": "web", "project": "web", "description": "d", "devices": {
+                "root": {"type": "disk", "path": "/", "pool": "data"}, "eth0": {"type": "nic", "nictype": "bridged", "parent": "br0"}}}]}),
+            json!({"cluster": {"enabled": true, "server_name": "n1", "members": {"n1": {"address": "10.0.0.1:8443"}, "n2": {"failure_domain": "b"}},
+                "member_config": [{"entity": "storage-pool", "name": "data", "key": "size", "value": "4GiB"}]}}),
+        ]
+    }
+
+    // Everything but the places.
+    fn essence(loaded: &Loaded) -> (Vec<(Key, Declared)>, Vec<String>, String) {
+        let declared = loaded.desired.objects.iter();
+        let objects = declared.map(|(key, object)| (key.clone(), Declared { at: Place::default(), ..object.clone() }));
+        let mut messages: Vec<String> =
+            loaded.findings.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect();
+        messages.sort();
+        let cluster =
+            loaded.cluster.clone().map(|cluster| (cluster.server_name, cluster.member_config, cluster.enabled));
+        (objects.collect(), messages, format!("{cluster:?}"))
+    }
+
+    fn texts(fragments: &[Value]) -> Vec<Source> {
+        let numbered = fragments.iter().enumerate();
+        numbered.map(|(index, fragment)| Source::new(format!("{index}.yaml"), fragment.to_string())).collect()
+    }
+
+    // The same value with the keys of every mapping turned around a given number of times.
+    fn turned(value: &Value, by: usize) -> String {
+        match value {
+            Value::Object(map) => {
+                let mut pairs: Vec<String> =
+                    map.iter().map(|(key, value)| format!("{key:?}: {}", turned(value, by))).collect();
+                let count = pairs.len().max(1);
+                pairs.rotate_left(by % count);
+                format!("{{{}}}", pairs.join(", "))
+            }
+            Value::Array(items) => {
+                format!("[{}]", items.iter().map(|item| turned(item, by)).collect::<Vec<_>>().join(", "))
+            }
+            other => other.to_string(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_order_of_files_does_not_matter(order in Just(fragments()).prop_shuffle()) {
+            let straight = essence(&load(&texts(&fragments()), &Options::default()));
+            let shuffled = essence(&load(&texts(&order), &Options::default()));
+            prop_assert_eq!(straight, shuffled);
+        }
+
+        #[test]
+        fn the_order_of_keys_does_not_matter(by in 0_usize..7) {
+            let mut whole = Map::new();
+            for (name, section) in fragments().iter().filter_map(Value::as_object).flatten() {
+                match (whole.get_mut(name), section) {
+                    (Some(Value::Array(items)), Value::Array(more)) => items.extend(more.iter().cloned()),
+                    _ => drop(whole.insert(name.clone(), section.clone())),
+                }
+            }
+            let whole = Value::Object(whole);
+            let straight = essence(&load(&[Source::new("a", turned(&whole, 0))], &Options::default()));
+            let other = essence(&load(&[Source::new("a", turned(&whole, by))], &Options::default()));
+            prop_assert_eq!(straight, other);
+        }
+    }
+
+    fn samples() -> Vec<String> {
+        let all = ["valid", "invalid"].into_iter().flat_map(cases).flat_map(|case| sources(&case));
+        all.map(|source| source.text).collect()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Edit {
+        Cut(prop::sample::Index, usize),
+        Put(prop::sample::Index, &'static str),
+        Copy(prop::sample::Index, usize),
+    }
+
+    fn edit() -> impl Strategy<Value = Edit> {
+        const BITS: [&str; 22] = [
+            "\t", "\n", "- ", ": ", "{", "}", "[", "]", "&a ", "*a", "<<: *a", "\"", "'", "|\n", "...\n", "---\n", "#",
+            "\u{feff}", "é", "\0", "!!int ", "? ",
+        ];
+        prop_oneof![
+            (any::<prop::sample::Index>(), 1_usize..20).prop_map(|(at, length)| Edit::Cut(at, length)),
+            (any::<prop::sample::Index>(), prop::sample::select(&BITS[..])).prop_map(|(at, bit)| Edit::Put(at, bit)),
+            (any::<prop::sample::Index>(), 1_usize..60).prop_map(|(at, length)| Edit::Copy(at, length)),
+        ]
+    }
+
+    fn edited(text: &str, edits: &[Edit]) -> String {
+        let mut chars: Vec<char> = text.chars().collect();
+        for edit in edits {
+            let at = |index: &prop::sample::Index| index.index(chars.len() + 1);
+            match edit {
+                Edit::Cut(index, length) => {
+                    let start = at(index);
+                    let end = (start + length).min(chars.len());
+                    chars.drain(start..end);
+                }
+                Edit::Put(index, bit) => {
+                    let start = at(index);
+                    chars.splice(start..start, bit.chars());
+                }
+                Edit::Copy(index, length) => {
+                    let start = at(index);
+                    let piece = chars[start..(start + length).min(chars.len())].to_vec();
+                    chars.splice(start..start, piece);
+                }
+            }
+        }
+        chars.into_iter().collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_makes_it_panic(
+            text in prop::sample::select(samples()),
+            edits in prop::collection::vec(edit(), 0..8),
+        ) {
+            let sources = [Source::new("a.yaml", edited(&text, &edits))];
+            let loaded = load(&sources, &Options::default());
+            let shown = render(&loaded.findings, &sources, Colour::Never);
+            prop_assert_eq!(shown.is_empty(), loaded.findings.is_empty());
+            for finding in &loaded.findings {
+                prop_assert!(find(&finding.code).is_some(), "{} is not explained", finding.code);
+                prop_assert!(finding.place.is_some(), "{} has no place", finding.message);
+            }
+        }
+    }
+}
