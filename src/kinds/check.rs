@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::kind::Kind;
 use super::problem::Problem;
-use super::table::{self, KeyInfo, KeyScope};
+use super::table::{self, Edit, KeyInfo, KeyScope};
 use super::value;
 use crate::model::{Config, Key, MemberName, Rollout, Spec};
 
@@ -75,6 +75,19 @@ pub fn is_secret(kind: &str, key: &str) -> bool {
     // Certificates are public; what tokens and certificates keep of secrets are hashes, which are none of anybody's
     // business either.
     table::is_secret_key(key) || (kind == "token" && key == "secret_hash")
+}
+
+/// Why one member's own keys cannot be changed from `old` to `new` once it has made the object.
+pub fn edit_local(kind: &dyn Kind, spec: &Spec, old: &Config, new: &Config) -> Vec<Problem> {
+    let entities = kind.entities(spec);
+    let is_fixed = |name: &str| table::lookup_any(&entities, name).is_some_and(|info| info.edit == Edit::Fixed);
+    let moved = new.iter().filter(|(name, value)| old.get(*name) != Some(*value) && is_fixed(name));
+    let fixed = moved.map(|(name, _)| {
+        let text = format!("`{name}` cannot be changed once the member has made the {}", kind.words().spoken);
+        Problem::at_value("SB061", &[name], text)
+            .helping("remove the object and create it anew, or leave the key as it was")
+    });
+    fixed.chain(kind.edit_local(spec, old, new)).collect()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

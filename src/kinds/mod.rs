@@ -17,7 +17,7 @@ pub mod server;
 pub mod storage_pool;
 pub mod token;
 
-pub use check::{check, is_member_specific, is_secret};
+pub use check::{check, edit_local, is_member_specific, is_secret};
 pub use field::lenient;
 pub use home::home;
 pub use kind::{Completion, Dice, Kind, Need, Resource, Scope, Strength, Words};

@@ -58,12 +58,12 @@ fn set_aside(key: &Key, declared: &Declared, stored: Option<&Object>) -> Result<
     let phase = stored.map(|object| object.phase);
     if phase == Some(Phase::Deleting) {
         let text = format!("{key} is being removed: apply again when it has gone");
-        return Err(vec![Finding::error("SB046", text).at(declared.at.clone())]);
+        return Err(vec![Finding::error("SB066", text).at(declared.at.clone())]);
     }
     if key.kind.as_str() != Key::MEMBER || phase == Some(Phase::Created) {
         return Ok(None);
     }
-    let mut note = Finding::warning("SB047", format!("the member {} has not joined yet", key.name));
+    let mut note = Finding::warning("SB067", format!("the member {} has not joined yet", key.name));
     note.severity = Severity::Note;
     let note = note.at(declared.at.clone()).helping(format!("run on {}: seedbed init --preseed FILE", key.name));
     Ok(Some(Outcome::Noted(note)))
@@ -153,7 +153,8 @@ impl One<'_> {
                 problem.message = format!("on {member}: {}", problem.message);
                 problem
             };
-            problems.extend(self.kind.edit_local(spec, &placement.config, config).into_iter().map(within));
+            let edits = kinds::edit_local(self.kind, spec, &placement.config, config);
+            problems.extend(edits.into_iter().map(within));
         }
         problems
     }

@@ -28,14 +28,14 @@ pub fn check(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<Find
 
 fn check_one(key: &Key, declared: &Declared, wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<Finding> {
     if kinds::find(key.kind.as_str()).is_none() {
-        return vec![Finding::error("SB040", format!("{key} is of a kind that this version does not know"))];
+        return vec![Finding::error("SB060", format!("{key} is of a kind that this version does not know"))];
     }
     let mut findings = Vec::new();
     let project = Key::new("project", key.project.as_str());
     // The default project always exists, even where nobody has written it down.
     if !key.project.is_default() && !exists(&project, wanted, state) {
         let text = format!("{key} is in the project `{}`, which neither exists nor is declared", key.project);
-        findings.push(hinted(Finding::error("SB042", text), &project, wanted, state).at(declared.at.clone()));
+        findings.push(hinted(Finding::error("SB062", text), &project, wanted, state).at(declared.at.clone()));
     }
     for need in needs(key, &declared.spec).into_iter().filter(|need| need.strength == Strength::Required) {
         let target = home(&need.key, |project| features(project, wanted, state));
@@ -48,7 +48,7 @@ fn check_one(key: &Key, declared: &Declared, wanted: &BTreeMap<Key, Declared>, s
             target.name,
             need.path.join(".")
         );
-        findings.push(hinted(Finding::error("SB042", text), &target, wanted, state).at(declared.at.clone()));
+        findings.push(hinted(Finding::error("SB062", text), &target, wanted, state).at(declared.at.clone()));
     }
     findings
 }

@@ -28,7 +28,7 @@ pub fn refuse(
     changed.dedup();
     let problem = |feature: &String| {
         let text = format!("`{feature}` can only be changed on empty projects, and {inhabitant} is in this one");
-        Problem::at_value("SB041", &["config", feature], text)
+        Problem::at_value("SB061", &["config", feature], text)
     };
     changed.into_iter().map(problem).collect()
 }

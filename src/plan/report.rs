@@ -1,5 +1,7 @@
 //! The plan as a value: what users read, what programs parse, and the write that carries it out.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,10 +41,17 @@ pub struct Plan {
 }
 
 /// What a plan commits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Work {
     pub expect: Vec<Expect>,
     pub changes: Vec<Change>,
+}
+
+// Values may be secrets.
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Work({} changes)", self.changes.len())
+    }
 }
 
 /// One object's part of a plan.

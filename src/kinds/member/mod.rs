@@ -103,7 +103,7 @@ impl Resource for Members {
         }
         let text = format!("the address of a member cannot be changed from `{}` to `{}`", old.address, new.address);
         vec![
-            Problem::at_value("SB041", &["address"], text)
+            Problem::at_value("SB061", &["address"], text)
                 .helping("remove the member and let it join with its new address: seedbed cluster remove NAME"),
         ]
     }

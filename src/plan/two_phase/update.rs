@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::words::Words;
 use super::{Ask, Refusal, guard};
-use crate::kinds::Kind;
 use crate::kinds::table::{self, Edit};
+use crate::kinds::{self, Kind};
 use crate::model::{Command, Config, Generation, Key, MemberName, Object, Phase, Placement, Spec, Stage};
 use crate::plan::refuse::refuse;
 
@@ -138,7 +138,7 @@ fn local_edits(
             return Err(Refusal::new(500, "Pool source cannot be changed when not in pending state"));
         }
         if placement.config != *config {
-            guard::accept(kind.edit_local(spec, &placement.config, config))?;
+            guard::accept(kinds::edit_local(kind, spec, &placement.config, config))?;
         }
     }
     Ok(())
