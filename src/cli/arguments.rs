@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::command::{
-    cluster, completions, config, explain, get, init, man, noun, schema, status, validate, waitready,
+    apply, cluster, completions, config, explain, get, init, man, noun, plan, schema, status, validate, waitready,
 };
 use super::exit::Exit;
+use super::sandbox;
 use super::screen::{Colour, Format};
 use crate::kinds::Kind;
 
@@ -53,6 +54,10 @@ pub struct Global {
 pub enum Verb {
     /// Check manifests without any daemon
     Validate(validate::ValidateArgs),
+    /// Show what an apply would change
+    Plan(plan::PlanArgs),
+    /// Bring the cluster to what manifests say
+    Apply(apply::ApplyArgs),
     /// Show how every object stands on every member
     Status(status::StatusArgs),
     /// List the objects of a kind, or show one
@@ -69,6 +74,8 @@ pub enum Verb {
     Explain(explain::ExplainArgs),
     /// Print the JSON Schema of manifests
     Schema(schema::SchemaArgs),
+    /// Show a whole cluster on this machine, made from one manifest
+    Sandbox(sandbox::SandboxArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Write the manual pages

@@ -1,27 +1,26 @@
 //! The command line. Everything a person reads or types goes through here; no other layer prints.
 
 mod arguments;
-pub mod board;
-
+mod board;
 mod command;
 mod duration;
 mod exit;
-pub mod failure;
-pub mod follow;
-pub mod input;
-pub mod screen;
-pub mod session;
+mod failure;
+mod follow;
+mod input;
+mod sandbox;
+mod screen;
+mod session;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-pub use arguments::command as grammar;
 pub use exit::Exit;
-pub use failure::{Failure, chain};
 
 use arguments::{Verb, Wish};
+use failure::Failure;
 use screen::Screen;
 use session::Session;
 
@@ -54,6 +53,8 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
         Wish::Noun(kind, matches) => command::noun::run(kind, &matches, session).await,
         Wish::Verb(verb) => match verb {
             Verb::Validate(args) => command::validate::run(&args, screen),
+            Verb::Plan(args) => command::plan::run(&args, session).await,
+            Verb::Apply(args) => command::apply::run(&args, session).await,
             Verb::Explain(args) => command::explain::run(&args, screen),
             Verb::Status(args) => command::status::run(&args, session).await,
             Verb::Get(args) => command::get::run(args, session).await,
@@ -61,6 +62,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Config(args) => command::config::run(&args, session).await,
             Verb::Init(args) => command::init::run(&args, session).await,
             Verb::Waitready(args) => command::waitready::run(&args, session).await,
+            Verb::Sandbox(args) => sandbox::run(&args, screen).await,
             Verb::Schema(args) => command::schema::run(&args, screen),
             Verb::Completions(args) => command::completions::run(&args, screen),
             Verb::Man(args) => command::man::run(&args, screen),

@@ -73,6 +73,11 @@ impl Board {
         self.converged() == self.rows.len()
     }
 
+    /// The same board without the rows that have nothing left to do.
+    pub fn open(&self) -> Self {
+        Self { rows: self.rows.iter().filter(|row| !row.is_converged).cloned().collect(), ..self.clone() }
+    }
+
     /// Whether something is left to do, and all of that waits for somebody: a member to come back, or a person to act.
     pub fn is_blocked(&self) -> bool {
         let mut open = self.rows.iter().filter(|row| !row.is_converged).peekable();

@@ -1,5 +1,6 @@
 //! One file for each command: its arguments, whose comments are the help text, and what it does.
 
+pub mod apply;
 pub mod cluster;
 pub mod completions;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod get;
 pub mod init;
 pub mod man;
 pub mod noun;
+pub mod plan;
 pub mod schema;
 pub mod status;
 pub mod validate;

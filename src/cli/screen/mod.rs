@@ -26,6 +26,8 @@ pub struct Screen {
     pub is_live: bool,
     /// Whether talk is wanted.
     pub is_quiet: bool,
+    /// The columns of the terminal, or of a file.
+    pub width: usize,
 }
 
 impl Screen {
@@ -37,6 +39,7 @@ impl Screen {
             talk: Palette::choose(colour, &io::stderr()),
             is_live: io::stderr().is_terminal(),
             is_quiet,
+            width: width(),
         }
     }
 
@@ -92,4 +95,13 @@ impl Screen {
     pub fn print_talk(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
+}
+
+// A program that reads is given the width of a wide page.
+fn width() -> usize {
+    const PAGE: usize = 100;
+    let told = std::env::var_os("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
+    told.or_else(|| Some(usize::from(rustix::termios::tcgetwinsize(io::stdout()).ok()?.ws_col)))
+        .filter(|columns| *columns >= 40)
+        .unwrap_or(PAGE)
 }

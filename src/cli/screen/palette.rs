@@ -29,6 +29,7 @@ impl Palette {
     }
 
     /// Colours.
+    #[cfg(test)]
     pub fn coloured() -> Self {
         Self { coloured: true }
     }

@@ -20,11 +20,6 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// With lines around the cells and headers in the middle of their columns.
     pub fn boxed(&self) -> String {
         let widths = self.widths();

@@ -1,0 +1,228 @@
+//! `seedbed apply PATH…`: shows the plan, commits it as one entry, waits until it stands everywhere.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::plan as plan_command;
+use crate::api::{ApplyRequest, PlanRequest};
+use crate::cli::board::{Board, Moment};
+use crate::cli::duration;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::follow::{Ended, Followed, Goal, follow};
+use crate::cli::input::{Input, plural};
+use crate::cli::session::{Session, failure};
+use crate::model::{Desired, Key, Revision};
+use crate::plan::Plan;
+
+/// The arguments of `seedbed apply`.
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// Files, directories, or `-` for standard input; together they are one desired state
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    #[command(flatten)]
+    how: How,
+    /// How long to wait until it stands everywhere; the cluster goes on after that
+    #[arg(long, value_parser = duration::parse, default_value = "60s", value_name = "TIME")]
+    timeout: Duration,
+    /// Do not ask, even at a terminal
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// How a manifest is compared with what is stored.
+#[derive(Args, Clone, Debug, Default)]
+pub struct How {
+    /// Leave keys alone that an earlier manifest set and this one does not
+    #[arg(long)]
+    pub merge: bool,
+}
+
+/// What is to be applied.
+#[derive(Debug)]
+pub struct Wish {
+    /// What the manifests declare.
+    pub desired: Desired,
+    /// The files, for the heading.
+    pub title: String,
+    /// See [`How::merge`].
+    pub is_merge: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Done {
+    /// There was nothing to do, and nothing was written.
+    Nothing(Plan),
+    /// It was committed.
+    Committed {
+        /// What was done.
+        plan: Plan,
+        /// The entry.
+        revision: Revision,
+        /// What the wait saw last.
+        followed: Followed,
+    },
+}
+
+impl Wish {
+    /// A wish with its files as heading.
+    pub fn new(desired: Desired, paths: &[String], how: &How) -> Self {
+        Self { desired, title: paths.join(" "), is_merge: how.merge }
+    }
+}
+
+/// Applies.
+///
+/// # Errors
+/// Findings in the manifest, a stale plan, or what the daemon says.
+pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
+    let screen = session.screen;
+    let input = Input::read_valid(&args.paths, screen)?;
+    let wish = Wish::new(input.loaded.desired, &args.paths, &args.how);
+    let plan = plan(&wish, session).await?;
+    if !screen.format.is_for_programs() {
+        screen.write(&plan_command::text(&plan, &wish.title, screen))?;
+    }
+    if !plan.is_empty() && !args.yes && !is_wanted() {
+        screen.say("Nothing was changed.");
+        return Ok(Exit::Refused);
+    }
+    let done = commit(plan, &wish, args.timeout, session).await?;
+    report(&done, session)
+}
+
+/// What applying would do.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
+    let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge };
+    session.client.plan(&request).await.map_err(refused)
+}
+
+/// Shows the plan, commits it and reports, without asking.
+///
+/// # Errors
+/// See [`commit`].
+pub async fn carry_out(wish: &Wish, limit: Duration, session: &Session) -> Result<Exit, Failure> {
+    let plan = plan(wish, session).await?;
+    if !session.screen.format.is_for_programs() {
+        session.screen.write(&plan_command::text(&plan, &wish.title, session.screen))?;
+    }
+    report(&commit(plan, wish, limit, session).await?, session)
+}
+
+/// Commits a plan that was seen, and waits until it stands.
+///
+/// # Errors
+/// A stale plan, or what the daemon says.
+pub async fn commit(plan: Plan, wish: &Wish, limit: Duration, session: &Session) -> Result<Done, Failure> {
+    if plan.is_empty() {
+        return Ok(Done::Nothing(plan));
+    }
+    let request = ApplyRequest {
+        desired: wish.desired.clone(),
+        expect: Some(plan.digest.clone()),
+        merge: wish.is_merge,
+        ..ApplyRequest::default()
+    };
+    let reply = session.client.apply(&request).await.map_err(refused)?;
+    let Some(revision) = reply.revision else { return Ok(Done::Nothing(plan)) };
+    let keys: Vec<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
+    let followed = follow(&Goal { keys: &keys, revision, limit }, session).await?;
+    Ok(Done::Committed { plan, revision, followed })
+}
+
+// Somebody else's change came between the plan and the commit, or the manifest is refused as a whole.
+fn refused(error: crate::client::ClientError) -> Failure {
+    let status = error.status();
+    let failed = failure(error);
+    match status {
+        Some(412) => Failure { hints: Vec::new(), ..failed }
+            .untouched("Nothing was changed.")
+            .hint("look at the new plan: seedbed plan PATH, and apply again"),
+        Some(400..=499) => failed.untouched("Nothing was changed."),
+        _ => failed,
+    }
+}
+
+// A person at a terminal has just seen the plan; a script has said what it wants.
+fn is_wanted() -> bool {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return true;
+    }
+    let _ = std::io::stderr().write_all(b"Apply this? (yes/no): ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "yes" | "y")
+}
+
+/// Says how it ended, and how to look again when it has not.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn report(done: &Done, session: &Session) -> Result<Exit, Failure> {
+    let screen = session.screen;
+    let (plan, revision, followed) = match done {
+        Done::Nothing(plan) => {
+            if screen.format.is_for_programs() {
+                screen.write_value(&json!({ "format_version": 1, "plan": plan, "revision": null }))?;
+            }
+            return Ok(Exit::Done);
+        }
+        Done::Committed { plan, revision, followed } => (plan, revision, followed),
+    };
+    let Followed { ended, board, elapsed } = followed;
+    if screen.format.is_for_programs() {
+        screen.write_value(&json!({
+            "format_version": 1,
+            "plan": plan,
+            "revision": revision,
+            "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            "status": board.json(),
+        }))?;
+    }
+    if *ended == Ended::Converged {
+        let seconds = elapsed.as_secs_f64();
+        screen.say(&format!("Converged in {seconds:.1} s at revision {}.", board.revision));
+        return Ok(Exit::Done);
+    }
+    if !screen.format.is_for_programs() {
+        screen.write(&board.open().render(screen.data, &Moment::here()))?;
+    }
+    let exit = exit_of(*ended);
+    screen.say(&unfinished(board, *ended, exit));
+    Ok(exit)
+}
+
+fn exit_of(ended: Ended) -> Exit {
+    match ended {
+        Ended::Converged => Exit::Done,
+        Ended::Blocked | Ended::Interrupted => Exit::NotConverged,
+        Ended::TimedOut => Exit::Timeout,
+    }
+}
+
+fn unfinished(board: &Board, ended: Ended, exit: Exit) -> String {
+    let all = board.rows.len();
+    let open = all - board.converged();
+    let wait = if open == 1 { "waits" } else { "wait" };
+    let why = match ended {
+        Ended::Converged | Ended::Blocked => "",
+        Ended::TimedOut => "The time is over; the cluster goes on by itself. ",
+        Ended::Interrupted => "\nYou have stopped watching; the cluster goes on by itself. ",
+    };
+    let keys: Vec<String> =
+        board.rows.iter().filter(|row| !row.is_converged).take(3).map(|row| row.key.to_string()).collect();
+    let keys = if open <= 3 { format!(" {}", keys.join(" ")) } else { String::new() };
+    let objects = plural(all, "object");
+    format!(
+        "{why}{} of {objects} converged, {open} {wait} (exit {}). Watch it: seedbed status{keys} --watch",
+        board.converged(),
+        exit.code()
+    )
+}

@@ -1,0 +1,53 @@
+//! `seedbed plan PATH…`: what an apply would do.
+
+use clap::Args;
+
+use super::apply;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::input::Input;
+use crate::cli::screen::{Palette, Screen};
+use crate::cli::session::Session;
+use crate::plan::{Look, Meaning, Plan};
+
+/// The arguments of `seedbed plan`.
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Files, directories, or `-` for standard input; together they are one desired state
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    #[command(flatten)]
+    how: apply::How,
+}
+
+/// Shows the plan. That there are changes is an exit code of its own.
+///
+/// # Errors
+/// Findings in the manifest, or what the daemon says.
+pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
+    let input = Input::read_valid(&args.paths, session.screen)?;
+    let wish = apply::Wish::new(input.loaded.desired, &args.paths, &args.how);
+    let plan = apply::plan(&wish, session).await?;
+    if session.screen.format.is_for_programs() {
+        session.screen.write_value(&serde_json::json!(plan))?;
+    } else {
+        session.screen.write(&text(&plan, &wish.title, session.screen))?;
+    }
+    Ok(if plan.is_empty() { Exit::Done } else { Exit::Changes })
+}
+
+/// The plan for people.
+pub fn text(plan: &Plan, title: &str, screen: Screen) -> String {
+    let paint = |meaning: Meaning, text: &str| painted(screen.data, meaning, text);
+    plan.render(&Look { title, width: screen.width, paint: &paint })
+}
+
+fn painted(palette: Palette, meaning: Meaning, text: &str) -> String {
+    match meaning {
+        Meaning::Added => palette.good(text),
+        Meaning::Changed | Meaning::Unknown => palette.warning(text),
+        Meaning::Removed | Meaning::Blocked => palette.error(text),
+        Meaning::Strong => palette.strong(text),
+        Meaning::Dim => palette.dim(text),
+    }
+}
