@@ -1,8 +1,10 @@
 //! What one machine can do, as traits. `linux` does it, `fake` imagines it; kinds decide what is done.
 
+mod cidr;
 mod clock;
 mod error;
 pub mod fake;
+mod link;
 #[cfg(target_os = "linux")]
 pub mod linux;
 mod network;
@@ -13,9 +15,14 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use cidr::{Cidr, CidrError, Family, number};
 pub use clock::Clock;
 pub use error::{HostError, Lasting};
-pub use network::Network;
+pub use link::{Counters, Lease, Link, LinkAddress, Mac, MacError, Reach};
+pub use network::{
+    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Dhcp4, Dns, FamilyRules, Filter, Mode6, Nat, Network,
+    Rules, Serve4, Serve6, Service, Standing,
+};
 pub use storage::{BTRFS_MOUNT_OPTIONS, DriverState, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
 
 /// What a host call returns: traits with these can be kept as `dyn`.

@@ -11,6 +11,7 @@ pub mod value;
 
 pub mod certificate;
 pub mod member;
+pub mod network;
 pub mod profile;
 pub mod project;
 pub mod server;
@@ -30,6 +31,7 @@ pub static ALL: &[&dyn Kind] = &[
     &server::Server,
     &project::Project,
     &storage_pool::StoragePool,
+    &network::Network,
     &profile::Profile,
     &certificate::Certificate,
     &token::Token,

@@ -15,7 +15,7 @@ pub use clock::SystemClock;
 pub use failure::{Doing, disk_full, io_failure};
 #[cfg(test)]
 pub use run::recorded::Recorded;
-pub use run::{Command, Output, RunFuture, Runner, Tools};
+pub use run::{Command, Output, RunFuture, Runner, SEARCH_PATH, Tools, debian_package};
 
 /// This machine, with everything kept below `state_dir`.
 pub fn host(state_dir: &Path) -> Host {

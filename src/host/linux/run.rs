@@ -114,8 +114,8 @@ impl Output {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tools;
 
-// Daemons are often started with a short PATH; administration tools live in sbin.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
+/// Daemons are often started with a short PATH; administration tools live in sbin.
+pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
 
 impl Runner for Tools {
     fn run(&self, command: Command) -> RunFuture<'_> {
@@ -138,7 +138,7 @@ async fn spawn(command: &Command) -> std::io::Result<Output> {
     let mut child = tokio::process::Command::new(command.program)
         .args(&command.args)
         .env("LC_ALL", "C")
-        .env("PATH", PATH)
+        .env("PATH", SEARCH_PATH)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

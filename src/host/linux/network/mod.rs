@@ -1,22 +1,241 @@
-//! Networks of this machine.
+//! Networks of this machine: interfaces through netlink, packet rules through `nft`, DHCP and DNS through `dnsmasq`.
+
+mod arguments;
+mod files;
+mod kernel;
+mod leases;
+mod process;
+mod rules;
+mod ruleset;
+mod service;
+mod sysctl;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rtnetlink::LinkUnspec;
+use sha2::{Digest, Sha256};
+
+use self::files::Files;
+use self::kernel::Kernel;
 use super::Runner;
-use crate::host::Network;
+use crate::host::{
+    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, HostError, HostFuture, Lease, Link, Network, Reach,
+    Standing,
+};
+
+const PORTS: &str = "ports.json";
 
 /// The networks of this machine.
 pub struct LinuxNetwork {
-    _state: PathBuf,
-    _runner: Arc<dyn Runner>,
+    state: PathBuf,
+    runner: Arc<dyn Runner>,
+    kernel: Kernel,
+    /// Tells the bridges of this daemon from those of another one on the machine.
+    tag: String,
 }
 
 impl LinuxNetwork {
     /// Keeps its files below `state_dir` and runs programs through `runner`.
     pub fn new(state_dir: &Path, runner: Arc<dyn Runner>) -> Self {
-        Self { _state: state_dir.to_owned(), _runner: runner }
+        let tag = digest(&[&state_dir.to_string_lossy()])[..8].to_owned();
+        Self { state: state_dir.to_owned(), runner, kernel: Kernel::default(), tag }
+    }
+
+    fn files(&self, bridge: &str) -> Files {
+        Files::of(&self.state, bridge)
+    }
+
+    fn mark(&self, ask: &BridgeAsk) -> String {
+        format!("seedbed:{}@{}", ask.uid, self.tag)
+    }
+
+    async fn look_now(&self, ask: &BridgeAsk) -> Result<Option<BridgeSeen>, HostError> {
+        let files = self.files(&ask.name);
+        let link = self.kernel.link(&ask.name).await?;
+        let index = link.as_ref().map(|link| link.index);
+        let seen = BridgeSeen {
+            medium: match link {
+                None => BridgeMedium::Absent,
+                Some(link) if link.alias.as_deref() == Some(&self.mark(ask)) => {
+                    BridgeMedium::Ours(self.facts(&files, link).await?)
+                }
+                Some(link) => BridgeMedium::Foreign { what: foreign(&link) },
+            },
+            rules: rules::standing(self.runner.as_ref(), &files, ask).await?,
+            service: service::standing(&files, ask, index),
+            not_forwarded: ask.forward.iter().copied().filter(|family| !sysctl::forwards(*family)).collect(),
+            files: files.exist(),
+        };
+        let stands = seen.files || !matches!(seen.medium, BridgeMedium::Absent) || seen.rules != Standing::Absent;
+        Ok(stands.then_some(seen))
+    }
+
+    async fn facts(&self, files: &Files, link: Link) -> Result<BridgeFacts, HostError> {
+        let mut ports = Vec::new();
+        for port in files.read::<Vec<String>>(PORTS).unwrap_or_default() {
+            let is_attached = self.kernel.find(&port).await?.is_some_and(|port| port.controller == Some(link.index));
+            ports.extend(is_attached.then_some(port));
+        }
+        let routes = self.kernel.routes(&link).await?;
+        let given = link.addresses.iter().filter(|address| address.scope == Reach::Global);
+        Ok(BridgeFacts {
+            mtu: link.mtu,
+            hwaddr: link.hwaddr.unwrap_or_default(),
+            up: link.up,
+            ipv6: sysctl::speaks_ipv6(&link.name),
+            addresses: given.map(|address| address.cidr).collect(),
+            routes,
+            ports,
+        })
+    }
+
+    async fn act_now(&self, ask: &BridgeAsk, step: &BridgeStep) -> Result<(), HostError> {
+        let (files, runner, name) = (self.files(&ask.name), self.runner.as_ref(), ask.name.as_str());
+        match step {
+            BridgeStep::Make => self.make(ask).await,
+            BridgeStep::SetIpv6 { on } => sysctl::set_ipv6(name, *on),
+            BridgeStep::SetMtu(mtu) => {
+                let index = self.ours(ask).await?.index;
+                self.kernel.set(&doing(step, name), LinkUnspec::new_with_index(index).mtu(*mtu)).await
+            }
+            BridgeStep::SetHwaddr(mac) => {
+                let index = self.ours(ask).await?.index;
+                self.kernel.set(&doing(step, name), LinkUnspec::new_with_index(index).address(mac.0.to_vec())).await
+            }
+            BridgeStep::Up => {
+                let index = self.ours(ask).await?.index;
+                self.kernel.set(&doing(step, name), LinkUnspec::new_with_index(index).up()).await
+            }
+            BridgeStep::AddAddress(cidr) => self.kernel.add_address(&self.ours(ask).await?, *cidr).await,
+            BridgeStep::DropAddress(cidr) => self.kernel.drop_address(&self.ours(ask).await?, *cidr).await,
+            BridgeStep::AddRoute(cidr) => self.kernel.add_route(&self.ours(ask).await?, *cidr).await,
+            BridgeStep::DropRoute(cidr) => self.kernel.drop_route(&self.ours(ask).await?, *cidr).await,
+            BridgeStep::Forward(family) => sysctl::forward(*family),
+            BridgeStep::Attach(port) => self.attach(ask, port).await,
+            BridgeStep::Detach(port) => self.detach(ask, port).await,
+            BridgeStep::LoadRules => match &ask.rules {
+                Some(wanted) => rules::load(runner, &files, name, wanted).await,
+                None => Ok(()),
+            },
+            BridgeStep::DropRules => rules::remove(runner, &files, name).await,
+            BridgeStep::StartService => match &ask.service {
+                Some(wanted) => service::start(&files, name, wanted, Some(self.ours(ask).await?.index)).await,
+                None => Ok(()),
+            },
+            BridgeStep::StopService => service::stop(&files, name).await,
+            BridgeStep::Remove => match self.kernel.find(name).await? {
+                Some(_) => self.kernel.delete(&self.ours(ask).await?).await,
+                None => Ok(()),
+            },
+            BridgeStep::Forget => files.forget(),
+        }
+    }
+
+    async fn make(&self, ask: &BridgeAsk) -> Result<(), HostError> {
+        match self.kernel.find(&ask.name).await? {
+            None => self.kernel.make_bridge(&ask.name, &self.mark(ask), ask.mtu, ask.hwaddr).await,
+            Some(_) => self.ours(ask).await.map(|_| ()),
+        }
+    }
+
+    // Looked for anew before each change: whatever has the name now must still be ours.
+    async fn ours(&self, ask: &BridgeAsk) -> Result<Link, HostError> {
+        let doing = format!("change the bridge `{}`", ask.name);
+        match self.kernel.find(&ask.name).await? {
+            None => Err(HostError::passing(doing, "InterfaceGone", "somebody removed it in the meantime")),
+            Some(link) if link.alias.as_deref() == Some(&self.mark(ask)) => Ok(link),
+            Some(link) => Err(HostError::lasting(doing, "InterfaceTaken", foreign(&link))),
+        }
+    }
+
+    async fn attach(&self, ask: &BridgeAsk, port: &str) -> Result<(), HostError> {
+        let doing = doing(&BridgeStep::Attach(port.to_owned()), &ask.name);
+        let bridge = self.ours(ask).await?;
+        let Some(link) = self.kernel.link(port).await? else {
+            return Err(HostError::lasting(doing, "InterfaceMissing", format!("there is no interface `{port}`"))
+                .hinting("plug it in, or take it out of bridge.external_interfaces of this member"));
+        };
+        unused(&link, &bridge).map_err(|cause| {
+            HostError::lasting(&doing, "InterfaceInUse", cause)
+                .hinting("only interfaces that nothing else uses can be attached to a bridge")
+        })?;
+        // The record comes first: an interface that is attached and not recorded would never be detached again.
+        let files = self.files(&ask.name);
+        let mut recorded: Vec<String> = files.read(PORTS).unwrap_or_default();
+        if !recorded.iter().any(|name| name == port) {
+            recorded.push(port.to_owned());
+            files.write(PORTS, &recorded)?;
+        }
+        self.kernel.set(&doing, LinkUnspec::new_with_index(link.index).controller(bridge.index).up()).await
+    }
+
+    async fn detach(&self, ask: &BridgeAsk, port: &str) -> Result<(), HostError> {
+        let doing = doing(&BridgeStep::Detach(port.to_owned()), &ask.name);
+        let bridge = self.ours(ask).await?;
+        if let Some(link) = self.kernel.find(port).await?.filter(|link| link.controller == Some(bridge.index)) {
+            self.kernel.set(&doing, LinkUnspec::new_with_index(link.index).nocontroller()).await?;
+        }
+        let files = self.files(&ask.name);
+        let mut recorded: Vec<String> = files.read(PORTS).unwrap_or_default();
+        recorded.retain(|name| name != port);
+        files.write(PORTS, &recorded)
     }
 }
 
-impl Network for LinuxNetwork {}
+fn doing(step: &BridgeStep, bridge: &str) -> String {
+    format!("{step} (bridge `{bridge}`)")
+}
+
+fn unused(port: &Link, bridge: &Link) -> Result<(), String> {
+    if port.controller.is_some_and(|controller| controller != bridge.index) {
+        return Err(format!("`{}` belongs to another bridge or bond", port.name));
+    }
+    match port.addresses.iter().find(|address| address.scope == Reach::Global) {
+        Some(address) => Err(format!("`{}` has the address {}", port.name, address.cidr)),
+        None => Ok(()),
+    }
+}
+
+fn foreign(link: &Link) -> String {
+    match &link.alias {
+        Some(alias) if alias.starts_with("seedbed:") => {
+            format!("an interface that was made for another network (`{alias}`)")
+        }
+        Some(_) | None => format!("an interface of kind {} that this network did not make", link.kind),
+    }
+}
+
+/// The digest of some texts in order, in hexadecimal digits.
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Network for LinuxNetwork {
+    fn look<'a>(&'a self, bridge: &'a BridgeAsk) -> HostFuture<'a, Option<BridgeSeen>> {
+        Box::pin(self.look_now(bridge))
+    }
+
+    fn act<'a>(&'a self, bridge: &'a BridgeAsk, step: &'a BridgeStep) -> HostFuture<'a, ()> {
+        Box::pin(self.act_now(bridge, step))
+    }
+
+    fn links(&self) -> HostFuture<'_, Vec<Link>> {
+        Box::pin(self.kernel.links())
+    }
+
+    fn link<'a>(&'a self, name: &'a str) -> HostFuture<'a, Option<Link>> {
+        Box::pin(self.kernel.link(name))
+    }
+
+    fn leases<'a>(&'a self, bridge: &'a str) -> HostFuture<'a, Vec<Lease>> {
+        let path = self.files(bridge).path(arguments::file::LEASES);
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        Box::pin(std::future::ready(Ok(leases::read(&text))))
+    }
+}

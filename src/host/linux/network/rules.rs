@@ -1,0 +1,87 @@
+//! Packet rules of this machine, through `nft`. What was loaded is remembered beside what `nft` made of it, so that
+//! a rule that somebody changed or removed is noticed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::files::Files;
+use super::{digest, ruleset};
+use crate::host::linux::{Command, Output, Runner};
+use crate::host::{BridgeAsk, HostError, Rules, Standing};
+
+const RECORD: &str = "rules.json";
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    /// The digest of the text that was loaded.
+    asked: String,
+    /// The digest of what `nft` then listed; empty while it is being loaded.
+    standing: String,
+}
+
+/// How the rules of a bridge stand beside those that are asked for.
+pub async fn standing(runner: &dyn Runner, files: &Files, ask: &BridgeAsk) -> Result<Standing, HostError> {
+    // The record is written before the rules are loaded: without one there are none.
+    let Some(record) = files.read::<Record>(RECORD) else { return Ok(Standing::Absent) };
+    match list(runner, &ask.name).await {
+        Ok(None) => Ok(Standing::Absent),
+        Ok(Some(listed)) => {
+            let text = ask.rules.as_ref().map(|rules| ruleset::load(&ask.name, rules));
+            let is_asked = text.is_some_and(|text| digest(&[&text]) == record.asked);
+            Ok(if is_asked && listed == record.standing { Standing::AsAsked } else { Standing::Otherwise })
+        }
+        // The rest of the bridge works without the tool; loading the rules says that it is missing.
+        Err(error) if error.reason == "MissingTool" => Ok(Standing::Absent),
+        Err(error) => Err(error),
+    }
+}
+
+/// Loads the rules of a bridge in one transaction.
+pub async fn load(runner: &dyn Runner, files: &Files, bridge: &str, rules: &Rules) -> Result<(), HostError> {
+    let text = ruleset::load(bridge, rules);
+    let mut record = Record { asked: digest(&[&text]), standing: String::new() };
+    files.write(RECORD, &record)?;
+    let doing = format!("load the packet rules of the bridge `{bridge}`");
+    nft(runner, ["-f", "-"], &text).await?.checked(&doing)?;
+    let listed = list(runner, bridge).await?;
+    record.standing = listed.ok_or_else(|| HostError::passing(doing, "RulesGone", "they were gone at once"))?;
+    files.write(RECORD, &record)
+}
+
+/// Takes the rules of a bridge away; that there are none is no error.
+pub async fn remove(runner: &dyn Runner, files: &Files, bridge: &str) -> Result<(), HostError> {
+    let doing = format!("take away the packet rules of the bridge `{bridge}`");
+    nft(runner, ["-f", "-"], &ruleset::removal(bridge)).await?.checked(&doing)?;
+    files.remove(RECORD)
+}
+
+/// The digest of the rules of a bridge as they stand; `None` when there are none.
+async fn list(runner: &dyn Runner, bridge: &str) -> Result<Option<String>, HostError> {
+    let output = nft(runner, ["-j", "list", "table", "inet", &ruleset::table(bridge)], "").await?;
+    if !output.is_good() && output.stderr.contains("No such file or directory") {
+        return Ok(None);
+    }
+    let doing = format!("list the packet rules of the bridge `{bridge}`");
+    let text = output.checked(&doing)?;
+    let mut listed: Value = serde_json::from_str(&text)
+        .map_err(|cause| HostError::passing(doing, "UnreadableAnswer", format!("nft wrote no JSON: {cause}")))?;
+    drop_handles(&mut listed);
+    Ok(Some(digest(&[&listed.to_string()])))
+}
+
+// Handles are numbers that the kernel gives anew each time; the first entry names the version of the tool.
+fn drop_handles(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.remove("handle");
+            map.remove("metainfo");
+            map.values_mut().for_each(drop_handles);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_handles),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+async fn nft<const N: usize>(runner: &dyn Runner, args: [&str; N], input: &str) -> Result<Output, HostError> {
+    runner.run(Command::new("nft", args).reading(input)).await
+}

@@ -1,0 +1,80 @@
+//! What the system chooses when a bridge is created: free subnets, and address translation for them.
+
+use super::settings::{Settings, of};
+use super::{NetworkSpec, NetworkType};
+use crate::host::{Cidr, Family};
+use crate::kinds::kind::{Completion, Dice};
+use crate::model::{ClusterState, Config, Key};
+
+const THROWS_MAX: u32 = 10_000;
+
+/// Fills in addresses where the bridge has none or `auto`.
+pub fn complete(spec: &mut NetworkSpec, with: &mut Completion<'_>) {
+    let is_fan = spec.config.value("bridge.mode") == Some("fan");
+    if spec.kind != NetworkType::Bridge || is_fan {
+        return;
+    }
+    let taken = taken(with.key, with.state);
+    for family in [Family::V4, Family::V6] {
+        let key = of(family, "address");
+        if !matches!(spec.config.value(&key), None | Some("auto")) {
+            continue;
+        }
+        if let Some(address) = stored(with, spec, &key) {
+            spec.config.insert(key, address);
+        } else if let Some(address) = free(family, with.dice, &taken) {
+            spec.config.insert(key, address.to_string());
+            spec.config.entry(of(family, "nat")).or_insert_with(|| "true".to_owned());
+        }
+    }
+}
+
+// What was chosen once stays, also when a manifest goes on to say `auto`.
+fn stored(with: &Completion<'_>, spec: &NetworkSpec, key: &str) -> Option<String> {
+    let config = with.state.get(with.key)?.spec.config();
+    let is_unsaid = spec.config.value(key).is_none();
+    config.value(key).filter(|text| *text != "auto" && (is_unsaid || *text != "none")).map(str::to_owned)
+}
+
+/// The subnets that a new bridge must keep clear of: those of other networks, and those that members are on.
+fn taken(own: &Key, state: &ClusterState) -> Vec<Cidr> {
+    let others = state.of_kind("network").filter(|object| object.key != *own);
+    let subnets = others.flat_map(|object| used(&object.spec.config()));
+    let members = state.of_kind(Key::MEMBER).filter_map(|object| on_wire(object.spec.text("address")));
+    subnets.chain(members).collect()
+}
+
+fn used(config: &Config) -> Vec<Cidr> {
+    let settings = Settings(config);
+    let of_family = |family| {
+        let address = settings.address(family).ok().flatten();
+        address.into_iter().chain(settings.routes(family).unwrap_or_default())
+    };
+    of_family(Family::V4).chain(of_family(Family::V6)).collect()
+}
+
+// Members tell no prefix: a /24 and a /64 are what most wires have.
+fn on_wire(address: &str) -> Option<Cidr> {
+    let address = address.parse::<std::net::SocketAddr>().ok()?.ip();
+    let prefix = if address.is_ipv4() { 24 } else { 64 };
+    Some(Cidr { address, prefix })
+}
+
+fn free(family: Family, dice: &mut dyn Dice, taken: &[Cidr]) -> Option<Cidr> {
+    let throws = (0..THROWS_MAX).map(|_| throw(family, dice));
+    throws.into_iter().find(|subnet| !taken.iter().any(|other| other.overlaps(*subnet)))
+}
+
+fn throw(family: Family, dice: &mut dyn Dice) -> Cidr {
+    match family {
+        Family::V4 => {
+            let [second, third] = [(); 2].map(|()| u8::try_from(dice.below(256)).unwrap_or_default());
+            Cidr { address: std::net::Ipv4Addr::new(10, second, third, 1).into(), prefix: 24 }
+        }
+        Family::V6 => {
+            let [second, third, fourth] = [(); 3].map(|()| u16::try_from(dice.below(65_536)).unwrap_or_default());
+            let address = std::net::Ipv6Addr::new(0xfd42, second, third, fourth, 0, 0, 0, 1);
+            Cidr { address: address.into(), prefix: 64 }
+        }
+    }
+}
