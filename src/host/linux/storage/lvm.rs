@@ -155,6 +155,9 @@ fn has_device_mapper(machine: Machine<'_>) -> bool {
 
 async fn must_be_there(site: &Site<'_>) -> Result<(), HostError> {
     tool_version(site.machine).await?;
+    if site.ask.flag("lvm.use_thinpool", true) {
+        site.machine.runner.run(Command::new("thin_check", ["--version"])).await?;
+    }
     if has_device_mapper(site.machine) {
         return Ok(());
     }

@@ -189,3 +189,6 @@ impl Storage for LinuxStorage {
         with_driver!(pool, |driver| driver.usage(self.site(pool)))
     }
 }
+
+#[cfg(test)]
+mod tests;
