@@ -1,30 +1,31 @@
-//! The loop of the leader: sees to it that the right members vote. Every member runs it; all but one only wait.
+//! The loop of the leader: the right members vote, and creates that had to wait for a member go on.
+//! Every member runs it; all but one only wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::voters::{Candidate, Limits, voters};
-use crate::model::{Config, Generation, Key, MemberId, Object, Phase};
-use crate::store::{Leadership, PeerStatus, Role, Store, StoreError};
+use super::roster::Roster;
+use super::voters::{Limits, voters};
+use crate::host::Clock;
+use crate::kinds;
+use crate::model::{Command, Config, Key, MemberName, Phase, Reply, Rollout};
+use crate::plan::finish;
+use crate::store::{Leadership, Store, StoreError};
 
 /// How often the leader looks whether members answer.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Joins come in a row: the leader looks at the list once it has been still for this long.
-const SETTLE: Duration = Duration::from_millis(20);
+/// Joins and writes come in a row: the leader looks once for all that come within this time.
+const SETTLE: Duration = Duration::from_millis(50);
 
-/// A member that has been silent for longer does not get a vote now.
-const SILENT_MS_MAX: u64 = 2_000;
-
-/// `cluster.offline_threshold` where it is not set.
-const OFFLINE_S: u64 = 20;
-
-/// Gives votes to the right members while this member leads, until `shutdown` says true or its sender has gone.
-pub async fn run_leader(store: Store, mut shutdown: watch::Receiver<bool>) {
+/// Does the leader's work while this member leads, until `shutdown` says true or its sender has gone.
+pub async fn run_leader(store: Store, clock: Arc<dyn Clock>, mut shutdown: watch::Receiver<bool>) {
     let mut leadership = store.leadership();
+    let mut applied = store.applied();
+    let leader = Leader { store, clock };
     while !*shutdown.borrow_and_update() {
         let now = leadership.borrow_and_update().clone();
         if !now.is_me {
@@ -34,92 +35,72 @@ pub async fn run_leader(store: Store, mut shutdown: watch::Receiver<bool>) {
             }
             continue;
         }
+        applied.borrow_and_update();
         tokio::select! {
-            done = look(&store, &now) => {
+            done = leader.look(&now) => {
                 if let Err(error) = done {
-                    tracing::warn!(%error, "the voters could not be changed; the next attempt follows");
+                    tracing::warn!(%error, "the leader's work is not done; the next attempt follows");
                 }
             }
             _ = shutdown.changed() => continue,
         }
         tokio::select! {
-            _ = timeout(LOOK_EVERY, members_changed(&store)) => {}
+            _ = timeout(LOOK_EVERY, applied.changed()) => sleep(SETTLE).await,
             _ = leadership.changed() => {}
             _ = shutdown.changed() => {}
         }
     }
 }
 
-/// Returns when a member has joined or left.
-async fn members_changed(store: &Store) {
-    let mut applied = store.applied();
-    let before = membership(store);
-    while applied.changed().await.is_ok() {
-        // Reading once for many writes: this loop must not feel a flood of them.
-        sleep(SETTLE).await;
-        if membership(store) != before {
-            return;
+struct Leader {
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+impl Leader {
+    async fn look(&self, leadership: &Leadership) -> Result<(), StoreError> {
+        let config = self.store.get(&Key::server())?.map(|server| server.spec.config()).unwrap_or_default();
+        let Some(roster) = Roster::read(&self.store, leadership, &config)? else { return Ok(()) };
+        if let Some(next) = voters(&roster.candidates(), &roster.voters, roster.leader, limits(&config)) {
+            tracing::info!(current = ?roster.voters, ?next, "changing the voters");
+            self.store.set_voters(next).await?;
+        }
+        match roster.me() {
+            Some(me) if self.may_wait()? => self.go_on(me, &roster, leadership).await,
+            Some(_) | None => Ok(()),
         }
     }
-}
 
-fn membership(store: &Store) -> Option<Generation> {
-    store.get(&Key::membership()).ok().flatten().map(|object| object.generation)
-}
+    /// Whether anything is only defined. Asked often, so it reads few objects and not the whole state.
+    fn may_wait(&self) -> Result<bool, StoreError> {
+        for kind in kinds::ALL.iter().filter(|kind| kind.rollout() == Rollout::EveryMember) {
+            if self.store.list(kind.words().kind)?.iter().any(|object| object.phase == Phase::Pending) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 
-async fn look(store: &Store, leadership: &Leadership) -> Result<(), StoreError> {
-    let Some(me) = leadership.leader.as_ref().map(|leader| leader.id) else { return Ok(()) };
-    let config = store.get(&Key::server())?.map(|server| server.spec.config()).unwrap_or_default();
-    let peers: BTreeMap<MemberId, PeerStatus> = store.peers().into_iter().map(|it| (it.peer.id, it)).collect();
-    let leading_ms = u64::try_from(leadership.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let members: Vec<Candidate> = store
-        .list(Key::MEMBER)?
-        .iter()
-        .filter(|object| object.phase == Phase::Created)
-        .map(|object| candidate(object, &peers, me, leading_ms, offline_ms(&config)))
-        .collect();
-    let is_voter = |peer: &&PeerStatus| peer.role == Role::Voter;
-    let current: BTreeSet<MemberId> = peers.values().filter(is_voter).map(|peer| peer.peer.id).collect();
-    match voters(&members, &current, me, limits(&config)) {
-        None => Ok(()),
-        Some(next) => {
-            tracing::info!(?current, ?next, "changing the voters");
-            store.set_voters(next).await
+    /// Lets definitions go live that a manifest made while a member was away.
+    async fn go_on(&self, me: &MemberName, roster: &Roster, leadership: &Leadership) -> Result<(), StoreError> {
+        let state = self.store.state()?;
+        let now = self.clock.now();
+        let Some(ready) = finish(&state, me, &roster.liveness(now)) else { return Ok(()) };
+        tracing::info!(objects = ?ready.keys, "all members answer: what waited for them is created");
+        // The same state gives the same request: a retry after a lost answer does it once.
+        let request = format!("finish-{}-{}", leadership.term, state.revision);
+        let write = ready.write(request, now, "reconciler".to_owned());
+        match self.store.submit(Command::Write(write)).await? {
+            Reply::Applied { .. } | Reply::Nothing => Ok(()),
+            Reply::Refused { faults } => {
+                tracing::debug!(?faults, "the state moved while the create was planned; it is planned again");
+                Ok(())
+            }
         }
     }
-}
-
-/// Reads two fields by name rather than the whole record: a newer version may have added some, and a voter must not
-/// count as gone because of it.
-fn candidate(
-    object: &Object,
-    peers: &BTreeMap<MemberId, PeerStatus>,
-    me: MemberId,
-    leading_ms: u64,
-    offline_ms: u64,
-) -> Candidate {
-    let id = object.spec.0.get("id").and_then(serde_json::Value::as_u64).filter(|id| *id > 0);
-    let id = MemberId(id.unwrap_or(object.uid.0));
-    let peer = peers.get(&id);
-    let silent_ms = peer.and_then(|peer| peer.silent_ms).unwrap_or(leading_ms);
-    Candidate {
-        id,
-        failure_domain: domain(object.spec.text("failure_domain")).to_owned(),
-        is_reachable: id == me || peer.is_some_and(|peer| peer.silent_ms.is_some()) && silent_ms <= SILENT_MS_MAX,
-        is_offline: id != me && silent_ms > offline_ms,
-    }
-}
-
-fn domain(text: &str) -> &str {
-    if text.is_empty() { "default" } else { text }
 }
 
 fn limits(config: &Config) -> Limits {
     let set = config.value("cluster.max_voters").and_then(|text| text.parse().ok());
     set.map_or_else(Limits::default, |voters_max| Limits { voters_max })
-}
-
-fn offline_ms(config: &Config) -> u64 {
-    let set = config.value("cluster.offline_threshold").and_then(|text| text.parse::<u64>().ok());
-    set.unwrap_or(OFFLINE_S).saturating_mul(1000)
 }

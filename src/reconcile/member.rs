@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::memory::Memory;
 use super::pass::{Look, pass};
@@ -18,6 +18,9 @@ const LOOK_AT_ALL_EVERY: Duration = Duration::from_secs(60);
 
 /// After a pass the loop rests this long, so that a flood of writes costs few passes.
 const REST: Duration = Duration::from_millis(2);
+
+/// Without a cluster to ask, the member goes by what it knows after this time: its networks and mounts must come up.
+const CATCH_UP_MAX: Duration = Duration::from_secs(10);
 
 /// After a failure of the store itself, which says more about the store than about any object.
 const STORE_WAIT_MS: (u64, u64) = (200, 5_000);
@@ -36,6 +39,10 @@ pub async fn run_member(
     let mut applied = store.applied();
     let mut member =
         Member { store, host, me: me.borrow_and_update().clone(), memory: Memory::default(), waited_ms: 0 };
+    tokio::select! {
+        _ = timeout(CATCH_UP_MAX, catch_up(&member.store)) => {}
+        _ = shutdown.changed() => {}
+    }
     let mut look_at_all = Instant::now();
     while !*shutdown.borrow_and_update() {
         applied.borrow_and_update();
@@ -65,6 +72,15 @@ pub async fn run_member(
             _ = shutdown.changed() => {}
             () = sleep_until(wake) => {}
         }
+    }
+}
+
+/// Waits until the state here is as new as it was anywhere when this was called. After a power failure a member may
+/// remember less than it has done, and would make again what it has removed.
+async fn catch_up(store: &Store) {
+    while let Err(error) = store.barrier().await {
+        tracing::debug!(%error, "waiting for the cluster before the first look at the host");
+        sleep(Duration::from_millis(200)).await;
     }
 }
 
