@@ -7,3 +7,4 @@ mod disk;
 mod golden;
 mod random;
 mod suite;
+mod transition;
