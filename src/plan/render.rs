@@ -142,8 +142,10 @@ struct Detail {
 
 fn details(change: &PlannedChange) -> Vec<Detail> {
     let is_new = change.precondition.is_none();
-    let shown = |field: &&FieldChange| !(is_new && matches!(field.path.as_str(), "driver" | "type" | "description"));
-    let mut details: Vec<Detail> = change.fields.iter().filter(shown).map(|field| detail(field, is_new)).collect();
+    let is_beside = |field: &FieldChange| matches!(field.path.as_str(), "driver" | "type" | "description");
+    let asked = change.fields.iter().filter(|field| !field.computed && !(is_new && is_beside(field)));
+    let mut details: Vec<Detail> = asked.map(|field| detail(field, is_new)).collect();
+    details.extend(chosen(&change.fields));
     // A member that only gets the object, as all do, is worth no line.
     let rows = change.members.iter().filter(|row| !row.fields.is_empty());
     details.extend(rows.map(|row| member(row, is_new)));
@@ -156,6 +158,13 @@ fn details(change: &PlannedChange) -> Vec<Detail> {
     };
     details.push(Detail { symbol: " ", meaning: Meaning::Dim, text: words.to_owned() });
     details
+}
+
+// What the system chooses is worth one line, however much it is.
+fn chosen(fields: &[FieldChange]) -> Option<Detail> {
+    let words: Vec<String> = fields.iter().filter(|field| field.computed).map(fresh).collect();
+    let text = format!("chosen: {}", words.join(", "));
+    (!words.is_empty()).then_some(Detail { symbol: " ", meaning: Meaning::Dim, text })
 }
 
 fn detail(field: &FieldChange, is_new: bool) -> Detail {
@@ -179,16 +188,14 @@ fn member(row: &MemberRow, is_new: bool) -> Detail {
 fn fresh(field: &FieldChange) -> String {
     let path = field.path.strip_prefix("config.").unwrap_or(&field.path);
     let value = if field.secret { "(secret)".to_owned() } else { value(field.after.as_deref()) };
-    let chosen = if field.computed { " (chosen)" } else { "" };
-    format!("{path}={value}{chosen}")
+    format!("{path}={value}")
 }
 
 fn step(field: &FieldChange) -> String {
     if field.secret {
         return format!("{}: (changed)", field.path);
     }
-    let chosen = if field.computed { " (chosen)" } else { "" };
-    format!("{}: {} -> {}{chosen}", field.path, value(field.before.as_deref()), value(field.after.as_deref()))
+    format!("{}: {} -> {}", field.path, value(field.before.as_deref()), value(field.after.as_deref()))
 }
 
 // Long and many-lined values are told by their size: a plan is read line by line.

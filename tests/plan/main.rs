@@ -1,0 +1,8 @@
+//! Plans, LXD's two phases and joins, against the state as the store's own rules keep it.
+
+mod golden;
+mod joins;
+mod laws;
+mod plans;
+mod two_phase;
+mod world;

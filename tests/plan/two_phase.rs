@@ -1,0 +1,435 @@
+//! Every refusal of LXD's two phases, with its status and its words.
+
+use seedbed::kinds;
+use seedbed::model::{Command, Config, Key, MemberName, Phase, PlacementPhase, Rollout, Spec};
+use seedbed::plan::two_phase::{Ask, Refusal, Stamp, create, define, delete, update};
+use serde_json::json;
+
+use crate::world::{World, name};
+
+/// A request as LXD's client makes it.
+enum Call<'a> {
+    Define(&'a str),
+    Create,
+    Update(Option<&'a str>),
+    Delete,
+}
+
+fn ask(world: &mut World, key: &str, call: &Call<'_>, spec: serde_json::Value) -> Result<Command, Refusal> {
+    let serde_json::Value::Object(spec) = spec else { panic!("a spec is an object") };
+    let spec = Spec(spec);
+    let key: Key = key.parse().expect("a key");
+    let request = format!("call-{}", world.state().revision);
+    let stamp = Stamp { request, at: world.liveness.at, by: "test".to_owned() };
+    let World { ledger, liveness, here, dice, .. } = world;
+    let ask = Ask { state: &ledger.state, liveness, here, key: &key, stamp };
+    match call {
+        Call::Define(target) => define(&ask, &spec, &name(target)),
+        Call::Create => create(&ask, &spec, dice),
+        Call::Update(target) => update(&ask, &spec, target.map(MemberName::from).as_ref()),
+        Call::Delete => delete(&ask),
+    }
+}
+
+fn done(world: &mut World, key: &str, call: Call<'_>, spec: serde_json::Value) {
+    let command = ask(world, key, &call, spec).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    world.commit(&command);
+}
+
+fn refused(world: &mut World, key: &str, call: Call<'_>, spec: serde_json::Value) -> (u16, String) {
+    let refusal = ask(world, key, &call, spec).expect_err("a refusal");
+    (refusal.status, refusal.message)
+}
+
+fn said(status: u16, message: &str) -> (u16, String) {
+    (status, message.to_owned())
+}
+
+/// A pool and a network in the same situation.
+const BOTH: [(&str, &str); 2] = [("storage-pool/data", "dir"), ("network/br9", "bridge")];
+
+fn body(key: &str, config: Config) -> serde_json::Value {
+    let (field, variant) = if key.starts_with("storage") { ("driver", "dir") } else { ("type", "bridge") };
+    json!({field: variant, "config": config})
+}
+
+fn plain(key: &str) -> serde_json::Value {
+    body(key, Config::default())
+}
+
+/// Defined on `node1` only, in a cluster of three.
+fn half_defined(key: &str) -> World {
+    let mut world = World::with_members(3);
+    done(&mut world, key, Call::Define("node1"), plain(key));
+    world
+}
+
+fn defined(key: &str) -> World {
+    let mut world = half_defined(key);
+    done(&mut world, key, Call::Define("node2"), plain(key));
+    done(&mut world, key, Call::Define("node3"), plain(key));
+    world
+}
+
+fn created(key: &str) -> World {
+    let mut world = defined(key);
+    done(&mut world, key, Call::Create, plain(key));
+    world.settle();
+    assert_eq!(world.object(key).phase, Phase::Created);
+    world
+}
+
+fn errored(key: &str) -> World {
+    let mut world = defined(key);
+    done(&mut world, key, Call::Create, plain(key));
+    world.report(&name("node1"), PlacementPhase::Created);
+    world.report(&name("node3"), PlacementPhase::Errored);
+    assert_eq!(world.object(key).phase, Phase::Errored);
+    world
+}
+
+#[test]
+fn the_seeds_own_commands_work() {
+    let mut world = World::with_members(2);
+    let source = |device: &str| json!({"driver": "zfs", "config": {"source": device}});
+    done(&mut world, "storage-pool/data", Call::Define("node1"), source("/dev/vdb1"));
+    done(&mut world, "storage-pool/data", Call::Define("node2"), source("/dev/vdc1"));
+    assert_eq!(world.object("storage-pool/data").phase, Phase::Pending);
+    done(&mut world, "storage-pool/data", Call::Create, json!({"driver": "zfs", "config": {"volume.size": "1GiB"}}));
+    assert_eq!(world.object("storage-pool/data").phase, Phase::Creating);
+    assert_eq!(world.own("storage-pool/data", "node2").value("source"), Some("/dev/vdc1"));
+    assert_eq!(world.config("storage-pool/data").value("volume.size"), Some("1GiB"));
+    let ports = |port: &str| json!({"config": {"bridge.external_interfaces": port}});
+    done(&mut world, "network/my-network", Call::Define("node1"), json!({"config": {}}));
+    done(&mut world, "network/my-network", Call::Define("node2"), ports("eth1"));
+    done(&mut world, "network/my-network", Call::Create, json!({"config": {"ipv6.address": "none"}}));
+    assert_eq!(world.own("network/my-network", "node2").value("bridge.external_interfaces"), Some("eth1"));
+}
+
+#[test]
+fn finalize_names_the_members_that_are_not_defined() {
+    let (pool, network) = ("storage-pool/data", "network/br9");
+    assert_eq!(
+        refused(&mut half_defined(pool), pool, Call::Create, plain(pool)),
+        said(500, "Pool not defined on nodes: node2, node3")
+    );
+    assert_eq!(
+        refused(&mut half_defined(network), network, Call::Create, plain(network)),
+        said(500, "Network not defined on nodes: node2, node3")
+    );
+}
+
+#[test]
+fn finalize_needs_a_definition() {
+    let mut world = World::with_members(3);
+    for (key, word) in [("storage-pool/data", "Pool"), ("network/br9", "Network")] {
+        let text = format!("{word} not pending on any node (use --target <node> first)");
+        assert_eq!(refused(&mut world, key, Call::Create, plain(key)), said(500, &text));
+    }
+}
+
+#[test]
+fn a_member_that_is_down_is_found_before_anything_is_changed() {
+    for (key, _) in BOTH {
+        let mut world = defined(key);
+        world.lose("node3");
+        let down = said(500, "peer node 10.93.0.3:8443 is down");
+        assert_eq!(refused(&mut world, key, Call::Create, plain(key)), down);
+        let mut world = created(key);
+        world.lose("node3");
+        assert_eq!(refused(&mut world, key, Call::Delete, json!({})), down);
+        assert_eq!(refused(&mut world, key, Call::Update(None), json!({"config": {"user.a": "x"}})), down);
+        assert_eq!(world.object(key).phase, Phase::Created);
+    }
+}
+
+#[test]
+fn shared_keys_do_not_take_a_target() {
+    let mut world = World::with_members(3);
+    let pool = body("storage-pool/data", Config::from([("rsync.bwlimit", "10")]));
+    assert_eq!(
+        refused(&mut world, "storage-pool/data", Call::Define("node1"), pool),
+        said(500, "Config key \"rsync.bwlimit\" may not be used as member-specific key")
+    );
+    let network = body("network/br9", Config::from([("ipv4.address", "none")]));
+    assert_eq!(
+        refused(&mut world, "network/br9", Call::Define("node1"), network),
+        said(400, "Config key \"ipv4.address\" may not be used as member-specific key")
+    );
+}
+
+#[test]
+fn member_specific_keys_need_a_target() {
+    let mut world = defined("storage-pool/data");
+    let spec = body("storage-pool/data", Config::from([("source", "/x")]));
+    assert_eq!(
+        refused(&mut world, "storage-pool/data", Call::Create, spec),
+        said(500, "Config key \"source\" is cluster member specific")
+    );
+    let mut world = defined("network/br9");
+    let spec = body("network/br9", Config::from([("bridge.external_interfaces", "eth1")]));
+    assert_eq!(
+        refused(&mut world, "network/br9", Call::Create, spec),
+        said(500, "Config key \"bridge.external_interfaces\" is cluster member specific")
+    );
+}
+
+#[test]
+fn a_member_is_defined_once() {
+    for (key, text) in [
+        ("storage-pool/data", "The storage pool already defined on member \"node1\""),
+        ("network/br9", "The network is already defined on member \"node1\""),
+    ] {
+        assert_eq!(refused(&mut half_defined(key), key, Call::Define("node1"), plain(key)), said(400, text));
+    }
+}
+
+#[test]
+fn a_target_must_be_a_member() {
+    let not_found = said(404, "Cluster member not found");
+    for (key, _) in BOTH {
+        assert_eq!(refused(&mut World::with_members(2), key, Call::Define("node9"), plain(key)), not_found);
+        assert_eq!(refused(&mut created(key), key, Call::Update(Some("node9")), json!({})), not_found);
+    }
+}
+
+#[test]
+fn definitions_agree_in_driver_and_type() {
+    let (pool, network) = ("storage-pool/data", "network/br9");
+    assert_eq!(
+        refused(&mut half_defined(pool), pool, Call::Define("node2"), json!({"driver": "btrfs"})),
+        said(500, "Storage pool already exists with a different driver")
+    );
+    assert_eq!(
+        refused(&mut half_defined(network), network, Call::Define("node2"), json!({"type": "macvlan"})),
+        said(500, "Requested network type doesn't match type in existing database record")
+    );
+    assert_eq!(
+        refused(&mut defined(pool), pool, Call::Create, json!({"driver": "btrfs"})),
+        said(500, "Requested storage pool driver \"btrfs\" doesn't match driver in existing database record \"dir\"")
+    );
+    assert_eq!(
+        refused(&mut defined(network), network, Call::Create, json!({"type": "macvlan"})),
+        said(500, "Requested network type \"macvlan\" doesn't match type in existing database record \"bridge\"")
+    );
+}
+
+#[test]
+fn nothing_is_defined_after_the_create_began() {
+    for (key, text) in [
+        ("storage-pool/data", "Storage pool is not in pending state"),
+        ("network/br9", "Network is not in pending state"),
+    ] {
+        assert_eq!(refused(&mut created(key), key, Call::Define("node1"), plain(key)), said(500, text));
+        assert_eq!(refused(&mut errored(key), key, Call::Define("node1"), plain(key)), said(500, text));
+    }
+}
+
+#[test]
+fn what_is_created_is_created() {
+    for (key, text) in [
+        ("storage-pool/data", "The storage pool is already created"),
+        ("network/br9", "The network is already created"),
+    ] {
+        assert_eq!(refused(&mut created(key), key, Call::Create, plain(key)), said(500, text));
+    }
+    let mut alone = World::with_members(1);
+    done(&mut alone, "network/br9", Call::Create, plain("network/br9"));
+    alone.settle();
+    let again = refused(&mut alone, "network/br9", Call::Create, plain("network/br9"));
+    assert_eq!(again, said(500, "The network already exists"));
+}
+
+#[test]
+fn a_second_create_takes_no_configuration_and_tries_again() {
+    for (key, word, config) in [
+        ("storage-pool/data", "Storage pool", Config::from([("rsync.bwlimit", "1")])),
+        ("network/br9", "Network", Config::from([("ipv4.nat", "true")])),
+    ] {
+        let mut world = errored(key);
+        let text =
+            format!("{word} already partially created. Please do not specify any global config when re-running create");
+        assert_eq!(refused(&mut world, key, Call::Create, body(key, config)), said(500, &text));
+        let before = world.object(key).generation;
+        done(&mut world, key, Call::Create, plain(key));
+        assert!(world.object(key).generation > before);
+        world.settle();
+        assert_eq!(world.object(key).phase, Phase::Created);
+    }
+}
+
+#[test]
+fn shared_keys_change_only_once_created_and_members_keys_before_that() {
+    for (key, spoken) in [("storage-pool/data", "storage pool"), ("network/br9", "network")] {
+        let text = format!("Cannot update {spoken} global config when not in created state");
+        let change = json!({"config": {"user.a": "x"}});
+        assert_eq!(refused(&mut defined(key), key, Call::Update(None), change.clone()), said(400, &text));
+        assert_eq!(refused(&mut errored(key), key, Call::Update(None), change), said(400, &text));
+    }
+    let mut world = defined("storage-pool/data");
+    let source = json!({"config": {"source": "/elsewhere"}});
+    done(&mut world, "storage-pool/data", Call::Update(Some("node2")), source);
+    assert_eq!(world.own("storage-pool/data", "node2").value("source"), Some("/elsewhere"));
+    assert_eq!(world.object("storage-pool/data").phase, Phase::Pending);
+}
+
+#[test]
+fn an_update_tells_shared_keys_from_those_of_members() {
+    let target = Call::Update(Some("node1"));
+    assert_eq!(
+        refused(&mut created("storage-pool/data"), "storage-pool/data", target, json!({"config": {"user.a": "x"}})),
+        said(400, "Config key \"user.a\" may not be used as cluster member specific key")
+    );
+    let target = Call::Update(Some("node1"));
+    assert_eq!(
+        refused(&mut created("network/br9"), "network/br9", target, json!({"config": {"user.a": "x"}})),
+        said(400, "Config key \"user.a\" may not be used as member-specific key")
+    );
+    for (key, own) in [("storage-pool/data", "size"), ("network/br9", "bridge.external_interfaces")] {
+        let text = format!("Config key \"{own}\" is cluster member specific");
+        let change = json!({"config": {own: "1GiB"}});
+        assert_eq!(refused(&mut created(key), key, Call::Update(None), change), said(400, &text));
+    }
+}
+
+#[test]
+fn names_and_drivers_are_checked() {
+    let mut world = World::with_members(3);
+    let long = Key { name: "a/b".to_owned(), ..Key::new("storage-pool", "x") };
+    let stamp = Stamp { request: "r".to_owned(), at: world.liveness.at, by: "test".to_owned() };
+    let ask_for = |key: &Key, spec: serde_json::Value| {
+        let serde_json::Value::Object(spec) = spec else { panic!("a spec is an object") };
+        let World { ledger, liveness, here, .. } = &world;
+        let ask = Ask { state: &ledger.state, liveness, here, key, stamp: stamp.clone() };
+        define(&ask, &Spec(spec), &name("node1")).map_err(|refusal| (refusal.status, refusal.message))
+    };
+    assert_eq!(ask_for(&long, json!({"driver": "dir"})), Err(said(400, "Storage pool names may not contain slashes")));
+    let empty = Key::new("storage-pool", "");
+    assert_eq!(ask_for(&empty, json!({"driver": "dir"})), Err(said(400, "No name provided")));
+    let pool = "storage-pool/data";
+    assert_eq!(refused(&mut world, pool, Call::Define("node1"), json!({})), said(400, "No driver provided"));
+    assert_eq!(
+        refused(&mut world, pool, Call::Define("node1"), json!({"driver": "floppy"})),
+        said(400, "Unknown driver")
+    );
+}
+
+#[test]
+fn a_pool_is_used_only_once_it_is_there() {
+    let root = json!({"devices": {"root": {"type": "disk", "path": "/", "pool": "data"}}});
+    let mut world = defined("storage-pool/data");
+    assert_eq!(
+        refused(&mut world, "profile/web", Call::Create, root.clone()),
+        said(500, "Specified pool is not fully created")
+    );
+    let nic = json!({"devices": {"eth0": {"type": "nic", "network": "br9"}}});
+    let mut world = defined("network/br9");
+    assert_eq!(
+        refused(&mut world, "profile/web", Call::Create, nic),
+        said(500, "Specified network is not fully created")
+    );
+    assert_eq!(refused(&mut world, "profile/web", Call::Create, root), said(404, "Storage pool not found"));
+}
+
+#[test]
+fn the_source_of_a_pool_stays() {
+    let mut world = created("storage-pool/data");
+    let change = json!({"config": {"source": "/elsewhere"}});
+    assert_eq!(
+        refused(&mut world, "storage-pool/data", Call::Update(Some("node1")), change),
+        said(500, "Pool source cannot be changed when not in pending state")
+    );
+}
+
+#[test]
+fn what_is_in_use_is_not_removed() {
+    let mut world = created("storage-pool/data");
+    let root = json!({"devices": {"root": {"type": "disk", "path": "/", "pool": "data"}}});
+    done(&mut world, "profile/web", Call::Create, root);
+    let call = ask(&mut world, "storage-pool/data", &Call::Delete, json!({})).expect_err("in use");
+    assert_eq!((call.status, call.message.as_str()), (400, "The storage pool is currently in use"));
+    assert_eq!(call.hint.as_deref(), Some("used by profile/web"));
+    let mut world = created("network/br9");
+    let nic = json!({"devices": {"eth0": {"type": "nic", "nictype": "bridged", "parent": "br9"}}});
+    done(&mut world, "profile/web", Call::Create, nic);
+    let text = "The network is currently in use";
+    assert_eq!(refused(&mut world, "network/br9", Call::Delete, json!({})), said(400, text));
+    done(&mut world, "profile/web", Call::Delete, json!({}));
+    done(&mut world, "network/br9", Call::Delete, json!({}));
+    assert_eq!(world.object("network/br9").phase, Phase::Deleting);
+}
+
+#[test]
+fn a_definition_is_dropped_without_asking_anybody() {
+    for (key, _) in BOTH {
+        let mut world = defined(key);
+        world.lose("node3");
+        done(&mut world, key, Call::Delete, json!({}));
+        assert!(world.state().get(&key.parse().expect("a key")).is_none());
+    }
+}
+
+#[test]
+fn a_cluster_of_one_needs_no_definition() {
+    for (key, own) in [
+        ("storage-pool/data", Config::from([("source", "/srv/data"), ("rsync.bwlimit", "1")])),
+        ("network/br9", Config::from([("bridge.external_interfaces", "eth1"), ("ipv4.address", "none")])),
+    ] {
+        let mut world = World::with_members(1);
+        done(&mut world, key, Call::Create, body(key, own.clone()));
+        let first = own.keys().find(|name| world.own(key, "node1").contains_key(*name)).expect("a member's key");
+        assert!(!world.config(key).contains_key(first));
+        world.settle();
+        assert_eq!(world.object(key).phase, Phase::Created);
+    }
+}
+
+#[test]
+fn records_are_created_at_once_and_only_once() {
+    let mut world = World::with_members(3);
+    done(&mut world, "project/shop", Call::Create, json!({}));
+    assert_eq!(world.config("project/shop").value("features.profiles"), Some("true"));
+    assert_eq!(world.object("profile/shop/default").phase, Phase::Created);
+    assert_eq!(refused(&mut world, "project/shop", Call::Create, json!({})), said(409, "The project already exists"));
+    done(&mut world, "profile/shop/web", Call::Create, json!({}));
+    assert_eq!(
+        refused(&mut world, "project/shop", Call::Delete, json!({})),
+        said(400, "Only empty projects can be removed")
+    );
+    done(&mut world, "profile/shop/web", Call::Delete, json!({}));
+    done(&mut world, "project/shop", Call::Delete, json!({}));
+    assert!(world.state().get(&"profile/shop/default".parse().expect("a key")).is_none());
+    assert_eq!(refused(&mut world, "profile/web", Call::Update(None), json!({})), said(404, "Profile not found"));
+    assert_eq!(refused(&mut world, "profile/gone/web", Call::Create, json!({})), said(404, "Project not found"));
+}
+
+#[test]
+fn defaults_are_protected() {
+    let mut world = World::with_members(1);
+    for (key, text) in [
+        ("project/default", "The default project cannot be deleted"),
+        ("profile/default", "The \"default\" profile cannot be deleted"),
+    ] {
+        assert_eq!(refused(&mut world, key, Call::Delete, json!({})), said(403, text));
+    }
+}
+
+#[test]
+fn the_server_configuration_is_split_by_member() {
+    let mut world = World::with_members(2);
+    let config = json!({"config": {"core.https_address": ":8443", "cluster.max_voters": "5"}});
+    done(&mut world, "config/server", Call::Update(None), config);
+    assert_eq!(world.config("config/server"), Config::from([("cluster.max_voters", "5")]));
+    assert_eq!(*world.own("config/server", "node1"), Config::from([("core.https_address", ":8443")]));
+    assert_eq!(*world.own("config/server", "node2"), Config::default());
+    let wrong = json!({"config": {"cluster.max_voters": "4"}});
+    let text = "cannot set 'cluster.max_voters' to '4': Value must be an odd number equal to or higher than 3";
+    assert_eq!(refused(&mut world, "config/server", Call::Update(None), wrong), said(400, text));
+}
+
+#[test]
+fn every_kind_that_members_realise_has_two_phases_or_is_the_configuration() {
+    let spread: Vec<&str> =
+        kinds::ALL.iter().filter(|kind| kind.rollout() == Rollout::EveryMember).map(|kind| kind.words().kind).collect();
+    assert_eq!(spread, ["config", "storage-pool", "network"]);
+}
