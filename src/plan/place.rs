@@ -154,8 +154,10 @@ fn keys(entities: &[&str], placement: Option<&Placement>, was: &Config, wanted: 
         config.remove(name);
     }
     for (name, value) in wanted.iter() {
-        // What the member has worked out from the same declaration, such as the device behind a path, is no change.
-        let is_same = is_made && is_fixed(name) && was.get(name) == Some(value) && config.contains_key(name);
+        // What the member has worked out from the same declaration is no change: the device behind a path, the size
+        // of a pool that was given none.
+        let is_worked_out = is_fixed(name) || value.is_empty();
+        let is_same = is_made && is_worked_out && was.get(name) == Some(value) && config.contains_key(name);
         if is_same || placement.is_some_and(|placement| holds(placement, name, value)) {
             continue;
         }

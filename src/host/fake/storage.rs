@@ -180,3 +180,46 @@ impl Storage for FakeStorage {
         Box::pin(async move { self.faults.check("storage.usage", &pool.name).map(|()| usage) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask() -> PoolAsk {
+        PoolAsk { name: "data".to_owned(), uid: Revision(7), driver: "btrfs".to_owned(), config: Config::default() }
+    }
+
+    #[tokio::test]
+    async fn pools_are_there_again_after_a_restart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let storage = FakeStorage::new(Faults::default(), Some(dir.path()));
+        storage.act(&ask(), &PoolStep::Make).await.expect("made");
+        let before = storage.look(&ask()).await.expect("seen");
+        let again = FakeStorage::new(Faults::default(), Some(dir.path()));
+        assert_eq!(again.look(&ask()).await.expect("seen"), before);
+        assert!(before.is_some());
+        again.act(&ask(), &PoolStep::Remove).await.expect("removed");
+        let last = FakeStorage::new(Faults::default(), Some(dir.path()));
+        assert_eq!(last.look(&ask()).await.expect("seen"), None);
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_holds_something_is_not_removed() {
+        let storage = FakeStorage::new(Faults::default(), None);
+        storage.act(&ask(), &PoolStep::Make).await.expect("made");
+        storage.disturb("data", |seen| seen.volumes.push("custom/v1".to_owned()));
+        let error = storage.act(&ask(), &PoolStep::Remove).await.expect_err("refused");
+        assert_eq!(error.reason, "PoolInUse");
+    }
+
+    #[tokio::test]
+    async fn a_fault_happens_as_often_as_it_was_asked_for() {
+        let faults = Faults::default();
+        let storage = FakeStorage::new(faults.clone(), None);
+        faults.add("storage.make", Faults::ANY, 2, HostError::passing("make it", "DiskFull", "no space"));
+        for _ in 0..2 {
+            assert!(storage.act(&ask(), &PoolStep::Make).await.is_err());
+        }
+        storage.act(&ask(), &PoolStep::Make).await.expect("made");
+    }
+}

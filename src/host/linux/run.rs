@@ -250,3 +250,39 @@ pub mod recorded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_reads_writes_and_tells_how_it_ended() {
+        let output =
+            Tools.run(Command::new("sh", ["-c", "cat; echo $LC_ALL; echo bad >&2; exit 3"]).reading("in ")).await;
+        let output = output.expect("it ran");
+        assert_eq!((output.code, output.stdout.as_str()), (Some(3), "in C\n"));
+        let error = output.checked("try it").expect_err("it failed");
+        assert_eq!((error.reason, error.to_string().as_str()), ("ToolFailed", "try it: bad"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_is_stopped() {
+        let command = Command::new("sleep", ["60"]).within(Duration::from_millis(1));
+        assert_eq!(Tools.run(command).await.expect_err("stopped").reason, "ToolTimeout");
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_named_with_its_package() {
+        let missing = not_started(&Command::new("zpool", ["list"]), &ErrorKind::NotFound.into());
+        let text = "run `zpool list`: the program `zpool` is not installed; install it: apt install zfsutils-linux";
+        assert_eq!((missing.reason, missing.to_string().as_str()), ("MissingTool", text));
+        let error = Tools.run(Command::new("seedbed-no-such-tool", ["x"])).await.expect_err("missing");
+        assert_eq!(error.reason, "MissingTool");
+    }
+
+    #[test]
+    fn what_a_program_reads_is_never_shown() {
+        let command = Command::new("nft", ["-f", "-"]).reading("secret");
+        assert_eq!(format!("{command:?}"), "`nft -f -`");
+    }
+}

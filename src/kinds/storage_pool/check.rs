@@ -21,6 +21,9 @@ pub fn check(key: &Key, spec: &StoragePoolSpec, members: &BTreeMap<MemberName, C
         let at = |key: &'static str| ["members", member.as_str(), key];
         problems.extend(source(spec, config, &at("source")));
         problems.extend(size(spec, config, &at("size")));
+        for key in ["zfs.pool_name", "lvm.vg_name", "lvm.thinpool_name"] {
+            problems.extend(tool_name(config, key, &at(key)));
+        }
     }
     problems
 }
@@ -31,11 +34,20 @@ fn name(name: &str) -> Option<Problem> {
     }
     let text = match value::path_name_fault(name) {
         Some(fault) => format!("`{name}` cannot name a storage pool: {fault}"),
+        None if name.starts_with('-') => format!("`{name}` cannot name a storage pool: it starts with a hyphen"),
         // A file of the member is named after the pool.
         None if name.len() > 200 => "the name of a storage pool may have 200 characters at most".to_owned(),
         None => return None,
     };
     Some(Problem::at_value("SB018", &["name"], text))
+}
+
+// Tools would take such a name for an option.
+fn tool_name(config: &Config, key: &str, path: &[&str]) -> Option<Problem> {
+    let name = config.value(key)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.+:/".contains(c);
+    let is_good = !name.starts_with('-') && name.chars().all(allowed);
+    (!is_good).then(|| Problem::at_value("SB026", path, format!("`{name}` is no name for the tools of the driver")))
 }
 
 fn driver(driver: &str) -> Option<Problem> {
@@ -60,6 +72,9 @@ fn source(spec: &StoragePoolSpec, config: &Config, path: &[&str]) -> Option<Prob
     if wants_path && !source.starts_with('/') {
         let text = format!("the source `{source}` of a {} storage pool is not an absolute path", spec.driver);
         return Some(Problem::at_value("SB026", path, text));
+    }
+    if !source.starts_with('/') && matches!(spec.driver.as_str(), "zfs" | "lvm") {
+        return tool_name(config, "source", path);
     }
     let is_dotted = source.starts_with('/') && source.split('/').any(|step| step == "..");
     is_dotted.then(|| Problem::at_value("SB026", path, format!("the source `{source}` leads upwards with `..`")))
@@ -142,6 +157,8 @@ mod tests {
         assert_eq!(codes("..", "zsf", Config::default()), ["SB018", "SB025"]);
         assert_eq!(codes("data", "", Config::default()), ["SB025"]);
         assert_eq!(codes("data", "dir", Config::from([("source", "/srv/../etc")])), ["SB026"]);
+        let options = Config::from([("source", "-rf"), ("zfs.pool_name", "a b")]);
+        assert_eq!(codes("-data", "zfs", options), ["SB018", "SB026", "SB026"]);
     }
 
     #[test]

@@ -75,7 +75,21 @@ trait Driver {
     fn usage(&self, site: Site<'_>) -> impl Future<Output = Result<PoolUsage, HostError>> + Send;
 }
 
+// The kind checks all of this; a member does not take another's word for what becomes a path or an argument.
+fn must_be_safe(site: &Site<'_>) -> Result<(), HostError> {
+    let name = site.name();
+    let is_path = name.contains('/') || name == "." || name == "..";
+    let keys = ["source", "zfs.pool_name", "lvm.vg_name", "lvm.thinpool_name"];
+    let mut texts = keys.iter().filter_map(|key| site.ask.config.value(key)).chain([name]);
+    match texts.find(|text| text.starts_with('-') || text.contains('\0') || text.contains('\n')) {
+        Some(text) => Err(site.lasting("work on", "InvalidSource", format!("`{text}` cannot be given to tools"))),
+        None if is_path => Err(site.lasting("work on", "InvalidName", "its name leads out of the state directory")),
+        None => Ok(()),
+    }
+}
+
 async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<(), HostError> {
+    must_be_safe(&site)?;
     let standing = Record::standing(site.record()?, site.ask);
     match (step, standing) {
         (PoolStep::Make, Standing::New) => driver.make(site, None).await,

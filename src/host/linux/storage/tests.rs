@@ -351,3 +351,13 @@ async fn what_is_missing_is_named_with_its_package_or_module() {
         ]
     );
 }
+
+#[tokio::test]
+async fn names_that_lead_astray_reach_no_tool_and_no_path() {
+    let stage = Stage::new();
+    let upwards = PoolAsk { name: "../disks".to_owned(), ..pool("dir", []) };
+    let error = stage.act(&upwards, PoolStep::Make, &[]).await.expect_err("refused");
+    assert_eq!(error.reason, "InvalidName");
+    let error = stage.act(&pool("zfs", [("source", "-R")]), PoolStep::Make, &[]).await.expect_err("refused");
+    assert_eq!(error.reason, "InvalidSource");
+}
