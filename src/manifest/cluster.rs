@@ -1,6 +1,6 @@
 //! The `cluster:` section: what one daemon needs to bootstrap or to join, and the members of the whole cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dom::{Document, Node, Span, pointer};
 use super::grammar::{ClusterGrammar, MemberConfigGrammar, MemberGrammar};
@@ -79,6 +79,8 @@ pub(super) struct Section<'d> {
     pub document: &'d Document<'d>,
     /// What it says.
     pub cluster: Cluster,
+    /// Members whose entries do not fit the grammar.
+    pub faulty_members: BTreeSet<MemberName>,
 }
 
 /// Reads the section; `None` when the document has none or it is empty.
@@ -86,9 +88,11 @@ pub(super) fn read<'d>(document: &'d Document<'d>, shape: &Shape, findings: &mut
     let entry = document.root.entry("cluster").filter(|entry| !entry.value.entries().is_empty())?;
     let path = ["cluster".to_owned()];
     let grammar: ClusterGrammar = serde_json::from_value(shape.usable(&entry.value, &path)).ok()?;
-    let mut section = Section { document, cluster: Cluster::default() };
+    let mut section = Section { document, cluster: Cluster::default(), faulty_members: BTreeSet::new() };
     section.cluster = section.cluster(grammar, findings);
     section.cluster.at = document.place(entry.key_span, pointer(&path));
+    let is_faulty = |name: &&MemberName| shape.is_broken_below(&["cluster".into(), "members".into(), name.to_string()]);
+    section.faulty_members = section.cluster.members.keys().filter(is_faulty).cloned().collect();
     Some(section)
 }
 

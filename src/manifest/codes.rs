@@ -142,8 +142,8 @@ pub static RULES: &[Rule] = &[
     ),
     rule(
         "SB041",
-        "a change that cannot be made",
-        "The type of a network or the address of a member cannot be changed: remove it and make it anew.",
+        "a part of a pool that cannot be changed",
+        "A pool's driver and some keys shape it when it is made, and its size can only grow. Nothing that holds data is made anew behind your back: make another pool and move the volumes.",
     ),
     rule(
         "SB042",
@@ -168,11 +168,51 @@ pub static RULES: &[Rule] = &[
     ),
     rule(
         "SB047",
-        "a network key without effect",
-        "The key is known to LXD or Incus, but has no effect with this type of network.",
+        "a part of networks that this version lacks",
+        "The key is known to LXD or Incus. This version keeps it, but a bridge of its own does not have what it asks for.",
     ),
-    rule("SB048", "a network type that is not supported", "This version realises bridges."),
+    rule(
+        "SB048",
+        "a network of a machine in a project",
+        "Interfaces of a machine belong to no project: such networks live in the project `default`.",
+    ),
     rule("SB049", "a network that would have to be made anew", "The change cannot be made in place."),
+    rule(
+        "SB050",
+        "a network type that is not supported",
+        "OVN networks need Open vSwitch and a control plane on every member, which this version does not drive.",
+    ),
+    rule("SB060", "a kind that is not known", "A newer version may have written the object. Upgrade this one."),
+    rule(
+        "SB061",
+        "a change that cannot be made",
+        "What the key says was fixed when the object was made. Remove the object and make it anew, where that loses nothing.",
+    ),
+    rule(
+        "SB062",
+        "a name that is neither stored nor declared",
+        "The object names another one, and neither the cluster nor the set has it.",
+    ),
+    rule(
+        "SB064",
+        "a member-specific key without a member",
+        "In a cluster of several members it must be said which member the key belongs to: write it under members: NAME:.",
+    ),
+    rule(
+        "SB065",
+        "keys of a member that is not there",
+        "The set gives keys to a member that the cluster does not have.",
+    ),
+    rule(
+        "SB066",
+        "an object that is being removed",
+        "The members are still taking the object down. Apply again when it has gone.",
+    ),
+    rule(
+        "SB067",
+        "a member that has not joined yet",
+        "The set names a member that is still to join. What it is to hold waits for it.",
+    ),
     rule(
         "SB101",
         "an unknown field or section",

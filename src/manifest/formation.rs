@@ -19,7 +19,7 @@ pub(super) fn apply<'d>(sections: Vec<Section<'d>>, set: &mut Set<'d>) -> Option
             .at(other.cluster.at)
             .noting("again here")
             .with(section.cluster.at.clone(), "first here");
-        set.findings.push(finding.helping("validate the files of different members one by one: `--each`"));
+        set.findings.push(finding.helping("validate the files of different members one at a time"));
     }
     for (index, entry) in section.cluster.member_config.iter().enumerate() {
         member_config(&section, index, entry, set);
@@ -63,7 +63,7 @@ fn declare<'d>(section: &Section<'d>, name: &MemberName, member: &MemberSection,
         },
         origins: vec![Origin { document: section.document, path, is_config: false }],
         elsewhere: BTreeMap::new(),
-        is_faulty: false,
+        is_faulty: section.faulty_members.contains(name),
     };
     set.insert(Key::member(name), found);
     if !member.here.is_empty() {

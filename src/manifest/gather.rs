@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::dom::{Document, Entry, Node, pointer};
 use super::schema::SCHEMA;
@@ -16,7 +16,9 @@ use crate::model::{Config, Declared, Finding, Key, MemberName, ProjectName, Spec
 pub(super) fn gather<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Set<'d>) {
     for section in section::applied() {
         let Some(entry) = document.root.entry(section.name) else { continue };
-        let reader = Reader { document, shape, section };
+        let fields =
+            SCHEMA.pointer(&format!("/properties/{}/items/properties", section.name)).and_then(Json::as_object);
+        let reader = Reader { document, shape, section, fields };
         if section.is_map() {
             reader.server(entry, set);
             continue;
@@ -43,6 +45,8 @@ struct Reader<'a, 'd> {
     document: &'d Document<'d>,
     shape: &'a Shape,
     section: Section,
+    /// The schema of an object's fields.
+    fields: Option<&'static Map<String, Json>>,
 }
 
 impl<'d> Reader<'_, 'd> {
@@ -71,7 +75,7 @@ impl<'d> Reader<'_, 'd> {
             let below = [path.as_slice(), &[entry.key.to_string()]].concat();
             match &*entry.key {
                 "name" | "project" => {}
-                "members" if self.fields().is_some_and(|fields| fields.contains_key("members")) => {
+                "members" if self.fields.is_some_and(|fields| fields.contains_key("members")) => {
                     members = self.members(&entry.value, &below);
                 }
                 "config" => spec.set_config(&self.config(&entry.value, &below)),
@@ -124,15 +128,11 @@ impl<'d> Reader<'_, 'd> {
         usable.map(|entry| (MemberName::from(&*entry.key), config(entry))).collect()
     }
 
-    fn fields(&self) -> Option<&'static serde_json::Map<String, Json>> {
-        SCHEMA.pointer(&format!("/properties/{}/items/properties", self.section.name))?.as_object()
-    }
-
     fn field(&self, field: &str, node: &Node<'_>, path: &[String], spec: &mut Spec) {
         if node.is_null() {
             return;
         }
-        let schema = self.fields().and_then(|fields| fields.get(field));
+        let schema = self.fields.and_then(|fields| fields.get(field));
         spec.0.insert(field.to_owned(), typed(self.shape.usable(node, path), schema));
     }
 

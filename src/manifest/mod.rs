@@ -52,7 +52,8 @@ pub use source::Source;
 /// among them. The order of the sources does not matter, except for the order of findings.
 pub fn load(sources: &[Source], options: &Options) -> Loaded {
     let mut parsed: Vec<Parsed<'_>> = sources.iter().map(|source| parse(source, &options.limits)).collect();
-    let mut findings: Vec<Finding> = parsed.iter_mut().flat_map(|parsed| take(&mut parsed.findings)).collect();
+    let in_text: Vec<Finding> = parsed.iter_mut().flat_map(|parsed| take(&mut parsed.findings)).collect();
+    let mut findings = Vec::new();
     let is_partial = parsed.iter().any(|parsed| parsed.is_partial);
     let documents: Vec<&Document<'_>> = parsed.iter().flat_map(|parsed| &parsed.documents).collect();
     let mut set = Set::default();
@@ -61,9 +62,8 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
         let shape = shape::check(document);
         gather(document, &shape, &mut set);
         sections.extend(cluster::read(document, &shape, &mut set.findings));
-        let news = shape.findings.into_iter().filter(|finding| !findings.iter().any(|known| explains(known, finding)));
-        let news: Vec<Finding> = news.collect();
-        findings.extend(news);
+        let is_news = |finding: &Finding| !in_text.iter().any(|known| explains(known, finding));
+        findings.extend(shape.findings.into_iter().filter(is_news));
     }
     let cluster = formation::apply(sections, &mut set);
     set.check();
@@ -72,6 +72,7 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
     if !is_partial {
         references::check(&mut set, cluster.as_ref());
     }
+    findings.extend(in_text);
     findings.append(&mut set.findings);
     let valid = set.objects.values().filter(|found| !found.is_faulty).count();
     let counts = Counts { files: sources.len(), documents: documents.len(), objects: set.objects.len(), valid };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dom::{Document, Span, pointer};
-use crate::kinds::{self, Kind, Problem, Spot};
+use crate::kinds::{self, Kind, Problem, Spot, table};
 use crate::model::{Declared, Finding, Key, Place};
 
 /// All objects of a set, and what is wrong with them so far.
@@ -83,8 +83,7 @@ impl<'d> Set<'d> {
         for (key, found) in &mut self.objects {
             let Declared { spec, members, here, at: _ } = &found.declared;
             for problem in kinds::check(found.kind, key, spec, members, here) {
-                // The schema has said already why the spec does not parse.
-                if problem.code == "SB001" && found.is_faulty {
+                if found.is_known(&problem) {
                     continue;
                 }
                 let finding = found.finding(problem);
@@ -96,6 +95,17 @@ impl<'d> Set<'d> {
 }
 
 impl Found<'_> {
+    // The schema has said already why the spec does not parse, and that a field is misspelt rather than missing.
+    fn is_known(&self, problem: &Problem) -> bool {
+        let is_misspelt = |field: &String| self.origins.iter().any(|origin| origin.is_misspelt(field));
+        match problem.path.as_slice() {
+            _ if !self.is_faulty => false,
+            _ if problem.code == "SB001" => true,
+            [field] => is_misspelt(field),
+            _ => false,
+        }
+    }
+
     /// A kind's problem with its place in the text.
     pub fn finding(&self, problem: Problem) -> Finding {
         let place = self.place(&problem.path, problem.spot);
@@ -137,6 +147,13 @@ impl<'d> Found<'d> {
 }
 
 impl Origin<'_> {
+    fn is_misspelt(&self, field: &str) -> bool {
+        let Some(node) = self.document.root.at(&self.path).filter(|node| node.entry(field).is_none()) else {
+            return false;
+        };
+        node.entries().iter().any(|entry| table::nearest(&entry.key, [field].into_iter()).is_some())
+    }
+
     // The place of a part, or of the nearest thing around it that stands in the text.
     fn place(&self, path: &[String], spot: Spot) -> Option<Place> {
         let path = match path.split_first() {

@@ -15,7 +15,7 @@ pub fn check(key: &Key, spec: &NetworkSpec, members: &BTreeMap<MemberName, Confi
         NetworkType::Bridge => problems.extend(bridge(key, &spec.config, members)),
         NetworkType::Macvlan | NetworkType::Sriov | NetworkType::Physical => problems.extend(parents(spec, members)),
         NetworkType::Ovn => problems.push(
-            Problem::at_value("SB041", &["type"], "networks of type ovn are not supported")
+            Problem::at_value("SB050", &["type"], "networks of type ovn are not supported")
                 .noting("needs Open vSwitch and an OVN control plane on every member")
                 .helping("use type: bridge, and bridge.external_interfaces to connect the members"),
         ),

@@ -215,7 +215,7 @@ fn other_types_need_an_interface_of_every_named_member() {
         assert_eq!(found, [needs.as_str(), "SB044 config/vlan: `5000` is not a VLAN: write a number from 0 to 4094"]);
     }
     let ovn = NetworkSpec { kind: NetworkType::Ovn, ..spec(&[]) };
-    assert_eq!(said(&problems("ovn0", &ovn, &[])), ["SB041 type: networks of type ovn are not supported"]);
+    assert_eq!(said(&problems("ovn0", &ovn, &[])), ["SB050 type: networks of type ovn are not supported"]);
 }
 
 #[test]
