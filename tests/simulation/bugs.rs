@@ -103,7 +103,7 @@ pub static ALL: &[Bug] = &[
     },
     Bug {
         name: "a new object is taken for the old one of its name",
-        caught_by: &["created", "deletion", "generations", "convergence", "reports"],
+        caught_by: &["created", "deletion", "generations", "convergence", "membership", "reports"],
         transition: |_, _, outcome| each_object(outcome, |object| object.uid = seedbed::model::Revision(1)),
         ..NONE
     },
@@ -238,7 +238,11 @@ pub static ALL: &[Bug] = &[
     Bug {
         name: "a member repeats itself",
         caught_by: &["quiet"],
-        reports: |me, objects, _| objects.iter().filter_map(|object| claim(me, object)).collect(),
+        reports: |me, objects, mut reports| {
+            let settled = objects.iter().filter(|object| object.is_converged());
+            reports.extend(settled.filter_map(|object| claim(me, object)));
+            reports
+        },
         ..NONE
     },
     Bug { name: "foreign data is taken for free space", caught_by: &["foreign"], covets: true, ..NONE },

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use seedbed::host::{Lasting, PoolAsk, PoolMedium, PoolStep};
+use seedbed::host::{Lasting, Link, PoolAsk, PoolMedium, PoolSeen, PoolStep};
 use seedbed::kinds::Dice;
-use seedbed::model::{Config, MemberName, Revision};
+use seedbed::model::{Config, Key, MemberName, Revision};
 
 use crate::dice::Seeded;
 use crate::machine::Machine;
 use crate::member::Member;
 
-/// Somebody else's pool, under a name that people also want for theirs.
-pub const FOREIGN: &str = "fast";
+/// Somebody else's pool and interface, under names that people also want for theirs.
+const FOREIGN_POOL: &str = "fast";
+const FOREIGN_LINK: &str = "lan";
 
 /// Belongs to no object of the log.
 const FOREIGN_UID: Revision = Revision(u64::MAX);
@@ -19,7 +20,7 @@ const FOREIGN_UID: Revision = Revision(u64::MAX);
 /// Puts things on some machines that belong to somebody else.
 pub fn strew(members: &mut BTreeMap<MemberName, Member>, dice: &mut Seeded) {
     for member in members.values_mut().filter(|_| dice.percent(20)) {
-        member.machine.put_foreign_pool();
+        member.machine.put_foreign_things();
     }
 }
 
@@ -41,7 +42,7 @@ pub fn strike(members: &mut BTreeMap<MemberName, Member>, dice: &mut Seeded) {
 pub fn stop(members: &mut BTreeMap<MemberName, Member>) {
     for member in members.values_mut() {
         member.machine.weather.clear();
-        member.machine.remove_foreign_pool();
+        member.machine.remove_foreign_things();
         member.start_if_down();
     }
 }
@@ -58,43 +59,65 @@ impl Member {
     }
 }
 
+/// Things on a machine that belong to somebody else, as they must stay.
+#[derive(PartialEq)]
+pub struct Foreign {
+    pool: Option<PoolSeen>,
+    links: Vec<Link>,
+}
+
 impl Machine {
-    fn put_foreign_pool(&mut self) {
+    fn put_foreign_things(&mut self) {
         self.do_to_foreign_pool(&PoolStep::Make);
-        self.fake.storage.disturb(FOREIGN, |seen| {
+        self.fake.storage.disturb(FOREIGN_POOL, |seen| {
             seen.medium = PoolMedium::Foreign { what: "somebody else's data".to_owned(), hint: String::new() };
             seen.recorded = false;
         });
-        self.foreign = self.fake.storage.seen(FOREIGN);
+        self.fake.network.plug(Link { name: FOREIGN_LINK.to_owned(), index: 50, ..Link::default() });
+        self.foreign = Some(self.seen_foreign());
     }
 
-    fn remove_foreign_pool(&mut self) {
+    fn remove_foreign_things(&mut self) {
         if self.foreign.take().is_some() {
             self.do_to_foreign_pool(&PoolStep::Remove);
+            self.fake.network.unplug(FOREIGN_LINK);
         }
     }
 
     fn do_to_foreign_pool(&self, step: &PoolStep) {
-        let (name, driver) = (FOREIGN.to_owned(), "dir".to_owned());
+        let (name, driver) = (FOREIGN_POOL.to_owned(), "dir".to_owned());
         let ask = PoolAsk { name, uid: FOREIGN_UID, driver, config: Config::default() };
         self.now(self.fake.host().storage.act(&ask, step)).expect("a fake machine does as it is told");
     }
 
-    /// Whether what belongs to somebody else is as it was.
-    pub fn is_foreign_untouched(&self) -> bool {
-        self.foreign.is_none() || self.foreign == self.fake.storage.seen(FOREIGN)
+    fn seen_foreign(&self) -> Foreign {
+        let mut links = self.now(self.fake.host().network.links()).expect("a fake machine does as it is told");
+        links.retain(|link| link.name == FOREIGN_LINK);
+        Foreign { pool: self.fake.storage.seen(FOREIGN_POOL), links }
     }
 
-    /// Somebody unmounts a pool by hand.
+    /// Whether what belongs to somebody else is as it was.
+    pub fn is_foreign_untouched(&self) -> bool {
+        self.foreign.as_ref().is_none_or(|foreign| *foreign == self.seen_foreign())
+    }
+
+    /// Somebody unmounts a pool, or turns a knob of a bridge, by hand.
     fn disturb(&mut self, dice: &mut Seeded) {
-        let name = if dice.percent(50) { "data" } else { FOREIGN };
-        if self.foreign.is_none() || name != FOREIGN {
+        if dice.percent(50) {
+            let names = ["data", FOREIGN_POOL, "extra"];
+            let name = dice.pick(&names).copied().unwrap_or_default();
             self.fake.storage.disturb(name, |seen| {
                 if seen.medium == PoolMedium::Ours {
                     seen.mounted = false;
                 }
             });
-            self.is_disturbed = true;
+            self.disturbed.insert(Key::new("storage-pool", name));
+        } else {
+            let names = [FOREIGN_LINK, "dmz"];
+            let name = dice.pick(&names).copied().unwrap_or_default();
+            self.fake.network.disturb(name, |facts| facts.up = false);
+            self.fake.network.crash_service(name);
+            self.disturbed.insert(Key::new("network", name));
         }
     }
 }

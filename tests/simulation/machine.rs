@@ -3,16 +3,18 @@
 //! Slow: each call gives way to the scheduler before and after it acts, so that a crash can fall in between.
 //! Fallible: any call can fail. Observable: a look through the kinds themselves tells what stands.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use seedbed::host::fake::FakeHost;
-use seedbed::host::{Host, HostError, Lasting, PoolSeen};
+use seedbed::host::{Host, HostError, Lasting};
 use seedbed::kinds::{self, Intent, Local, Outcome, Work};
-use seedbed::model::{Generation, MemberName, Object, Timestamp};
+use seedbed::model::{Generation, Key, MemberName, Object, Timestamp};
 
+use crate::faults::Foreign;
 use crate::slow;
 
 /// One machine. It outlives crashes of the member that runs on it.
@@ -21,10 +23,10 @@ pub struct Machine {
     pub fake: FakeHost,
     /// What fails on it.
     pub weather: Weather,
-    /// A pool that belongs to somebody else, as it must stay.
-    pub foreign: Option<PoolSeen>,
-    /// Whether somebody worked on it by hand.
-    pub is_disturbed: bool,
+    /// What belongs to somebody else.
+    pub foreign: Option<Foreign>,
+    /// What somebody has changed by hand.
+    pub disturbed: BTreeSet<Key>,
 }
 
 /// Failures of a machine. Clones are the same weather.
@@ -102,7 +104,7 @@ pub fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 
 impl Machine {
     pub fn new() -> Self {
-        Self { fake: FakeHost::new(), weather: Weather::default(), foreign: None, is_disturbed: false }
+        Self { fake: FakeHost::new(), weather: Weather::default(), foreign: None, disturbed: BTreeSet::new() }
     }
 
     /// The machine as the member's loop uses it.

@@ -1,193 +1,207 @@
-//! What clients ask for: definitions member by member and the create, as LXD's clients do it; updates and removals;
-//! members that join and leave. Each request is made from a state that may be old, and says what it relied on.
+//! What people ask for: manifests applied as a whole, LXD's requests object by object, joins and leaves. The program's
+//! own planners turn each into a log entry, from a state that may be old by the time it arrives.
 
 use std::collections::BTreeMap;
 
 use seedbed::kinds::{self, Dice};
 use seedbed::model::{
-    Change, ClusterState, Command, Config, Expect, Key, MemberName, Object, Phase, Put, Rollout, Spec, Stage,
-    Timestamp, Write,
+    Change, ClusterState, Command, Config, Declared, Desired, Expect, Key, Liveness, MemberName, Phase, Put, Rollout,
+    Spec, Stage, Timestamp, Write,
 };
-use serde_json::{Map, Value, json};
+use seedbed::plan::two_phase::{self, Ask, Stamp};
+use seedbed::plan::{self, Context, Mode};
+use serde_json::{Value, json};
 
 use crate::dice::Seeded;
 
-/// Makes requests, each with an id of its own.
+/// Those who ask. They have one manifest, which changes over time, and some objects beside it.
 pub struct People {
-    pub dice: Seeded,
+    dice: Seeded,
     n_requests: u64,
+    pub manifest: Desired,
+    /// Requests that the planners refused.
+    pub n_refusals: u64,
+}
+
+/// What somebody knows when they ask.
+pub struct Known<'a> {
+    pub state: &'a ClusterState,
+    pub liveness: &'a Liveness,
+    pub here: &'a MemberName,
     pub at: Timestamp,
 }
 
-/// The objects that people care about.
-const OBJECTS: &[(&str, &str)] =
-    &[("storage-pool", "data"), ("storage-pool", "fast"), ("network", "lan"), ("network", "dmz"), ("profile", "web")];
+const IN_THE_MANIFEST: &[(&str, &str)] =
+    &[("storage-pool", "data"), ("storage-pool", "fast"), ("network", "lan"), ("profile", "web"), ("project", "lab")];
+const BESIDE_IT: &[(&str, &str)] = &[("storage-pool", "extra"), ("network", "dmz"), ("profile", "ops")];
 
 impl People {
     pub fn new(seed: u64) -> Self {
-        Self { dice: Seeded::new(seed, "people"), n_requests: 0, at: Timestamp(0) }
+        let manifest = Desired::default();
+        Self { dice: Seeded::new(seed, "people"), n_requests: 0, manifest, n_refusals: 0 }
     }
 
-    /// Some request that makes sense in this state.
-    pub fn ask(&mut self, state: &ClusterState) -> Option<Command> {
-        let (kind, name) = *self.dice.pick(OBJECTS)?;
+    /// Some request that makes sense to somebody who knows this.
+    pub fn ask(&mut self, known: &Known<'_>) -> Option<Command> {
+        match self.dice.below(10) {
+            0..4 => {
+                self.edit_manifest();
+                self.apply(known)
+            }
+            4..9 => self.ask_for_one(known),
+            _ => self.delete_something(known),
+        }
+    }
+
+    /// Applies the manifest as it is. `None` when nothing is to do, or when it cannot be done now.
+    pub fn apply(&mut self, known: &Known<'_>) -> Option<Command> {
+        let context = Context { here: known.here, liveness: known.liveness, mode: Mode::Declarative };
+        match plan::plan(&self.manifest, known.state, &context, &mut self.dice) {
+            Ok(plan) if plan.is_empty() => None,
+            Ok(plan) => {
+                let Stamp { request, at, by } = self.stamp(known);
+                Some(plan.write(request, at, by))
+            }
+            Err(_) => {
+                self.n_refusals += 1;
+                None
+            }
+        }
+    }
+
+    /// What a second apply would still change, or why it is refused.
+    pub fn still_to_do(&mut self, known: &Known<'_>) -> Result<(), String> {
+        let context = Context { here: known.here, liveness: known.liveness, mode: Mode::Declarative };
+        match plan::plan(&self.manifest, known.state, &context, &mut self.dice) {
+            Ok(plan) if plan.is_empty() => Ok(()),
+            Ok(plan) => Err(format!("applying the manifest again would change {:?}", plan.changes)),
+            Err(findings) => Err(format!("the manifest cannot be applied again: {findings:?}")),
+        }
+    }
+
+    fn edit_manifest(&mut self) {
+        let Some((kind, name)) = self.dice.pick(IN_THE_MANIFEST).copied() else { return };
         let key = Key::new(kind, name);
-        let rollout = kinds::find(kind)?.rollout();
-        let object = state.get(&key).cloned();
-        match object {
-            None if rollout == Rollout::RecordOnly || self.dice.percent(60) => self.create(state, &key, None),
-            None => self.define(state, &key, None),
-            Some(object) if object.phase == Phase::Deleting => match self.dice.percent(30) {
-                // Somebody changes their mind before the members have acted, or while they do.
-                true => self.create(state, &key, Some(&object)),
-                false => None,
-            },
-            Some(object) if self.dice.percent(20) => Some(self.delete(&object)),
-            Some(object) if object.phase == Phase::Pending => match is_defined_everywhere(state, &object) {
-                true => self.create(state, &key, Some(&object)),
-                false => self.define(state, &key, Some(&object)),
-            },
-            Some(object) => self.update(state, &object),
-        }
+        let spec = self.spec(&key);
+        let declared = Declared { spec, members: BTreeMap::new(), here: Config::default(), at: Default::default() };
+        self.manifest.objects.insert(key, declared);
     }
 
-    /// One member's definition, as `--target` makes it.
-    fn define(&mut self, state: &ClusterState, key: &Key, old: Option<&Object>) -> Option<Command> {
-        let mut placements = old.map(configs).unwrap_or_default();
-        let missing: Vec<MemberName> = state.members().into_iter().filter(|it| !placements.contains_key(it)).collect();
-        let member = self.dice.pick(&missing)?.clone();
-        placements.insert(member, self.member_keys(key));
-        let spec = old.map_or_else(|| self.spec(key), |old| old.spec.clone());
-        let put = self.put(key, Stage::Define, spec, placements);
-        // It names the placements of all others too, and one of them may have left.
-        Some(self.write(vec![expect(state, key), expect(state, &Key::membership())], vec![Change::Put(put)]))
+    fn ask_for_one(&mut self, known: &Known<'_>) -> Option<Command> {
+        let (kind, name) = *self.dice.pick(BESIDE_IT)?;
+        let key = Key::new(kind, name);
+        let stamp = self.stamp(known);
+        let ask = Ask { state: known.state, liveness: known.liveness, here: known.here, key: &key, stamp };
+        let stored = known.state.get(&key);
+        let is_record = kinds::find(kind)?.rollout() == Rollout::RecordOnly;
+        let missing = |member: &MemberName| !stored.is_some_and(|object| object.placements.contains_key(member));
+        let undefined: Vec<MemberName> = known.state.members().into_iter().filter(missing).collect();
+        let reply = match stored.map(|object| object.phase) {
+            Some(Phase::Created) => two_phase::update(&ask, &self.spec(&key), None),
+            None | Some(Phase::Pending) if !is_record && !undefined.is_empty() => {
+                let target = self.dice.pick(&undefined)?.clone();
+                two_phase::define(&ask, &self.definition(&key), &target)
+            }
+            None | Some(_) => two_phase::create(&ask, &self.spec(&key), &mut self.dice),
+        };
+        self.n_refusals += u64::from(reply.is_err());
+        reply.ok()
     }
 
-    /// The global create, or a whole object at once as a manifest declares it.
-    fn create(&mut self, state: &ClusterState, key: &Key, old: Option<&Object>) -> Option<Command> {
-        let mut placements = old.map(configs).unwrap_or_default();
-        for member in state.members() {
-            let keys = self.member_keys(key);
-            placements.entry(member).or_insert(keys);
-        }
-        let spec = old.map_or_else(|| self.spec(key), |old| old.spec.clone());
-        let put = self.put(key, Stage::Live, spec, placements);
-        Some(self.write(vec![expect(state, key), expect(state, &Key::membership())], vec![Change::Put(put)]))
+    fn delete_something(&mut self, known: &Known<'_>) -> Option<Command> {
+        let of_people = |key: &&Key| {
+            IN_THE_MANIFEST.iter().chain(BESIDE_IT).any(|it| (key.kind.as_str(), key.name.as_str()) == *it)
+        };
+        let keys: Vec<Key> = known.state.objects.keys().filter(of_people).cloned().collect();
+        let key = self.dice.pick(&keys)?.clone();
+        let stamp = self.stamp(known);
+        let ask = Ask { state: known.state, liveness: known.liveness, here: known.here, key: &key, stamp };
+        let reply = two_phase::delete(&ask);
+        self.n_refusals += u64::from(reply.is_err());
+        reply.ok()
     }
 
-    fn update(&mut self, state: &ClusterState, object: &Object) -> Option<Command> {
-        let spec = self.changed(object);
-        let put = self.put(&object.key, Stage::Live, spec, configs(object));
-        Some(self.write(vec![expect(state, &object.key), expect(state, &Key::membership())], vec![Change::Put(put)]))
-    }
-
-    fn delete(&mut self, object: &Object) -> Command {
-        let expect = Expect { key: object.key.clone(), generation: Some(object.generation) };
-        self.write(vec![expect], vec![Change::Delete { key: object.key.clone() }])
+    /// What the leader does about definitions that waited for a member.
+    pub fn finish(&mut self, known: &Known<'_>) -> Option<Command> {
+        let finish = plan::finish(known.state, known.here, known.liveness)?;
+        let Stamp { request, at, .. } = self.stamp(known);
+        Some(Command::Write(finish.write(request, at, "reconciler".to_owned())))
     }
 
     /// A member joins: its record, and a place in everything that every member has.
-    pub fn join(&mut self, state: &ClusterState, member: &MemberName) -> Command {
+    pub fn join(&mut self, state: &ClusterState, member: &MemberName, at: Timestamp) -> Command {
+        let admission = plan::join::admit(member, &Desired::default(), state).expect("it brings no keys of its own");
         let mut expects = vec![expect(state, &Key::member(member)), expect(state, &Key::membership())];
-        let mut changes = vec![self.member_record(member), self.membership()];
-        for object in state.objects.values().filter(|it| it.rollout == Rollout::EveryMember) {
-            if object.phase == Phase::Deleting {
-                continue;
-            }
-            let stage = if object.phase == Phase::Pending { Stage::Define } else { Stage::Live };
-            let mut placements = configs(object);
-            placements.insert(member.clone(), self.member_keys(&object.key));
-            changes.push(Change::Put(self.put(&object.key, stage, object.spec.clone(), placements)));
-            expects.push(expect(state, &object.key));
-        }
-        self.write(expects, changes)
+        let mut changes = vec![record(&Key::member(member), json!({"address": "10.0.0.1:8443"})), members_changed()];
+        expects.extend(admission.expect);
+        changes.extend(admission.changes);
+        self.write(at, expects, changes)
     }
 
     /// A member leaves for good.
-    pub fn leave(&mut self, state: &ClusterState, member: &MemberName) -> Command {
+    pub fn leave(&mut self, state: &ClusterState, member: &MemberName, at: Timestamp) -> Command {
         let expects = vec![expect(state, &Key::member(member)), expect(state, &Key::membership())];
         let forget = Change::ForgetMember { member: member.clone() };
         let delete = Change::Delete { key: Key::member(member) };
-        let changes = vec![forget, delete, self.membership()];
-        self.write(expects, changes)
+        self.write(at, expects, vec![forget, delete, members_changed()])
     }
 
-    fn member_record(&mut self, member: &MemberName) -> Change {
-        let spec = json!({"address": format!("{member}:8443")});
-        Change::Put(self.put(&Key::member(member), Stage::Live, object(spec), BTreeMap::new()))
+    fn write(&mut self, at: Timestamp, expect: Vec<Expect>, changes: Vec<Change>) -> Command {
+        Command::Write(Write { request: self.request(), at, by: "people".to_owned(), expect, changes })
     }
 
-    fn membership(&mut self) -> Change {
-        let spec = object(json!({"enabled": true}));
-        Change::Put(self.put(&Key::membership(), Stage::Live, spec, BTreeMap::new()))
+    fn stamp(&mut self, known: &Known<'_>) -> Stamp {
+        Stamp { request: self.request(), at: known.at, by: "people".to_owned() }
     }
 
-    fn put(&mut self, key: &Key, stage: Stage, spec: Spec, placements: BTreeMap<MemberName, Config>) -> Put {
-        let rollout = kinds::find(key.kind.as_str()).map_or(Rollout::RecordOnly, |kind| kind.rollout());
-        let placements = if rollout == Rollout::RecordOnly { BTreeMap::new() } else { placements };
-        let spec = match kinds::find(key.kind.as_str()) {
-            Some(kind) => kind.normalise(&spec).expect("people write what the kind understands"),
-            None => spec,
-        };
-        Put { key: key.clone(), rollout, stage, spec, applied: None, placements }
-    }
-
-    fn write(&mut self, expect: Vec<Expect>, changes: Vec<Change>) -> Command {
+    fn request(&mut self) -> String {
         self.n_requests += 1;
-        let request = format!("request {}", self.n_requests);
-        Command::Write(Write { request, at: self.at, by: "people".to_owned(), expect, changes })
+        format!("request {}", self.n_requests)
     }
 
     fn spec(&mut self, key: &Key) -> Spec {
-        object(match key.kind.as_str() {
-            "storage-pool" => json!({"driver": if self.dice.percent(50) { "dir" } else { "btrfs" }, "config": {}}),
-            "network" => json!({"type": "bridge", "config": {
-                "ipv4.address": format!("10.{}.{}.1/24", self.dice.below(9), key.name.len()),
+        let description = format!("number {}", self.dice.below(100));
+        let spec = match (key.kind.as_str(), key.name.as_str()) {
+            ("storage-pool", "fast") => json!({"driver": "btrfs", "description": description}),
+            ("storage-pool", _) => json!({"driver": "dir", "description": description}),
+            ("network", name) => json!({"type": "bridge", "config": {
+                "ipv4.address": format!("10.{}.{}.1/24", name.len(), self.dice.below(5)),
                 "ipv6.address": "none",
+                "bridge.mtu": (1400 + self.dice.below(50)).to_string(),
             }}),
-            _ => json!({"description": format!("number {}", self.dice.below(100))}),
-        })
+            _ => json!({"description": description}),
+        };
+        spec_of(spec)
     }
 
-    fn changed(&mut self, old: &Object) -> Spec {
-        let mut spec = old.spec.clone();
-        match old.key.kind.as_str() {
-            "network" => {
-                let mut config = spec.config();
-                config.insert("bridge.mtu".to_owned(), (1400 + self.dice.below(100)).to_string());
-                spec.set_config(&config);
-            }
-            _ => {
-                let text = format!("number {}", self.dice.below(100));
-                spec.0.insert("description".to_owned(), Value::String(text));
-            }
-        }
-        spec
-    }
-
-    fn member_keys(&mut self, key: &Key) -> Config {
+    /// The part of a spec that a definition for one member has.
+    fn definition(&mut self, key: &Key) -> Spec {
         match key.kind.as_str() {
-            "storage-pool" if self.dice.percent(30) => Config::from([("source", "/srv/pool")]),
-            _ => Config::default(),
+            "storage-pool" if self.dice.percent(50) => {
+                spec_of(json!({"driver": "dir", "config": {"source": "/srv/extra"}}))
+            }
+            "storage-pool" => spec_of(json!({"driver": "dir"})),
+            _ => spec_of(json!({"type": "bridge"})),
         }
     }
 }
 
-fn object(value: Value) -> Spec {
+fn members_changed() -> Change {
+    record(&Key::membership(), json!({"enabled": true}))
+}
+
+fn record(key: &Key, spec: Value) -> Change {
+    let (rollout, stage, placements) = (Rollout::RecordOnly, Stage::Live, BTreeMap::new());
+    Change::Put(Put { key: key.clone(), rollout, stage, spec: spec_of(spec), applied: None, placements })
+}
+
+fn spec_of(value: Value) -> Spec {
     match value {
         Value::Object(map) => Spec(map),
-        _ => Spec(Map::new()),
+        other => panic!("a spec is an object, not {other}"),
     }
-}
-
-fn configs(object: &Object) -> BTreeMap<MemberName, Config> {
-    object.placements.iter().map(|(member, placement)| (member.clone(), placement.config.clone())).collect()
 }
 
 fn expect(state: &ClusterState, key: &Key) -> Expect {
     Expect { key: key.clone(), generation: state.get(key).map(|object| object.generation) }
-}
-
-fn is_defined_everywhere(state: &ClusterState, object: &Object) -> bool {
-    state.members().iter().all(|member| object.placements.contains_key(member))
 }

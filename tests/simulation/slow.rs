@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use seedbed::host::{
-    DriverState, Host, HostFuture, Network, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage,
+    BridgeAsk, BridgeMedium, BridgeSeen, BridgeStep, DriverState, Host, HostFuture, Lease, Link, Network, PoolAsk,
+    PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage,
 };
 
 use crate::machine::{Acts, Weather, breathe};
@@ -11,7 +12,8 @@ use crate::machine::{Acts, Weather, breathe};
 /// The same machine, slow and fallible. A host that covets shows what belongs to others as free.
 pub fn host(inner: &Host, weather: &Weather, covets: bool) -> Host {
     let storage = SlowStorage { inner: Arc::clone(&inner.storage), weather: weather.clone(), covets };
-    Host { storage: Arc::new(storage), network: Arc::clone(&inner.network), ..inner.clone() }
+    let network = SlowNetwork { inner: Arc::clone(&inner.network), weather: weather.clone(), covets };
+    Host { storage: Arc::new(storage), network: Arc::new(network), ..inner.clone() }
 }
 
 struct SlowStorage {
@@ -30,9 +32,8 @@ impl Storage for SlowStorage {
             breathe().await;
             self.weather.check(&format!("look at pool `{}`", pool.name), Acts::No)?;
             let mut seen = self.inner.look(pool).await?;
-            if let Some(seen) =
-                seen.as_mut().filter(|seen| self.covets && matches!(seen.medium, PoolMedium::Foreign { .. }))
-            {
+            let foreign = |seen: &&mut PoolSeen| matches!(seen.medium, PoolMedium::Foreign { .. });
+            if let Some(seen) = seen.as_mut().filter(foreign).filter(|_| self.covets) {
                 seen.medium = PoolMedium::Unmade;
             }
             Ok(seen)
@@ -42,7 +43,7 @@ impl Storage for SlowStorage {
     fn act<'a>(&'a self, pool: &'a PoolAsk, step: &'a PoolStep) -> HostFuture<'a, ()> {
         Box::pin(async move {
             breathe().await;
-            self.weather.check(&format!("{step} pool `{}`", pool.name), Acts::Yes)?;
+            self.weather.check(&format!("{step}: pool `{}`", pool.name), Acts::Yes)?;
             self.inner.act(pool, step).await?;
             breathe().await;
             Ok(())
@@ -54,5 +55,45 @@ impl Storage for SlowStorage {
     }
 }
 
-#[expect(dead_code, reason = "networks follow")]
-struct SlowNetwork(Arc<dyn Network>);
+struct SlowNetwork {
+    inner: Arc<dyn Network>,
+    weather: Weather,
+    covets: bool,
+}
+
+impl Network for SlowNetwork {
+    fn look<'a>(&'a self, bridge: &'a BridgeAsk) -> HostFuture<'a, Option<BridgeSeen>> {
+        Box::pin(async move {
+            breathe().await;
+            self.weather.check(&format!("look at bridge `{}`", bridge.name), Acts::No)?;
+            let mut seen = self.inner.look(bridge).await?;
+            let foreign = |seen: &&mut BridgeSeen| matches!(seen.medium, BridgeMedium::Foreign { .. });
+            if let Some(seen) = seen.as_mut().filter(foreign).filter(|_| self.covets) {
+                seen.medium = BridgeMedium::Absent;
+            }
+            Ok(seen)
+        })
+    }
+
+    fn act<'a>(&'a self, bridge: &'a BridgeAsk, step: &'a BridgeStep) -> HostFuture<'a, ()> {
+        Box::pin(async move {
+            breathe().await;
+            self.weather.check(&format!("{step}: bridge `{}`", bridge.name), Acts::Yes)?;
+            self.inner.act(bridge, step).await?;
+            breathe().await;
+            Ok(())
+        })
+    }
+
+    fn links(&self) -> HostFuture<'_, Vec<Link>> {
+        self.inner.links()
+    }
+
+    fn link<'a>(&'a self, name: &'a str) -> HostFuture<'a, Option<Link>> {
+        self.inner.link(name)
+    }
+
+    fn leases<'a>(&'a self, bridge: &'a str) -> HostFuture<'a, Vec<Lease>> {
+        self.inner.leases(bridge)
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use seedbed::kinds::Dice;
-use seedbed::model::{Command, MemberName, PlacementReport, Report, Timestamp};
+use seedbed::model::{Command, LastSeen, Liveness, MemberName, PlacementReport, Report, Timestamp};
 use seedbed::reconcile::Look;
 
 use crate::bugs::Bug;
@@ -12,7 +12,7 @@ use crate::faults;
 use crate::invariants::{self, Moment, Violation};
 use crate::log::Log;
 use crate::member::Member;
-use crate::people::People;
+use crate::people::{Known, People};
 use crate::tally::Tally;
 
 /// So many things happen before the faults stop.
@@ -160,15 +160,27 @@ impl World {
         })
     }
 
-    /// Requests are made from the newest state, or from what some member sees, and arrive later.
+    /// Requests are made on some member, from the newest state or from what that member sees, and arrive later.
     fn ask(&mut self) {
         let names: Vec<MemberName> = self.members.keys().cloned().collect();
-        let Some(member) = self.schedule.pick(&names).and_then(|name| self.members.get(name)) else { return };
-        self.people.at = self.now;
-        let state = if self.schedule.percent(30) { &member.replica } else { &self.log.head };
-        if let Some(command) = self.people.ask(state) {
-            self.under_way.push(command);
-        }
+        let Some(here) = self.schedule.pick(&names).cloned() else { return };
+        let state = match self.schedule.percent(30) {
+            true => self.members[&here].replica.clone(),
+            false => self.log.head.clone(),
+        };
+        let liveness = self.liveness();
+        let known = Known { state: &state, liveness: &liveness, here: &here, at: self.now };
+        let request = match self.schedule.percent(15) {
+            true => self.people.finish(&known),
+            false => self.people.ask(&known),
+        };
+        self.under_way.extend(request);
+    }
+
+    fn liveness(&self) -> Liveness {
+        let seen = |member: &Member| LastSeen { heard: self.now, reachable: member.is_up() };
+        let members = self.members.iter().map(|(name, member)| (name.clone(), seen(member))).collect();
+        Liveness { at: self.now, members }
     }
 
     fn pass_some_time(&mut self) {
@@ -195,8 +207,7 @@ impl World {
     fn join(&mut self) -> Result<(), Violation> {
         self.n_joined += 1;
         let name = MemberName(format!("node{}", self.n_joined));
-        self.people.at = self.now;
-        let command = self.people.join(&self.log.head, &name);
+        let command = self.people.join(&self.log.head, &name, self.now);
         let mut member = Member::new(&name, self.seed);
         member.machine.set_time(self.now);
         member.start();
@@ -205,7 +216,7 @@ impl World {
     }
 
     fn leave(&mut self, name: &MemberName) -> Result<(), Violation> {
-        let command = self.people.leave(&self.log.head, name);
+        let command = self.people.leave(&self.log.head, name, self.now);
         self.n_torn += self.members.remove(name).map_or(0, |member| member.n_torn);
         self.commit(command)
     }
@@ -225,19 +236,36 @@ impl World {
             rounds += 1;
         }
         invariants::check_end(&self.log.head, &self.members)?;
+        self.still_to_do()?;
         let before = self.log.len();
-        for _ in 0..4 {
+        for _ in 0..2 {
             self.round()?;
         }
         invariants::check_quiet(self.log.after(before))
     }
 
-    fn is_at_rest(&self) -> bool {
-        self.under_way.is_empty() && invariants::check_end(&self.log.head, &self.members).is_ok()
+    fn somebody(&self) -> MemberName {
+        self.members.keys().next().expect("there are always two members").clone()
+    }
+
+    fn is_at_rest(&mut self) -> bool {
+        let is_converged = invariants::check_end(&self.log.head, &self.members).is_ok();
+        self.under_way.is_empty() && is_converged && self.still_to_do().is_ok()
+    }
+
+    /// What applying the manifest once more would change.
+    fn still_to_do(&mut self) -> Result<(), Violation> {
+        let (state, liveness, here) = (self.log.head.clone(), self.liveness(), self.somebody());
+        let known = Known { state: &state, liveness: &liveness, here: &here, at: self.now };
+        self.people.still_to_do(&known).map_err(|detail| Violation { invariant: "idempotence", detail })
     }
 
     fn round(&mut self) -> Result<(), Violation> {
         self.pass_time(ROUND_MS);
+        let (state, liveness, here) = (self.log.head.clone(), self.liveness(), self.somebody());
+        let known = Known { state: &state, liveness: &liveness, here: &here, at: self.now };
+        let requests = [self.people.apply(&known), self.people.finish(&known)];
+        self.under_way.extend(requests.into_iter().flatten());
         for command in std::mem::take(&mut self.under_way) {
             self.commit(command)?;
         }

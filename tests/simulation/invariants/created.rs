@@ -42,7 +42,7 @@ fn on_hosts(moment: &Moment<'_>, change: &Changed, after: &Object) -> Result<(),
             continue;
         }
         let Some(member) = moment.members.get(name) else { continue };
-        if !member.machine.is_disturbed && !member.machine.holds(name, after) {
+        if !member.machine.disturbed.contains(&after.key) && !member.machine.holds(name, after) {
             return Err(format!(
                 "{name} says that it made {} at generation {}, and its host does not hold it",
                 after.key, after.generation
