@@ -143,7 +143,7 @@ struct Detail {
 fn details(change: &PlannedChange) -> Vec<Detail> {
     let is_new = change.precondition.is_none();
     let is_beside = |field: &FieldChange| matches!(field.path.as_str(), "driver" | "type" | "description");
-    let asked = change.fields.iter().filter(|field| !field.computed && !(is_new && is_beside(field)));
+    let asked = change.fields.iter().filter(|field| !(field.computed || is_new && is_beside(field)));
     let mut details: Vec<Detail> = asked.map(|field| detail(field, is_new)).collect();
     details.extend(chosen(&change.fields));
     // A member that only gets the object, as all do, is worth no line.
