@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::kinds::home;
 use crate::kinds::project::{self, ProjectSpec};
-use crate::model::{ClusterState, Config, Declared, Desired, Key, ProjectName, Spec};
+use crate::model::{ClusterState, Config, Declared, Desired, Key, Object, ProjectName, Spec};
 
 /// Everything that is to be there, under the keys that it is kept under.
 pub fn expand(desired: &Desired, state: &ClusterState) -> BTreeMap<Key, Declared> {
@@ -67,8 +67,9 @@ fn profiles_of_projects(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) 
         let config = features(&ProjectName(key.name.clone()), wanted, state)?;
         let is_short_for_devices = !spec.storage.is_empty() || !spec.network.is_empty();
         let (key, mut profile) = project::default_profile(&key.name, &ProjectSpec { config, ..spec })?;
-        let exists = state.get(&key).is_some();
-        if exists {
+        let stored = state.get(&key);
+        let (exists, described) = (stored.is_some(), stored.is_some_and(is_described_by_its_project));
+        if exists && !described {
             profile.0.remove("description");
         }
         let implied =
@@ -76,6 +77,11 @@ fn profiles_of_projects(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) 
         (!exists || is_short_for_devices).then_some((key, implied))
     };
     projects.filter_map(profile).collect()
+}
+
+// Words that somebody else has put there stay.
+fn is_described_by_its_project(profile: &Object) -> bool {
+    profile.applied.as_ref().is_some_and(|applied| !applied.text("description").is_empty())
 }
 
 // What the manifest says of the profile itself wins.
