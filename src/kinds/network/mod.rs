@@ -5,6 +5,8 @@ mod ask;
 mod check;
 mod choose;
 mod node;
+#[cfg(all(test, target_os = "linux"))]
+mod real_tests;
 mod settings;
 mod steps;
 #[cfg(test)]

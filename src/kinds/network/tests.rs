@@ -505,9 +505,7 @@ fn an_interface_of_somebody_else_is_neither_taken_over_nor_removed() {
         BridgeMedium::Foreign { what: "an interface of kind bridge that this network did not make".to_owned() };
     let seen = BridgeSeen { medium, service: Standing::Otherwise, files: true, ..BridgeSeen::default() };
     let error = steps(&asked, Intent::Present, Some(&seen)).expect_err("it is taken");
-    insta::assert_snapshot!(error, @r#"
-    make the bridge `br0`: `br0` exists already: an interface of kind bridge that this network did not make; name the network otherwise, or remove the interface: ip link delete br0
-    "#);
+    insta::assert_snapshot!(error, @"make the bridge `br0`: `br0` exists already: an interface of kind bridge that this network did not make; name the network otherwise, or remove the interface: ip link delete br0");
     assert_eq!((error.reason, error.lasting), ("InterfaceTaken", Lasting::UntilMended));
     let left = steps(&asked, Intent::Absent, Some(&seen)).expect("steps");
     assert_eq!(listed(&left), "stop the DHCP and DNS server; remove its files");

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::host::HostError;
+use crate::host::linux::Doing;
 
 /// The directory of one bridge. Made when something is first kept in it.
 pub struct Files {
@@ -19,6 +20,11 @@ impl Files {
     /// The directory of a bridge.
     pub fn of(state_dir: &Path, bridge: &str) -> Self {
         Self { dir: state_dir.join("networks").join(bridge) }
+    }
+
+    /// The directory itself.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The path of a file.
@@ -38,52 +44,39 @@ impl Files {
 
     /// Keeps something in a file, so that a crash leaves the old or the new content.
     pub fn write<T: Serialize>(&self, name: &str, content: &T) -> Result<(), HostError> {
-        let text = serde_json::to_string(content).map_err(|cause| self.failed(name, &std::io::Error::other(cause)))?;
+        let path = self.path(name);
+        let text = serde_json::to_string(content).map_err(std::io::Error::other).doing("write", &path)?;
         self.write_text(name, &text)
     }
 
     /// Keeps a text in a file, so that a crash leaves the old or the new content.
     pub fn write_text(&self, name: &str, text: &str) -> Result<(), HostError> {
         self.make()?;
-        let new = self.path(&format!("{name}.new"));
-        fs::write(&new, text)
-            .and_then(|()| fs::rename(&new, self.path(name)))
-            .map_err(|cause| self.failed(name, &cause))
+        let (new, path) = (self.path(&format!("{name}.new")), self.path(name));
+        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).doing("write", &path)
     }
 
-    /// Makes a directory for the DHCP server, which reads it without being root.
+    /// Makes a directory that the DHCP server reads without being root.
     pub fn make_dir(&self, name: &str) -> Result<(), HostError> {
         self.make()?;
-        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(self.path(name));
-        made.map_err(|cause| self.failed(name, &cause))
+        let path = self.path(name);
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(&path).doing("make directory", &path)
     }
 
     /// Removes a file; that there is none is no error.
     pub fn remove(&self, name: &str) -> Result<(), HostError> {
-        gone(fs::remove_file(self.path(name))).map_err(|cause| self.failed(name, &cause))
+        let path = self.path(name);
+        gone(fs::remove_file(&path)).doing("remove", &path)
     }
 
     /// Removes all that is kept.
     pub fn forget(&self) -> Result<(), HostError> {
-        gone(fs::remove_dir_all(&self.dir)).map_err(|cause| self.failed("", &cause))
+        gone(fs::remove_dir_all(&self.dir)).doing("remove", &self.dir)
     }
 
     // Others may pass through, and not look.
     fn make(&self) -> Result<(), HostError> {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(&self.dir);
-        made.map_err(|cause| self.failed("", &cause))
-    }
-
-    fn failed(&self, name: &str, cause: &std::io::Error) -> HostError {
-        let doing = format!("keep `{}`", self.path(name).display());
-        match cause.kind() {
-            ErrorKind::StorageFull => HostError::lasting(doing, "DiskFull", cause).hinting("make room on the disk"),
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                HostError::lasting(doing, "Unwritable", cause)
-                    .hinting("let the daemon's user write its state directory")
-            }
-            _ => HostError::passing(doing, "Unwritable", cause),
-        }
+        fs::DirBuilder::new().recursive(true).mode(0o711).create(&self.dir).doing("make directory", &self.dir)
     }
 }
 

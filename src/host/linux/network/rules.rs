@@ -13,39 +13,44 @@ const RECORD: &str = "rules.json";
 
 #[derive(Serialize, Deserialize)]
 struct Record {
-    /// The digest of the text that was loaded.
+    /// The digest of the text that was loaded; empty while it is being loaded.
     asked: String,
-    /// The digest of what `nft` then listed; empty while it is being loaded.
-    standing: String,
+    /// The digest of what `nft` listed at the first look after that.
+    standing: Option<String>,
 }
 
 /// How the rules of a bridge stand beside those that are asked for.
 pub async fn standing(runner: &dyn Runner, files: &Files, ask: &BridgeAsk) -> Result<Standing, HostError> {
     // The record is written before the rules are loaded: without one there are none.
     let Some(record) = files.read::<Record>(RECORD) else { return Ok(Standing::Absent) };
-    match list(runner, &ask.name).await {
-        Ok(None) => Ok(Standing::Absent),
-        Ok(Some(listed)) => {
-            let text = ask.rules.as_ref().map(|rules| ruleset::load(&ask.name, rules));
-            let is_asked = text.is_some_and(|text| digest(&[&text]) == record.asked);
-            Ok(if is_asked && listed == record.standing { Standing::AsAsked } else { Standing::Otherwise })
-        }
+    let listed = match list(runner, &ask.name).await {
+        Ok(Some(listed)) => listed,
+        Ok(None) => return Ok(Standing::Absent),
         // The rest of the bridge works without the tool; loading the rules says that it is missing.
-        Err(error) if error.reason == "MissingTool" => Ok(Standing::Absent),
-        Err(error) => Err(error),
+        Err(error) if error.reason == "MissingTool" => return Ok(Standing::Absent),
+        Err(error) => return Err(error),
+    };
+    let text = ask.rules.as_ref().map(|rules| ruleset::load(&ask.name, rules));
+    if text.is_none_or(|text| digest(&[&text]) != record.asked) {
+        return Ok(Standing::Otherwise);
+    }
+    match record.standing {
+        Some(standing) if standing == listed => Ok(Standing::AsAsked),
+        Some(_) => Ok(Standing::Otherwise),
+        None => {
+            files.write(RECORD, &Record { standing: Some(listed), ..record })?;
+            Ok(Standing::AsAsked)
+        }
     }
 }
 
 /// Loads the rules of a bridge in one transaction.
 pub async fn load(runner: &dyn Runner, files: &Files, bridge: &str, rules: &Rules) -> Result<(), HostError> {
     let text = ruleset::load(bridge, rules);
-    let mut record = Record { asked: digest(&[&text]), standing: String::new() };
-    files.write(RECORD, &record)?;
+    files.write(RECORD, &Record { asked: String::new(), standing: None })?;
     let doing = format!("load the packet rules of the bridge `{bridge}`");
     nft(runner, ["-f", "-"], &text).await?.checked(&doing)?;
-    let listed = list(runner, bridge).await?;
-    record.standing = listed.ok_or_else(|| HostError::passing(doing, "RulesGone", "they were gone at once"))?;
-    files.write(RECORD, &record)
+    files.write(RECORD, &Record { asked: digest(&[&text]), standing: None })
 }
 
 /// Takes the rules of a bridge away; that there are none is no error.

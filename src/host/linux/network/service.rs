@@ -83,7 +83,7 @@ fn line(files: &Files, bridge: &str, service: &Service) -> Vec<String> {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let has_nogroup = groups.lines().any(|line| line.starts_with("nogroup:"));
     let run_as = RunAs { user: "nobody", group: if has_nogroup { "nogroup" } else { "nobody" } };
-    arguments(bridge, service, &files.path(""), &run_as)
+    arguments(bridge, service, files.dir(), &run_as)
 }
 
 fn spawn(files: &Files, bridge: &str, service: &Service, doing: &str) -> Result<Child, HostError> {
