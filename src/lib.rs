@@ -76,4 +76,8 @@ pub mod reconcile;
 
 pub mod client;
 
+pub mod http;
+
+pub mod daemon;
+
 pub mod cli;

@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("client", &["model", "api"]),
     ("remote", &["model", "api", "kinds", "plan", "client"]),
     ("watch", &["model", "kinds", "manifest", "plan", "store"]),
-    ("http", &["model", "api", "kinds", "manifest", "plan", "store"]),
+    ("http", &["model", "host", "api", "kinds", "manifest", "plan", "store", "client"]),
     ("daemon", ALL_BELOW),
     ("cli", ALL_BELOW),
     ("main", &["cli"]),

@@ -96,6 +96,11 @@ impl ApiError {
         Self::new(403, "not authorized")
     }
 
+    /// 403 with the reason, for callers who have shown enough to be told.
+    pub fn forbidden_because(reason: impl AsRef<str>) -> Self {
+        Self::new(403, format!("not authorized: {}", reason.as_ref()))
+    }
+
     /// 404: there is no such thing.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(404, message)

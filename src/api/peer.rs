@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
-use crate::model::{Config, Desired, Key, MemberId, MemberName, Revision};
+use crate::model::{Desired, MemberId, MemberName};
 
 /// First half of a join: who wants in, and what its file declares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,8 +18,6 @@ pub struct JoinRequest {
     pub proof: JoinProof,
     /// What the file of the new member declares: compared with the cluster, never applied.
     pub desired: Desired,
-    /// Member-specific keys of the new member.
-    pub member_config: Vec<(Key, Config)>,
     /// `x86_64`.
     pub architecture: String,
     /// The version of Seedbed.
@@ -90,10 +88,10 @@ pub struct JoinCommit {
 }
 
 /// The new member gives up: the cluster forgets its place.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoinUndo {
     /// The place that was offered.
     pub id: MemberId,
-    /// The newest revision that the joiner knows of, for the log.
-    pub revision: Revision,
+    /// The name that it was offered to.
+    pub server_name: MemberName,
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::command::{
-    apply, cluster, completions, config, explain, get, init, man, noun, plan, schema, status, validate, waitready,
+    apply, cluster, completions, config, daemon, explain, get, init, man, noun, plan, schema, status, validate,
+    waitready,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -68,6 +69,8 @@ pub enum Verb {
     Config(config::ConfigArgs),
     /// Form a cluster, join one, or apply, as a manifest says
     Init(init::InitArgs),
+    /// Run the daemon of this machine
+    Daemon(daemon::DaemonArgs),
     /// Wait until the daemon answers
     Waitready(waitready::WaitreadyArgs),
     /// Explain a finding's code or a configuration key

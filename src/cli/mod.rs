@@ -41,7 +41,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let screen = Screen::new(global.format, global.color, global.quiet);
     let session = Session::new(&global.state_dir, screen);
-    match runtime().and_then(|runtime| runtime.block_on(dispatch(wish, &session))) {
+    match runtime(&wish).and_then(|runtime| runtime.block_on(dispatch(wish, &session))) {
         Ok(exit) => exit,
         Err(failure) => screen.fail(&failure),
     }
@@ -61,6 +61,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Cluster(args) => command::cluster::run(&args, session).await,
             Verb::Config(args) => command::config::run(&args, session).await,
             Verb::Init(args) => command::init::run(&args, session).await,
+            Verb::Daemon(args) => command::daemon::run(&args, &session.state_dir).await,
             Verb::Waitready(args) => command::waitready::run(&args, session).await,
             Verb::Sandbox(args) => sandbox::run(&args, screen).await,
             Verb::Schema(args) => command::schema::run(&args, screen),
@@ -70,11 +71,13 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Failure::because("start the runtime", &cause))
+fn runtime(wish: &Wish) -> Result<tokio::runtime::Runtime, Failure> {
+    // Commands do one thing after the other; the daemon does many at once.
+    let mut builder = match wish {
+        Wish::Verb(Verb::Daemon(_)) => tokio::runtime::Builder::new_multi_thread(),
+        Wish::Verb(_) | Wish::Noun(..) => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build().map_err(|cause| Failure::because("start the runtime", &cause))
 }
 
 // Help and version are no failures; everything else that clap refuses is a usage error.

@@ -1,6 +1,6 @@
 //! Talking to the daemon: its socket, and its errors in this program's words and exit codes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ use crate::client::{Client, ClientError};
 /// One command's conversation with one daemon.
 #[derive(Clone)]
 pub struct Session {
+    /// Where the daemon keeps everything.
+    pub state_dir: PathBuf,
     /// The daemon.
     pub client: Client,
     /// Where to print.
@@ -21,7 +23,7 @@ pub struct Session {
 impl Session {
     /// Talks to the daemon of a state directory. Nothing is sent yet.
     pub fn new(state_dir: &Path, screen: Screen) -> Self {
-        Self { client: Client::unix(socket(state_dir)), screen }
+        Self { state_dir: state_dir.to_owned(), client: Client::unix(socket(state_dir)), screen }
     }
 
     /// What a `GET` answers, with its `ETag`.

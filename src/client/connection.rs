@@ -5,15 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use bytes::{Bytes, BytesMut};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
@@ -22,7 +24,24 @@ use super::tls;
 use crate::api::Envelope;
 
 /// The body of a request.
-pub type Body = Full<Bytes>;
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Bytes as a body.
+pub fn body(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A file as a body, read while it is sent.
+pub fn file_body(file: File) -> Body {
+    let chunks = futures_util::stream::try_unfold(file, |mut file| async move {
+        let mut chunk = BytesMut::with_capacity(FILE_CHUNK);
+        let read = file.read_buf(&mut chunk).await?;
+        Ok((read > 0).then(|| (Frame::data(chunk.freeze()), file)))
+    });
+    BodyExt::boxed_unsync(StreamBody::new(chunks))
+}
+
+const FILE_CHUNK: usize = 256 << 10;
 
 /// More idle connections than this are closed.
 const KEPT: usize = 16;

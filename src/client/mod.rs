@@ -15,9 +15,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use calls::{Force, Waited};
-pub use connection::{Answer, Body};
+pub use connection::{Answer, Body, body, file_body};
 pub use error::ClientError;
-pub use tls::{Identity, fetch_certificate, fingerprint};
+pub use tls::{Identity, fetch_certificate, fingerprint, pem_of};
 
 use connection::{Connections, Target};
 
@@ -107,7 +107,7 @@ impl Client {
         if let Some(etag) = etag {
             request = request.header("if-match", etag);
         }
-        let request = request.body(Body::from(body)).map_err(|cause| ClientError::Protocol {
+        let request = request.body(connection::body(body)).map_err(|cause| ClientError::Protocol {
             target: self.connections.to_string(),
             cause: cause.to_string(),
         })?;

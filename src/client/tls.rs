@@ -52,7 +52,7 @@ pub async fn fetch_certificate(address: &str) -> Result<String, ClientError> {
     let Some(certificate) = session.peer_certificates().and_then(|chain| chain.first()) else {
         return Err(ClientError::Protocol { target: format!("`{address}`"), cause: "it has no certificate".into() });
     };
-    Ok(pem(certificate))
+    Ok(pem_of(certificate))
 }
 
 pub(super) fn client_config(pinned: &str, identity: Option<&Identity>) -> Result<Arc<ClientConfig>, ClientError> {
@@ -97,7 +97,8 @@ fn fingerprint_der(certificate: &CertificateDer<'_>) -> String {
     Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn pem(certificate: &CertificateDer<'_>) -> String {
+/// A certificate in DER as PEM.
+pub fn pem_of(certificate: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(certificate);
     let mut out = String::from("-----BEGIN CERTIFICATE-----\n");

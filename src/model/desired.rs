@@ -34,6 +34,14 @@ pub struct Declared {
     pub at: Place,
 }
 
+impl Declared {
+    /// The member-specific keys of one member that reads the file itself.
+    pub fn of(&self, reader: &MemberName) -> Config {
+        let named = self.members.get(reader).cloned().unwrap_or_default();
+        self.here.overlaid(&named)
+    }
+}
+
 /// A map with structured keys is a list in JSON.
 mod as_list {
     use std::collections::BTreeMap;

@@ -38,16 +38,22 @@ pub async fn pass(
 ) -> Vec<PlacementReport> {
     memory.keep(me, objects, look);
     for group in agenda(me, objects, memory, look, host.clock.now()) {
-        let attempts = stream::iter(group).map(|task| async move {
-            let outcome = attempt(host, &task).await;
-            (task, outcome)
-        });
-        let done: Vec<(Task<'_>, Outcome)> = attempts.buffered(PARALLEL_MAX).collect().await;
+        // Not a closure: the compiler cannot tell that what it borrows may go to another thread.
+        let mut attempts = Vec::new();
+        for task in group {
+            attempts.push(attempted(host, task));
+        }
+        let done: Vec<(Task<'_>, Outcome)> = stream::iter(attempts).buffered(PARALLEL_MAX).collect().await;
         for (task, outcome) in done {
             remember(memory, &task, outcome, host.clock.now(), dice);
         }
     }
     memory.unsaid(me, objects, host.clock.now())
+}
+
+async fn attempted<'a>(host: &Host, task: Task<'a>) -> (Task<'a>, Outcome) {
+    let outcome = attempt(host, &task).await;
+    (task, outcome)
 }
 
 async fn attempt(host: &Host, task: &Task<'_>) -> Outcome {

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod cluster;
 pub mod completions;
 pub mod config;
+pub mod daemon;
 pub mod explain;
 pub mod get;
 pub mod init;

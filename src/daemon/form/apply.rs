@@ -1,0 +1,30 @@
+//! Objects of a preseed without a cluster section, or of one that has been formed before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::api::ApiError;
+use crate::http::{self, Server};
+use crate::model::{Desired, Revision};
+use crate::plan::Mode;
+
+/// How long an init waits for all members when it does not say.
+const WAIT_MS: u64 = 60_000;
+
+/// Applies as LXD's preseed does: nothing is ever unset. Gives the revision when something was written.
+pub async fn apply(
+    server: &Arc<Server>,
+    mut desired: Desired,
+    by: &str,
+    timeout_ms: Option<u64>,
+) -> Result<Option<Revision>, ApiError> {
+    http::hide_secrets(server, &mut desired).await?;
+    let applied = http::apply(server, &desired, Mode::Merge, None, by).await?;
+    http::settle(server, &applied.keys, limit(timeout_ms)).await?;
+    Ok(applied.revision)
+}
+
+/// How long to wait until everything stands.
+pub fn limit(timeout_ms: Option<u64>) -> Duration {
+    Duration::from_millis(timeout_ms.unwrap_or(WAIT_MS))
+}

@@ -1,0 +1,150 @@
+//! Forming a cluster of this member: one entry names it, enables clustering and holds every declared object.
+
+use std::sync::Arc;
+
+use super::super::first::{self, Clustering};
+use super::super::hub::Hub;
+use super::super::state_dir::Belongs;
+use super::apply::limit;
+use super::failed;
+use super::part::Part;
+use crate::api::{ApiError, InitOutcome, InitReply};
+use crate::http::{self, Node, Server, SystemDice, store_failed, write};
+use crate::kinds::member::Member;
+use crate::model::{Change, ClusterState, Command, Desired, Expect, Key, MemberName, Reply, Revision, Write};
+use crate::plan::{Context, Mode, Plan, plan};
+use crate::store::{Ledger, Peer};
+
+/// Forms the cluster, or leaves everything as it was.
+pub async fn bootstrap(
+    hub: &Hub,
+    server: &Arc<Server>,
+    part: &Part,
+    mut desired: Desired,
+    by: &str,
+    timeout_ms: Option<u64>,
+) -> Result<InitReply, ApiError> {
+    http::hide_secrets(server, &mut desired).await?;
+    let node = server.node();
+    let state = node.store.state().map_err(store_failed)?;
+    let naming = naming(server, part, &node, &state, by)?;
+    let plan = rehearse(server, part, &desired, state, &naming)?;
+    let own = server.credentials.server().clone();
+    server.former.listen(server, Some(&listen_address(&desired, part))).await?;
+    let outcome = commit(hub, server, part, &node, naming, &plan).await;
+    match outcome {
+        Ok(revision) => {
+            // The certificate that is known already becomes the cluster's: whoever copied it can join with it.
+            hub.dir.set_pair("cluster", Some(&own)).map_err(failed)?;
+            server.credentials.set_cluster(Some(own));
+            let keys: Vec<Key> = plan.changes.into_iter().map(|change| change.key).collect();
+            http::settle(server, &keys, limit(timeout_ms)).await?;
+            Ok(InitReply {
+                outcome: InitOutcome::Bootstrapped,
+                server_name: part.name.clone(),
+                revision: Some(revision),
+            })
+        }
+        Err(error) => {
+            let before = http::configuration(server, &node.name)?.value(http::HTTPS_ADDRESS).map(str::to_owned);
+            server.former.listen(server, before.as_deref()).await?;
+            Err(error)
+        }
+    }
+}
+
+fn listen_address(desired: &Desired, part: &Part) -> String {
+    let own = desired.objects.get(&Key::server()).map(|server| server.of(&part.name)).unwrap_or_default();
+    own.value(http::HTTPS_ADDRESS).map_or_else(|| part.address.clone(), str::to_owned)
+}
+
+/// What makes the standalone member a cluster of one, under its new name.
+fn naming(server: &Server, part: &Part, node: &Node, state: &ClusterState, by: &str) -> Result<Write, ApiError> {
+    let missing = || ApiError::failed("the first records of this member are missing: restart the daemon");
+    let old = state.get(&Key::member(&node.name)).ok_or_else(missing)?;
+    let membership = state.get(&Key::membership()).ok_or_else(missing)?;
+    let member = Member {
+        address: part.address.clone(),
+        failure_domain: part.declared.failure_domain.clone(),
+        description: part.declared.description.clone(),
+        groups: part.declared.groups.clone(),
+        roles: part.declared.roles.clone(),
+        config: part.declared.config.clone(),
+        ..first::member(node.id, server.credentials.server())
+    };
+    let mut changes = Vec::new();
+    if part.name != node.name {
+        changes.push(Change::Forget { key: old.key.clone() });
+        changes.push(Change::RenameMember { from: node.name.clone(), to: part.name.clone() });
+    }
+    changes.push(write::record(Key::member(&part.name), write::spec_of(&member)?));
+    changes.push(write::record(Key::membership(), first::membership(Clustering::On).map_err(failed)?));
+    Ok(Write {
+        request: uuid::Uuid::new_v4().to_string(),
+        at: server.now(),
+        by: by.to_owned(),
+        expect: vec![write::unchanged(old), write::unchanged(membership)],
+        changes,
+    })
+}
+
+/// The plan as it will be once the member is named: whatever is wrong shows before anything is changed.
+fn rehearse(
+    server: &Server,
+    part: &Part,
+    desired: &Desired,
+    state: ClusterState,
+    naming: &Write,
+) -> Result<Plan, ApiError> {
+    let revision = Revision(state.revision.0 + 1);
+    let mut ledger = Ledger::default();
+    ledger.state = state;
+    ledger.apply(revision, &Command::Write(naming.clone()));
+    let liveness = server.liveness.borrow().clone();
+    let context = Context { here: &part.name, liveness: &liveness, mode: Mode::Merge };
+    plan(desired, &ledger.state, &context, &mut SystemDice).map_err(|findings| {
+        ApiError::bad_request("the manifest cannot be applied: nothing was changed").with_findings(findings)
+    })
+}
+
+async fn commit(
+    hub: &Hub,
+    server: &Arc<Server>,
+    part: &Part,
+    node: &Arc<Node>,
+    naming: Write,
+    plan: &Plan,
+) -> Result<Revision, ApiError> {
+    let peer = Peer { id: node.id, address: part.address.clone() };
+    node.store.set_address(peer.clone()).await.map_err(store_failed)?;
+    let belongs = Belongs { id: node.id, address: peer.address };
+    hub.dir.set_belongs(&hub.dir.database(), &belongs).map_err(failed)?;
+    let command = in_one_entry(naming, plan);
+    match node.store.submit(command).await.map_err(store_failed)? {
+        Reply::Applied { revision } => {
+            take_name(hub, server, node, &part.name).await;
+            Ok(revision)
+        }
+        Reply::Refused { .. } => Err(ApiError::conflict("changed by somebody else in between; try again")),
+        Reply::Nothing => Err(ApiError::failed("the log took no command")),
+    }
+}
+
+/// The naming and the plan as one entry. What the naming itself changes, the plan saw after the change.
+fn in_one_entry(naming: Write, plan: &Plan) -> Command {
+    let Write { request, at, by, mut expect, mut changes } = naming;
+    let named = |key: &Key| key.kind.as_str() == Key::MEMBER || *key == Key::membership();
+    if let Command::Write(planned) = plan.write(request.clone(), at, by.clone()) {
+        expect.extend(planned.expect.into_iter().filter(|it: &Expect| !named(&it.key)));
+        changes.extend(planned.changes);
+    }
+    Command::Write(Write { request, at, by, expect, changes })
+}
+
+async fn take_name(hub: &Hub, server: &Arc<Server>, node: &Arc<Node>, name: &MemberName) {
+    server.node.send_replace(Arc::new(Node { store: node.store.clone(), name: name.clone(), id: node.id }));
+    if let Some(loops) = hub.loops.lock().await.as_ref() {
+        loops.rename(name);
+    }
+    server.trust.refresh(&node.store);
+}

@@ -1,0 +1,115 @@
+//! Forming clusters: what one preseed asks of this member, as a transaction.
+
+mod apply;
+mod bootstrap;
+mod contact;
+mod join;
+mod leave;
+mod part;
+
+use std::sync::Arc;
+
+use super::hub::{Hub, told};
+use crate::api::{ApiError, ClusterPut, ClusterSection, InitOutcome, InitReply, InitRequest};
+use crate::http::Server;
+use crate::model::{Config, Declared, Desired, Key, Place, Spec};
+
+pub use leave::leave;
+
+use part::{Ask, Part};
+
+/// Brings about what a preseed asks for, all of it or nothing.
+pub async fn init(hub: &Hub, server: &Arc<Server>, request: InitRequest, by: &str) -> Result<InitReply, ApiError> {
+    let _one_at_a_time = hub.busy.lock().await;
+    let InitRequest { mut desired, cluster, timeout_ms } = request;
+    let wanted = cluster.filter(is_meant).map(|section| part::read(&section, &desired)).transpose()?;
+    let Some(part) = wanted else {
+        let revision = apply::apply(server, desired, by, timeout_ms).await?;
+        let outcome = if revision.is_some() { InitOutcome::Applied } else { InitOutcome::Unchanged };
+        return Ok(InitReply { outcome, server_name: server.node().name.clone(), revision });
+    };
+    part.write_into(&mut desired);
+    if server.is_clustered()? {
+        return again(server, &part, desired, by, timeout_ms).await;
+    }
+    match &part.ask {
+        Ask::Bootstrap => bootstrap::bootstrap(hub, server, &part, desired, by, timeout_ms).await,
+        Ask::Join(doors) => join::join(hub, server, &part, doors, desired, timeout_ms).await,
+    }
+}
+
+/// LXD's own form of the same.
+pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str) -> Result<InitReply, ApiError> {
+    let mut desired = Desired::default();
+    for entry in &request.member_config {
+        let key = Key::new(&entry.entity, &entry.name);
+        let declared = desired.objects.entry(key).or_insert_with(nothing);
+        declared.here.insert(entry.key.clone(), entry.value.clone());
+    }
+    let config = crate::http::configuration(server, &server.node().name)?;
+    let own = config.value(crate::http::CLUSTER_ADDRESS).or(config.value(crate::http::HTTPS_ADDRESS));
+    if let Some(address) = own {
+        let here = Config::from([(crate::http::HTTPS_ADDRESS, address)]);
+        desired.objects.entry(Key::server()).or_insert_with(nothing).here.extend(here.0);
+    }
+    let token = part::is_token(request.cluster_password.reveal());
+    let section = ClusterSection {
+        enabled: request.enabled,
+        server_name: request.server_name,
+        server_address: request.server_address,
+        cluster_address: request.cluster_address,
+        cluster_certificate: request.cluster_certificate,
+        cluster_token: if token { request.cluster_password.clone() } else { Default::default() },
+        cluster_password: if token { Default::default() } else { request.cluster_password },
+        ..ClusterSection::default()
+    };
+    init(hub, server, InitRequest { desired, cluster: Some(section), timeout_ms: None }, by).await
+}
+
+fn nothing() -> Declared {
+    Declared { spec: Spec::default(), members: Default::default(), here: Config::default(), at: Place::default() }
+}
+
+fn is_meant(section: &ClusterSection) -> bool {
+    section.enabled || !section.cluster_address.is_empty() || !section.cluster_token.is_empty()
+}
+
+/// The same file once more: nothing is to do, or the differences are told.
+async fn again(
+    server: &Arc<Server>,
+    part: &Part,
+    desired: Desired,
+    by: &str,
+    timeout_ms: Option<u64>,
+) -> Result<InitReply, ApiError> {
+    let node = server.node();
+    let record = server.member(&node.name)?;
+    let mut differences = Vec::new();
+    if part.name != node.name {
+        differences.push(format!("the file calls this member {}, the cluster calls it {}", part.name, node.name));
+    }
+    let address = record.spec.text("address");
+    if part.address != address {
+        differences.push(format!("the file puts this member at {}, the cluster knows it at {address}", part.address));
+    }
+    if !differences.is_empty() {
+        let text = differences.join("; ");
+        return Err(ApiError::conflict(format!("This server is already clustered, and its file differs: {text}")));
+    }
+    if matches!(part.ask, Ask::Join(_)) && !part.is_whole_cluster {
+        crate::http::check_agreement(
+            server,
+            &desired,
+            "this member has joined, and now its file and the cluster differ",
+        )?;
+        return Ok(InitReply { outcome: InitOutcome::Unchanged, server_name: node.name.clone(), revision: None });
+    }
+    let revision = apply::apply(server, desired, by, timeout_ms).await?;
+    let outcome = if revision.is_some() { InitOutcome::Applied } else { InitOutcome::Unchanged };
+    Ok(InitReply { outcome, server_name: node.name.clone(), revision })
+}
+
+/// A failure of the daemon below, as the API says it.
+fn failed(error: impl Into<super::error::DaemonError>) -> ApiError {
+    told(&error.into())
+}

@@ -1,0 +1,122 @@
+//! What holds one daemon together: its directory, its port and its loops. Forming clusters replaces the store, so it
+//! happens here.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use tokio::sync::Mutex;
+
+use super::error::DaemonError;
+use super::first;
+use super::form;
+use super::listen::Port;
+use super::loops::Loops;
+use super::state_dir::{Belongs, StateDir};
+use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
+use crate::http::{Former, Forming, Node, Server, with_causes};
+use crate::model::{Key, MemberId, MemberName, Object};
+use crate::store::{Peer, Store, StoreError, StoreOptions, Timing, Transport};
+
+/// The parts of the daemon that outlive its store.
+pub struct Hub {
+    /// Where everything is kept.
+    pub dir: StateDir,
+    /// How patient Raft is.
+    pub timing: Timing,
+    /// The way to other members.
+    pub transport: Arc<dyn Transport>,
+    /// The HTTPS port.
+    pub port: Port,
+    /// Who answers on it.
+    pub router: OnceLock<Router>,
+    /// The loops of the present store.
+    pub loops: Mutex<Option<Loops>>,
+    /// One forming at a time.
+    pub busy: Mutex<()>,
+}
+
+impl Hub {
+    /// Opens the database, makes a new one when there is none, and says who this member is.
+    pub async fn open_place(
+        &self,
+        server: &crate::http::Pair,
+        clock: &dyn crate::host::Clock,
+    ) -> Result<Node, DaemonError> {
+        let database = self.dir.database();
+        let belongs = match self.dir.belongs(&database)? {
+            Some(belongs) => belongs,
+            None => {
+                let fresh = Belongs { id: MemberId(1), address: String::new() };
+                self.dir.set_belongs(&database, &fresh)?;
+                fresh
+            }
+        };
+        let store = self.open_store(&database, &belongs).await?;
+        if !store.is_formed() {
+            store.bootstrap().await?;
+        }
+        if belongs.id == MemberId(1) {
+            first::ensure(&store, &first::hostname(), server, clock.now()).await?;
+        }
+        let name = name_of(&store, belongs.id)?.unwrap_or_else(first::hostname);
+        Ok(Node { store, name, id: belongs.id })
+    }
+
+    /// Opens a store below a directory.
+    pub async fn open_store(&self, dir: &std::path::Path, belongs: &Belongs) -> Result<Store, StoreError> {
+        let me = Peer { id: belongs.id, address: belongs.address.clone() };
+        let options = StoreOptions { dir: dir.to_owned(), me, timing: self.timing.clone() };
+        Store::open(options, Arc::clone(&self.transport)).await
+    }
+
+    /// Starts the loops of the present place, after ending those of the one before.
+    pub async fn restart_loops(&self, server: &Arc<Server>) {
+        let mut loops = self.loops.lock().await;
+        if let Some(old) = loops.take() {
+            old.end().await;
+        }
+        *loops = Some(Loops::start(server, &server.node()));
+    }
+
+    /// Ends the loops: the store is about to go.
+    pub async fn end_loops(&self) {
+        if let Some(old) = self.loops.lock().await.take() {
+            old.end().await;
+        }
+    }
+}
+
+/// The name of the member with this identity, as far as this store knows.
+pub fn name_of(store: &Store, id: MemberId) -> Result<Option<MemberName>, StoreError> {
+    let mine = |member: &Object| crate::http::id_of(member) == id;
+    Ok(store.list(Key::MEMBER)?.into_iter().find(mine).map(|member| MemberName(member.key.name)))
+}
+
+/// A failure of the daemon as the API says it.
+pub fn told(error: &DaemonError) -> ApiError {
+    match error {
+        DaemonError::Api(error) => error.clone(),
+        other => ApiError::failed(with_causes(other)),
+    }
+}
+
+impl Former for Hub {
+    fn init<'a>(&'a self, server: &'a Arc<Server>, request: InitRequest, by: &'a str) -> Forming<'a, InitReply> {
+        Box::pin(form::init(self, server, request, by))
+    }
+
+    fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> Forming<'a, InitReply> {
+        Box::pin(form::put(self, server, request, by))
+    }
+
+    fn leave<'a>(&'a self, server: &'a Arc<Server>) -> Forming<'a, ()> {
+        Box::pin(form::leave(self, server))
+    }
+
+    fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()> {
+        Box::pin(async move {
+            let router = self.router.get().ok_or_else(|| ApiError::unavailable("the daemon is still starting"))?;
+            self.port.set(server, router, address).await
+        })
+    }
+}

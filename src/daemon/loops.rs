@@ -1,0 +1,87 @@
+//! The loops of one place: they run as long as this member has this store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::liveness;
+use crate::http::SystemDice;
+use crate::http::{HTTPS_ADDRESS, Node, Server};
+use crate::model::{Key, MemberName, Object};
+use crate::reconcile::{run_leader, run_member};
+
+/// Writes come in a row; what they mean for this daemon is looked at once they have settled.
+const SETTLE: Duration = Duration::from_millis(25);
+/// A loop that does not end by then is in the middle of something that is repeated at the next start.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// The running loops of one place.
+pub struct Loops {
+    stop: watch::Sender<bool>,
+    name: watch::Sender<MemberName>,
+    tasks: JoinSet<()>,
+}
+
+impl Loops {
+    /// Starts them.
+    pub fn start(server: &Arc<Server>, node: &Arc<Node>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let (name, me) = watch::channel(node.name.clone());
+        let mut tasks = JoinSet::new();
+        let host = server.host.clone();
+        tasks.spawn(run_member(node.store.clone(), host, me, Box::new(SystemDice), stopped.clone()));
+        tasks.spawn(run_leader(node.store.clone(), Arc::clone(&server.host.clock), stopped.clone()));
+        tasks.spawn(liveness::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
+        tasks.spawn(follow(Arc::clone(server), Arc::clone(node), stopped));
+        Self { stop, name, tasks }
+    }
+
+    /// This member has a new name.
+    pub fn rename(&self, name: &MemberName) {
+        self.name.send_replace(name.clone());
+    }
+
+    /// Ends them, those that take too long in the middle.
+    pub async fn end(mut self) {
+        self.stop.send_replace(true);
+        let ended = timeout(END_LIMIT, async { while self.tasks.join_next().await.is_some() {} }).await;
+        if ended.is_err() {
+            self.tasks.abort_all();
+        }
+    }
+}
+
+/// Draws what the stored state means for this daemon itself: whom it trusts and where it listens.
+async fn follow(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+    let mut applied = node.store.applied();
+    let mut before = None;
+    loop {
+        applied.borrow_and_update();
+        server.trust.refresh(&node.store);
+        match node.store.get(&Key::server()) {
+            Ok(Some(config)) if before != Some(config.generation) => {
+                before = Some(config.generation);
+                listen(&server, &config).await;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot read the server configuration"),
+        }
+        sleep(SETTLE).await;
+        tokio::select! {
+            changed = applied.changed() => if changed.is_err() { return },
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+async fn listen(server: &Arc<Server>, config: &Object) {
+    let name = server.node().name.clone();
+    let Some(placement) = config.placements.get(&name) else { return };
+    let address = placement.config.value(HTTPS_ADDRESS);
+    if let Err(error) = server.former.listen(server, address).await {
+        tracing::error!(error = %error.message, "the HTTPS port stays as it is");
+    }
+}

@@ -1,0 +1,24 @@
+//! The composition root: picks the real machine or the imagined one, wires everything, starts and stops it.
+
+mod certificate;
+mod error;
+mod first;
+mod form;
+mod hub;
+mod listen;
+mod liveness;
+mod loops;
+mod machine;
+mod notify;
+mod options;
+mod run;
+mod state_dir;
+mod tls;
+mod transport;
+
+pub use error::DaemonError;
+pub use options::{DaemonOptions, HostChoice};
+pub use run::{Daemon, run};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! A daemon's life: open, serve, stop.
+
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
+
+use super::error::DaemonError;
+use super::hub::Hub;
+use super::listen::Port;
+use super::options::{DaemonOptions, HostChoice};
+use super::state_dir::StateDir;
+use super::transport::HttpsTransport;
+use super::{certificate, first, machine, notify};
+use crate::host::Host;
+use crate::host::fake::FakeHost;
+use crate::host::linux::{self, SystemClock};
+use crate::http::{
+    Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Trust, configuration, router, serve_unix,
+    store_failed,
+};
+use crate::model::Liveness;
+use crate::store::Role;
+
+/// Handing over the lead must not hold up a machine that shuts down.
+const HANDOVER_LIMIT: Duration = Duration::from_secs(2);
+
+/// A running daemon.
+pub struct Daemon {
+    server: Arc<Server>,
+    hub: Arc<Hub>,
+    stop: watch::Sender<bool>,
+    socket: PathBuf,
+}
+
+/// Runs a daemon until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(options: DaemonOptions) -> Result<(), DaemonError> {
+    let mut terminate =
+        signal(SignalKind::terminate()).map_err(|source| DaemonError::disk("wait for signals of", "/", source))?;
+    let mut interrupt =
+        signal(SignalKind::interrupt()).map_err(|source| DaemonError::disk("wait for signals of", "/", source))?;
+    let notify_socket = options.notify_socket.clone();
+    let daemon = Daemon::start(options).await?;
+    if let Some(socket) = notify_socket {
+        notify::ready(&socket);
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    daemon.stop().await;
+    Ok(())
+}
+
+impl Daemon {
+    /// Opens everything and serves; returns when requests are answered.
+    ///
+    /// # Errors
+    /// What is in the way. Nothing is left running then.
+    pub async fn start(options: DaemonOptions) -> Result<Self, DaemonError> {
+        let dir = StateDir::open(&options.state_dir)?;
+        let host = host(&options);
+        let credentials = Arc::new(credentials(&dir)?);
+        let peers = Arc::new(Peers::new(Arc::clone(&credentials)));
+        let hub = Arc::new(Hub {
+            dir,
+            timing: options.timing.clone(),
+            transport: Arc::new(HttpsTransport::new(Arc::clone(&peers))),
+            port: Port::default(),
+            router: OnceLock::new(),
+            loops: Mutex::new(None),
+            busy: Mutex::new(()),
+        });
+        let node = hub.open_place(credentials.server(), host.clock.as_ref()).await?;
+        let server = Arc::new(Server {
+            node: watch::Sender::new(Arc::new(node)),
+            joining: watch::Sender::new(None),
+            liveness: watch::Sender::new(Liveness::default()),
+            trust: Trust::default(),
+            credentials,
+            peers,
+            operations: Operations::default(),
+            events: Events::default(),
+            host,
+            environment: machine::environment(),
+            former: Arc::clone(&hub) as _,
+        });
+        let router = hub.router.get_or_init(|| router(&server)).clone();
+        let socket = hub.dir.socket();
+        let listener = listen_unix(&socket, options.group.as_deref())?;
+        server.trust.refresh(&server.store());
+        open_port(&server).await?;
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(serve_unix(Arc::clone(&server), router, listener, stopped));
+        hub.restart_loops(&server).await;
+        tracing::info!(member = %server.node().name, socket = %socket.display(), "ready");
+        Ok(Self { server, hub, stop, socket })
+    }
+
+    /// The daemon's inner side, for tests that look closer than the API lets them.
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// Hands over the lead, ends the loops, closes the store.
+    pub async fn stop(self) {
+        let node = self.server.node();
+        if timeout(HANDOVER_LIMIT, hand_over(&node)).await.is_err() {
+            tracing::warn!("the lead was not handed over in time; the others elect a new leader");
+        }
+        self.stop.send_replace(true);
+        self.hub.end_loops().await;
+        if let Err(error) = self.hub.port.set(&self.server, &axum::Router::new(), None).await {
+            tracing::warn!(error = %error.message, "cannot close the HTTPS port");
+        }
+        node.store.shutdown().await;
+        if let Err(error) = std::fs::remove_file(&self.socket) {
+            tracing::debug!(%error, "the socket was gone already");
+        }
+        self.hub.dir.unlock();
+    }
+}
+
+fn host(options: &DaemonOptions) -> Host {
+    match options.host {
+        HostChoice::Linux => linux::host(&options.state_dir),
+        HostChoice::Fake => FakeHost::kept_in(&options.state_dir).host_with(Arc::new(SystemClock)),
+    }
+}
+
+fn credentials(dir: &StateDir) -> Result<Credentials, DaemonError> {
+    let server = match dir.pair("server")? {
+        Some(pair) => pair,
+        None => {
+            let pair = certificate::generate(first::hostname().as_str())?;
+            dir.set_pair("server", Some(&pair))?;
+            pair
+        }
+    };
+    Ok(Credentials::new(server, dir.pair("cluster")?))
+}
+
+/// The socket of a daemon that was killed is in the way of nobody: the directory is locked.
+fn listen_unix(path: &std::path::Path, group: Option<&str>) -> Result<UnixListener, DaemonError> {
+    let failed = |doing: &'static str| move |source| DaemonError::disk(doing, path, source);
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("remove")(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed("listen on"))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(failed("protect"))?;
+    if let Some(group) = group {
+        chown(path, None, Some(group_id(group)?)).map_err(failed("give the group its socket"))?;
+    }
+    Ok(listener)
+}
+
+fn group_id(group: &str) -> Result<u32, DaemonError> {
+    let path = "/etc/group";
+    let text = std::fs::read_to_string(path).map_err(|source| DaemonError::disk("read", path, source))?;
+    let found = text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let is_it = fields.next() == Some(group);
+        fields.nth(1).filter(|_| is_it)?.parse().ok()
+    });
+    found.ok_or_else(|| DaemonError::NoGroup(group.to_owned()))
+}
+
+/// A port that cannot be opened stops a start: nobody would notice otherwise.
+async fn open_port(server: &Arc<Server>) -> Result<(), DaemonError> {
+    let name = server.node().name.clone();
+    let config = configuration(server, &name).map_err(DaemonError::Api)?;
+    match config.value(HTTPS_ADDRESS) {
+        Some(address) => server.former.listen(server, Some(address)).await.map_err(DaemonError::Api),
+        None => Ok(()),
+    }
+}
+
+/// Lets another voter lead, so that nobody has to notice first that this one has gone.
+async fn hand_over(node: &Node) {
+    if !node.store.leadership().borrow().is_me {
+        return;
+    }
+    let voters = node.store.peers().into_iter().filter(|peer| peer.role == Role::Voter && peer.peer.id != node.id);
+    let Some(next) = voters.min_by_key(|peer| peer.silent_ms.unwrap_or(u64::MAX)) else { return };
+    if let Err(error) = node.store.transfer_leadership(next.peer.id).await {
+        tracing::warn!(error = %store_failed(error).message, "the lead was not handed over");
+        return;
+    }
+    let mut leadership = node.store.leadership();
+    drop(leadership.wait_for(|leadership| !leadership.is_me).await);
+}

@@ -1,0 +1,135 @@
+//! Daemons in this process, on loopback addresses, with imagined machines and real everything else.
+
+mod forming;
+mod objects;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{Daemon, DaemonOptions, HostChoice};
+use crate::api::{ClusterMember, ClusterSection, InitReply, InitRequest, Secret};
+use crate::client::{Client, ClientError};
+use crate::model::{Config, Declared, Desired, Key, Place, Spec};
+use crate::store::Timing;
+
+/// A daemon with its directory.
+struct Machine {
+    daemon: Daemon,
+    dir: TempDir,
+    client: Client,
+    address: String,
+}
+
+fn options(dir: &std::path::Path) -> DaemonOptions {
+    DaemonOptions {
+        state_dir: dir.to_owned(),
+        host: HostChoice::Fake,
+        group: None,
+        timing: Timing::default(),
+        notify_socket: None,
+    }
+}
+
+/// A loopback address that nobody listens on.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+impl Machine {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let daemon = Daemon::start(options(dir.path())).await.expect("a daemon");
+        let client = Client::unix(dir.path().join("unix.socket"));
+        Self { daemon, dir, client, address: free_address() }
+    }
+
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(PathBuf::from(self.dir.path()).join(name)).expect("a file of the state directory")
+    }
+
+    async fn members(&self) -> Vec<ClusterMember> {
+        self.client.members().await.expect("the members")
+    }
+
+    async fn last_log_index(&self) -> u64 {
+        self.client.objects(&[]).await.expect("the objects").last_log_index
+    }
+
+    /// Waits until as many members are Online.
+    async fn wait_online(&self, count: usize) {
+        for _ in 0..400 {
+            let members = self.members().await;
+            if members.len() == count && members.iter().all(|member| member.status == "Online") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("waited in vain for {count} members: {:?}", self.members().await);
+    }
+
+    async fn bootstrap(&self, name: &str) -> InitReply {
+        let mut desired = config(&self.address);
+        desired
+            .objects
+            .get_mut(&Key::server())
+            .expect("the server")
+            .spec
+            .set_config(&Config::from([("core.trust_password", "sekret"), ("images.auto_update_interval", "15")]));
+        desired.objects.insert(Key::new("storage-pool", "default"), pool("dir"));
+        let cluster = ClusterSection { enabled: true, server_name: name.to_owned(), ..ClusterSection::default() };
+        self.init(desired, cluster).await.expect("a cluster")
+    }
+
+    async fn init(&self, desired: Desired, cluster: ClusterSection) -> Result<InitReply, ClientError> {
+        self.client.init(&InitRequest { desired, cluster: Some(cluster), timeout_ms: Some(20_000) }).await
+    }
+
+    fn join_section(&self, name: &str, door: &Machine, password: &str) -> ClusterSection {
+        ClusterSection {
+            enabled: true,
+            server_name: name.to_owned(),
+            cluster_address: door.address.clone(),
+            cluster_certificate: door.file("server.crt"),
+            cluster_password: Secret::new(password),
+            ..ClusterSection::default()
+        }
+    }
+
+    /// The seed's join file: its objects are those of the cluster.
+    fn join_desired(&self) -> Desired {
+        let mut desired = config(&self.address);
+        desired.objects.insert(Key::new("storage-pool", "default"), pool("dir"));
+        desired
+    }
+}
+
+fn config(address: &str) -> Desired {
+    let mut desired = Desired::default();
+    let here = Config::from([("core.https_address", address)]);
+    desired.objects.insert(Key::server(), Declared { here, ..declared(Spec::default()) });
+    desired
+}
+
+fn pool(driver: &str) -> Declared {
+    let mut spec = Spec::default();
+    spec.0.insert("driver".to_owned(), driver.into());
+    declared(spec)
+}
+
+fn declared(spec: Spec) -> Declared {
+    Declared { spec, members: Default::default(), here: Config::default(), at: Place::default() }
+}
+
+/// Three machines in one cluster.
+async fn three() -> [Machine; 3] {
+    let machines = [Machine::start().await, Machine::start().await, Machine::start().await];
+    machines[0].bootstrap("node1").await;
+    for (machine, name) in [(&machines[1], "node2"), (&machines[2], "node3")] {
+        let section = machine.join_section(name, &machines[0], "sekret");
+        machine.init(machine.join_desired(), section).await.expect("a join");
+    }
+    machines
+}

@@ -1,0 +1,169 @@
+//! Carrying out a whole manifest: planned against the stored state, committed as one entry, waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::configure;
+use super::dice::SystemDice;
+use super::server::{Server, store_failed};
+use crate::api::ApiError;
+use crate::model::{Desired, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout};
+use crate::plan::{Context, Mode, Plan, plan};
+
+/// Changes of others get in between; more often than this in a row they do not.
+const TRIES: usize = 20;
+
+/// What was committed.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// The revision that holds the change; `None` when nothing was written.
+    pub revision: Option<Revision>,
+    /// The changed objects.
+    pub keys: Vec<Key>,
+}
+
+/// Replaces secrets in a desired state by what is stored of them.
+pub async fn hide_secrets(server: &Server, desired: &mut Desired) -> Result<(), ApiError> {
+    let Some(declared) = desired.objects.get_mut(&Key::server()) else { return Ok(()) };
+    let Some(stored) = server.store().get(&Key::server()).map_err(store_failed)? else { return Ok(()) };
+    let mut config = declared.spec.config();
+    if config.is_empty() {
+        return Ok(());
+    }
+    configure::hide_password(&mut config, &stored).await?;
+    declared.spec.set_config(&config);
+    Ok(())
+}
+
+/// What applying would do. Secrets must be hidden already.
+pub fn planned(server: &Server, desired: &Desired, mode: Mode) -> Result<Plan, ApiError> {
+    let node = server.node();
+    let state = node.store.state().map_err(store_failed)?;
+    let liveness = server.liveness.borrow().clone();
+    let context = Context { here: &node.name, liveness: &liveness, mode };
+    plan(desired, &state, &context, &mut SystemDice).map_err(|findings| {
+        ApiError::bad_request("the manifest cannot be applied: nothing was changed").with_findings(findings)
+    })
+}
+
+/// Plans and commits. With `expect`, only a plan with this digest.
+pub async fn apply(
+    server: &Arc<Server>,
+    desired: &Desired,
+    mode: Mode,
+    expect: Option<&str>,
+    by: &str,
+) -> Result<Applied, ApiError> {
+    let listening = listen_first(server, desired).await?;
+    let outcome = commit(server, desired, mode, expect, by).await;
+    if let (Err(_), Some(before)) = (&outcome, listening) {
+        server.former.listen(server, before.as_deref()).await?;
+    }
+    outcome
+}
+
+async fn commit(
+    server: &Server,
+    desired: &Desired,
+    mode: Mode,
+    expect: Option<&str>,
+    by: &str,
+) -> Result<Applied, ApiError> {
+    for _ in 0..TRIES {
+        let plan = planned(server, desired, mode)?;
+        if expect.is_some_and(|expect| expect != plan.digest) {
+            return Err(ApiError::new(412, "the cluster has changed since the plan was made: look at the plan again"));
+        }
+        if plan.is_empty() {
+            return Ok(Applied::default());
+        }
+        let command = plan.write(uuid::Uuid::new_v4().to_string(), server.now(), by.to_owned());
+        match server.store().submit(command).await.map_err(store_failed)? {
+            Reply::Applied { revision } => {
+                let keys = plan.changes.into_iter().map(|change| change.key).collect();
+                return Ok(Applied { revision: Some(revision), keys });
+            }
+            // Somebody was faster: the plan is made again on top of that.
+            Reply::Refused { .. } => {}
+            Reply::Nothing => return Err(ApiError::failed("the log took no command")),
+        }
+    }
+    Err(ApiError::conflict("the cluster changes too fast to apply the manifest; try again"))
+}
+
+/// Opens a new port before it is stored: an occupied one leaves everything as it was. Gives the address before.
+async fn listen_first(server: &Arc<Server>, desired: &Desired) -> Result<Option<Option<String>>, ApiError> {
+    let node = server.node();
+    let Some(declared) = desired.objects.get(&Key::server()) else { return Ok(None) };
+    let own = declared.of(&node.name);
+    let Some(wanted) = own.value(configure::HTTPS_ADDRESS) else { return Ok(None) };
+    let stored = node.store.get(&Key::server()).map_err(store_failed)?;
+    let held = stored.and_then(|object| object.placements.get(&node.name).map(|held| held.config.clone()));
+    let before = held.and_then(|config| config.value(configure::HTTPS_ADDRESS).map(str::to_owned));
+    if before.as_deref() == Some(wanted) {
+        return Ok(None);
+    }
+    server.former.listen(server, Some(wanted)).await?;
+    Ok(Some(before))
+}
+
+/// Waits until these objects stand everywhere, or some member has said that it cannot.
+pub async fn settle(server: &Server, keys: &[Key], limit: Duration) -> Result<(), ApiError> {
+    let store = server.store();
+    let (mut applied, deadline) = (store.applied(), Instant::now() + limit);
+    let mut waiting: Vec<Key> = keys.to_vec();
+    let mut troubles = Vec::new();
+    loop {
+        applied.borrow_and_update();
+        let mut left = Vec::new();
+        for key in waiting {
+            let found = store.get(&key).map_err(store_failed)?;
+            match found.as_ref().map(progress) {
+                None | Some(Progress::Done) => {}
+                Some(Progress::Failed(text)) => troubles.push(text),
+                Some(Progress::Under) => left.push(key),
+            }
+        }
+        waiting = left;
+        if waiting.is_empty() {
+            break;
+        }
+        match timeout_at(deadline, applied.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(ApiError::unavailable("the daemon is shutting down")),
+            Err(_) => {
+                let names: Vec<String> = waiting.iter().map(Key::to_string).collect();
+                let text = format!("stored, but not everywhere yet after {} s: {}", limit.as_secs(), names.join(", "));
+                return Err(ApiError::new(504, text));
+            }
+        }
+    }
+    if troubles.is_empty() { Ok(()) } else { Err(ApiError::failed(troubles.join("; "))) }
+}
+
+/// How far an object is.
+pub enum Progress {
+    /// It stands where it is to stand, or waits for somebody who is away.
+    Done,
+    /// Members are at work.
+    Under,
+    /// A member has said that it cannot.
+    Failed(String),
+}
+
+/// How far an object is, from what its members have said of the newest generation.
+pub fn progress(object: &Object) -> Progress {
+    if object.rollout == Rollout::RecordOnly || object.phase == Phase::Pending || object.is_converged() {
+        return Progress::Done;
+    }
+    let spoke = |observed| observed == object.generation;
+    let failed: Vec<String> = object
+        .placements
+        .iter()
+        .filter(|(_, placement)| spoke(placement.observed) && placement.phase == PlacementPhase::Errored)
+        .map(|(member, placement)| format!("{} on {member}: {}", object.key, placement.condition.message))
+        .collect();
+    if failed.is_empty() { Progress::Under } else { Progress::Failed(failed.join("; ")) }
+}

@@ -1,0 +1,92 @@
+//! Changes of the server configuration: shared keys for all members, own keys for one.
+
+use std::sync::Arc;
+
+use super::caller::Caller;
+use super::password;
+use super::server::{Server, store_failed};
+use super::write;
+use crate::api::{ApiError, Secret};
+use crate::kinds;
+use crate::model::{Config, Finding, Key, MemberName, Object};
+
+/// The key that says where a member listens.
+pub const HTTPS_ADDRESS: &str = "core.https_address";
+/// The key that says under which address a member is known in its cluster.
+pub const CLUSTER_ADDRESS: &str = "cluster.https_address";
+
+/// Makes `new` the whole configuration, as `member` sees it.
+pub async fn set(server: &Arc<Server>, caller: &Caller, member: &MemberName, new: Config) -> Result<(), ApiError> {
+    let found = server.store().get(&Key::server()).map_err(store_failed)?;
+    let object = found.ok_or_else(|| ApiError::unavailable("this member is still starting"))?;
+    let own = object.placements.get(member).map(|placement| placement.config.clone()).unwrap_or_default();
+    let (new_own, mut shared): (Vec<_>, Vec<_>) = new.0.into_iter().partition(|(key, _)| kinds::server::is_local(key));
+    let new_own: Config = new_own.into_iter().collect();
+    let mut shared: Config = shared.drain(..).collect();
+    hide_password(&mut shared, &object).await?;
+    check(&object, member, &shared, &new_own)?;
+    if shared == object.spec.config() && new_own == own {
+        return Ok(());
+    }
+    check_cluster_address(server, &own, &new_own)?;
+    let is_moving = new_own.value(HTTPS_ADDRESS) != own.value(HTTPS_ADDRESS);
+    if is_moving {
+        // First the port, then the record: an occupied one leaves everything as it was.
+        server.former.listen(server, new_own.value(HTTPS_ADDRESS)).await?;
+    }
+    let mut spec = object.spec.clone();
+    spec.set_config(&shared);
+    let mut placements = write::placements(&object);
+    placements.insert(member.clone(), new_own);
+    let change = write::revised(&object, spec, placements);
+    let written = write::submit(server, caller, vec![write::unchanged(&object)], vec![change]).await;
+    if written.is_err() && is_moving {
+        server.former.listen(server, own.value(HTTPS_ADDRESS)).await?;
+    }
+    written.map(|_| ())
+}
+
+/// Replaces a password by its hash; the same password keeps the hash that is stored.
+pub async fn hide_password(shared: &mut Config, stored: &Object) -> Result<(), ApiError> {
+    let key = kinds::server::TRUST_PASSWORD;
+    let Some(given) = shared.value(key).map(Secret::new) else { return Ok(()) };
+    let kept = stored.spec.config().value(key).map(str::to_owned);
+    if kept.as_deref() == Some(given.reveal()) {
+        return Ok(());
+    }
+    let same = match &kept {
+        Some(kept) => password::fits(&given, kept).await?,
+        None => false,
+    };
+    let text = match kept {
+        Some(kept) if same => kept,
+        Some(_) | None => password::hash(&given).await?,
+    };
+    shared.insert(key.to_owned(), text);
+    Ok(())
+}
+
+fn check(object: &Object, member: &MemberName, shared: &Config, own: &Config) -> Result<(), ApiError> {
+    let kind = kinds::find(object.key.kind.as_str()).ok_or_else(|| ApiError::failed("no configuration kind"))?;
+    let mut spec = object.spec.clone();
+    spec.set_config(shared);
+    let members = [(member.clone(), own.clone())].into_iter().collect();
+    let problems = kinds::check(kind, &object.key, &spec, &members, &Config::default());
+    let wrong: Vec<Finding> = problems
+        .into_iter()
+        .filter(|problem| problem.severity == crate::model::Severity::Error)
+        .map(|problem| Finding::error(problem.code, problem.message))
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let text: Vec<&str> = wrong.iter().map(|finding| finding.message.as_str()).collect();
+    Err(ApiError::bad_request(text.join("; ")).with_findings(wrong))
+}
+
+fn check_cluster_address(server: &Server, own: &Config, new: &Config) -> Result<(), ApiError> {
+    if server.is_clustered()? && own.value(CLUSTER_ADDRESS) != new.value(CLUSTER_ADDRESS) {
+        return Err(ApiError::bad_request("Changing cluster.https_address is currently not supported"));
+    }
+    Ok(())
+}

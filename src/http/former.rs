@@ -1,0 +1,26 @@
+//! What handlers ask of the daemon above them: to form, join and leave clusters, and to listen.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::server::Server;
+use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
+
+/// A future that can be kept.
+pub type Forming<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
+
+/// Forms and leaves clusters: the daemon does, as that replaces the store.
+pub trait Former: Send + Sync + 'static {
+    /// Brings about what a preseed asks for, all of it or nothing.
+    fn init<'a>(&'a self, server: &'a Arc<Server>, request: InitRequest, by: &'a str) -> Forming<'a, InitReply>;
+
+    /// LXD's own form of bootstrapping and joining.
+    fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> Forming<'a, InitReply>;
+
+    /// Stands alone from now on, with nothing: the cluster has let this member go.
+    fn leave<'a>(&'a self, server: &'a Arc<Server>) -> Forming<'a, ()>;
+
+    /// Listens on this address, or nowhere; what is listened on already stays as it is.
+    fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()>;
+}

@@ -1,0 +1,247 @@
+//! The cluster's side of a join, on the leader. Until the one entry that makes the new member real, everything can be
+//! undone, and is: by the joiner, by the failing step itself, or by the clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+
+use super::admit;
+use super::answer::{Answer, Outcome, parse};
+use super::caller::Caller;
+use super::forward;
+use super::leave::id_of;
+use super::password::{self, Purpose};
+use super::root::configuration;
+use super::server::{Server, store_failed};
+use super::{tokens, write};
+use crate::api::{ApiError, JoinChallenge, JoinCommit, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Secret};
+use crate::client::fingerprint;
+use crate::kinds;
+use crate::kinds::member::Member;
+use crate::model::{Change, Key, MemberId, MemberName, Object, Phase, Put, Rollout, Stage};
+use crate::store::Peer;
+
+/// What a joiner asks first.
+pub const CHALLENGE: &str = "/internal/cluster/challenge";
+/// First half of a join.
+pub const OFFER: &str = "/internal/cluster/join";
+/// Second half of a join.
+pub const COMMIT: &str = "/internal/cluster/join/commit";
+/// The end of a join that failed.
+pub const UNDO: &str = "/internal/cluster/join/undo";
+
+/// A joiner that has not committed by then has died.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `GET /internal/cluster/challenge`: what anybody may know.
+pub async fn challenge(State(server): State<Arc<Server>>) -> Outcome {
+    let stored = stored_password(&server)?;
+    let parameters = stored.as_deref().map(password::challenge).transpose()?.unwrap_or_default();
+    Answer::of(&JoinChallenge { enabled: server.is_clustered()?, parameters })
+}
+
+/// `POST /internal/cluster/join`: checks everything, writes down who comes, and offers a place.
+pub async fn offer(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let request: JoinRequest = parse(&body)?;
+    let print = own_certificate(&caller, &request)?;
+    if let Some(answer) = forward::to_leader(&server, Method::POST, OFFER, &print, body).await? {
+        return Ok(answer);
+    }
+    if !server.is_clustered()? {
+        return Err(ApiError::bad_request("Clustering isn't enabled"));
+    }
+    check_proof(&server, &request, &print)?;
+    admit::check(&server, &request)?;
+    let record = write_down(&server, &request, &print).await?;
+    server.trust.refresh(&server.store());
+    let id = MemberId(record.uid.0);
+    forget_later(&server, &request.server_name, id);
+    Ok(Answer::of(&place(&server, &request, &print, id)?)?.into_response())
+}
+
+/// `POST /internal/cluster/join/commit`: the new member listens; it follows from now on, and is made real.
+pub async fn commit(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let JoinCommit { id, request } = parse(&body)?;
+    let print = own_certificate(&caller, &request)?;
+    if let Some(answer) = forward::to_leader(&server, Method::POST, COMMIT, &print, body).await? {
+        return Ok(answer);
+    }
+    // The joiner may hang up; what has begun is brought to an end all the same.
+    let work = tokio::spawn(async move {
+        let outcome = follow_and_commit(&server, &request, id, &print).await;
+        if outcome.is_err() {
+            undo_place(&server, &request.server_name, id).await;
+        }
+        outcome
+    });
+    match work.await {
+        Ok(outcome) => Ok(Answer::of(&outcome?)?.into_response()),
+        Err(_) => Err(ApiError::unavailable("the leader is shutting down; try again")),
+    }
+}
+
+/// `POST /internal/cluster/join/undo`: the joiner gives up.
+pub async fn undo(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let JoinUndo { id, server_name } = parse(&body)?;
+    let allowed = match &caller {
+        Caller::Member(name) => *name == server_name,
+        Caller::Forwarded { by } => *by == Caller::Member(server_name.clone()).audit(),
+        Caller::Local { .. } | Caller::Client { .. } | Caller::Stranger { .. } => false,
+    };
+    if !allowed {
+        return Err(ApiError::forbidden());
+    }
+    if let Some(answer) = forward::to_leader(&server, Method::POST, UNDO, &caller.audit(), body).await? {
+        return Ok(answer);
+    }
+    undo_place(&server, &server_name, id).await;
+    Ok(Answer::done()?.into_response())
+}
+
+/// The fingerprint of the joiner's certificate, which its connection must use.
+fn own_certificate(caller: &Caller, request: &JoinRequest) -> Result<String, ApiError> {
+    let given = fingerprint(&request.certificate).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let is_own = match caller {
+        Caller::Stranger { certificate } => certificate.as_ref().is_some_and(|used| used.fingerprint == given),
+        // Known since the first half, which compared the certificates.
+        Caller::Member(name) => *name == request.server_name,
+        Caller::Forwarded { by } => *by == given,
+        Caller::Client { fingerprint } => *fingerprint == given,
+        Caller::Local { .. } => false,
+    };
+    if is_own { Ok(given) } else { Err(ApiError::forbidden()) }
+}
+
+fn stored_password(server: &Server) -> Result<Option<String>, ApiError> {
+    let config = configuration(server, &server.node().name)?;
+    Ok(config.value(kinds::server::TRUST_PASSWORD).map(str::to_owned))
+}
+
+fn check_proof(server: &Server, request: &JoinRequest, print: &str) -> Result<(), ApiError> {
+    match &request.proof {
+        JoinProof::Token(secret) => tokens::find(server, &request.server_name, secret.reveal()).map(|_| ()),
+        JoinProof::Password(given) => {
+            let Some(stored) = stored_password(server)? else {
+                let text = "the cluster has no trust password: set core.trust_password there, or use a token";
+                return Err(ApiError::forbidden_because(text));
+            };
+            let key = password::stored_key(&stored)?;
+            let wanted = password::proof(&key, Purpose::Join, &server.credentials.fingerprint()?, print);
+            if password::is_same(given.reveal().as_bytes(), wanted.reveal().as_bytes()) {
+                Ok(())
+            } else {
+                Err(ApiError::forbidden_because("the password is not the cluster's trust password"))
+            }
+        }
+    }
+}
+
+/// The record of the new member, Pending until its join is committed. An earlier try of the same member is replaced.
+async fn write_down(server: &Server, request: &JoinRequest, print: &str) -> Result<Object, ApiError> {
+    let key = Key::member(&request.server_name);
+    if let Some(earlier) = server.store().get(&key).map_err(store_failed)? {
+        undo_place(server, &request.server_name, id_of(&earlier)).await;
+    }
+    let put = Put {
+        key: key.clone(),
+        rollout: Rollout::RecordOnly,
+        stage: Stage::Define,
+        spec: write::spec_of(&admit::record(request, MemberId(0)))?,
+        applied: None,
+        placements: Default::default(),
+    };
+    write::submit_as(server, print.to_owned(), vec![write::absent(&key)], vec![Change::Put(put)]).await?;
+    let found = server.store().get(&key).map_err(store_failed)?;
+    found.ok_or_else(|| ApiError::conflict("the join was undone in between; try again"))
+}
+
+fn place(server: &Server, request: &JoinRequest, print: &str, id: MemberId) -> Result<JoinOffer, ApiError> {
+    let presented = server.credentials.presented();
+    let proof = match (&request.proof, stored_password(server)?) {
+        (JoinProof::Password(_), Some(stored)) => {
+            let key = password::stored_key(&stored)?;
+            password::proof(&key, Purpose::Welcome, &server.credentials.fingerprint()?, print)
+        }
+        (JoinProof::Password(_) | JoinProof::Token(_), _) => Secret::default(),
+    };
+    Ok(JoinOffer {
+        id,
+        cluster_certificate: presented.certificate.clone(),
+        cluster_key: presented.key.clone(),
+        proof,
+        members: server.members()?.iter().map(peer).collect::<Result<_, _>>()?,
+    })
+}
+
+fn peer(object: &Object) -> Result<PeerInfo, ApiError> {
+    let record: Member = write::typed(object)?;
+    Ok(PeerInfo {
+        name: MemberName(object.key.name.clone()),
+        id: id_of(object),
+        address: record.address,
+        certificate: record.certificate,
+    })
+}
+
+async fn follow_and_commit(
+    server: &Arc<Server>,
+    request: &JoinRequest,
+    id: MemberId,
+    print: &str,
+) -> Result<crate::model::Revision, ApiError> {
+    check_pending(server, &request.server_name, id, print)?;
+    server.peers.forget_address(&request.address);
+    server.store().add_learner(Peer { id, address: request.address.clone() }).await.map_err(store_failed)?;
+    admit::commit(server, request, id, print).await
+}
+
+fn check_pending(server: &Server, name: &MemberName, id: MemberId, print: &str) -> Result<Object, ApiError> {
+    let found = server.store().get(&Key::member(name)).map_err(store_failed)?;
+    let record = found.filter(|record| record.phase == Phase::Pending && record.uid.0 == id.0);
+    let record = record.ok_or_else(|| ApiError::conflict("the place of this join was taken back; try again"))?;
+    let known = fingerprint(record.spec.text("certificate")).map_err(|error| ApiError::failed(error.to_string()))?;
+    if known == print { Ok(record) } else { Err(ApiError::forbidden()) }
+}
+
+/// Forgets a member that has not become real. Nothing is done about one that has.
+async fn undo_place(server: &Server, name: &MemberName, id: MemberId) {
+    let store = server.store();
+    let pending = |record: &Object| record.phase == Phase::Pending && record.uid.0 == id.0;
+    let Some(record) = store.get(&Key::member(name)).ok().flatten().filter(pending) else { return };
+    let follows = store.peers().iter().any(|peer| peer.peer.id == id);
+    if follows && let Err(error) = store.remove(id).await {
+        tracing::warn!(member = %name, %error, "cannot take a failed join out of the Raft group");
+    }
+    let change = vec![Change::Forget { key: record.key.clone() }];
+    if let Err(error) = write::submit_as(server, "join".to_owned(), vec![write::unchanged(&record)], change).await {
+        tracing::warn!(member = %name, error = %error.message, "cannot forget a failed join");
+    }
+    server.trust.refresh(&store);
+}
+
+fn forget_later(server: &Arc<Server>, name: &MemberName, id: MemberId) {
+    let (server, name) = (Arc::downgrade(server), name.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(PATIENCE).await;
+        if let Some(server) = server.upgrade() {
+            undo_place(&server, &name, id).await;
+        }
+    });
+}

@@ -1,0 +1,95 @@
+//! Removing a member, as the leader does it. One log entry makes it official; everything after that can be repeated.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::caller::Caller;
+use super::peers::Line;
+use super::server::{Server, store_failed};
+use super::write;
+use crate::api::ApiError;
+use crate::model::{Change, Key, MemberId, MemberName, Object, Rollout};
+
+/// Where the leader tells a member to clean up, and later that it stands alone.
+pub const CLEAN: &str = "/internal/cluster/clean";
+/// See [`CLEAN`].
+pub const RESET: &str = "/internal/cluster/reset";
+
+const CLEAN_LIMIT: Duration = Duration::from_secs(120);
+const RESET_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whether the member is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// It must answer, and cleans up.
+    No,
+    /// It is gone for good.
+    Yes,
+}
+
+/// Removes a member; on the leader only.
+pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, force: Force) -> Result<(), ApiError> {
+    let record = server.member(name)?;
+    let members = server.members()?;
+    if members.len() == 1 {
+        return Err(ApiError::bad_request("Member is the only member in the cluster"));
+    }
+    if *name == server.node().name {
+        return Err(ApiError::bad_request(format!(
+            "{name} leads the cluster: stop it first, or hand over the lead, then remove it from another member"
+        )));
+    }
+    let is_reachable = server.liveness.borrow().is_reachable(name);
+    if force == Force::No {
+        refuse_if_in_use(server, name)?;
+        if !is_reachable {
+            let text = format!("member {name} is offline: `seedbed cluster remove {name} --force` goes on without it");
+            return Err(ApiError::unavailable(text));
+        }
+    }
+    let address = record.spec.text("address").to_owned();
+    if force == Force::No {
+        tell(server, &address, CLEAN, CLEAN_LIMIT).await?;
+    }
+    commit(server, caller, &record).await?;
+    server.store().remove(id_of(&record)).await.map_err(store_failed)?;
+    if is_reachable && let Err(error) = tell(server, &address, RESET, RESET_LIMIT).await {
+        tracing::warn!(member = %name, error = %error.message, "the removed member must be reset by hand");
+    }
+    Ok(())
+}
+
+async fn commit(server: &Server, caller: &Caller, record: &Object) -> Result<(), ApiError> {
+    let membership = server.store().get(&Key::membership()).map_err(store_failed)?;
+    let membership = membership.ok_or_else(|| ApiError::failed("the record of the member list is missing"))?;
+    let member = MemberName(record.key.name.clone());
+    let expect = vec![write::unchanged(record), write::unchanged(&membership)];
+    let changes = vec![
+        Change::ForgetMember { member },
+        Change::Forget { key: record.key.clone() },
+        write::revised(&membership, membership.spec.clone(), Default::default()),
+    ];
+    write::submit(server, caller, expect, changes).await.map(|_| ())
+}
+
+/// What stands on this member alone would be lost.
+fn refuse_if_in_use(server: &Server, name: &MemberName) -> Result<(), ApiError> {
+    let state = server.store().state().map_err(store_failed)?;
+    let here = |object: &&Object| object.rollout == Rollout::PlacedMembers && object.placements.contains_key(name);
+    let kept: Vec<String> = state.objects.values().filter(here).map(|object| object.key.to_string()).collect();
+    if kept.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!("member {name} still has {}: move or delete them first", kept.join(", "))))
+}
+
+async fn tell(server: &Server, address: &str, path: &str, limit: Duration) -> Result<(), ApiError> {
+    let client = server.peers.client(address, Line::Calls)?.with_timeout(limit);
+    client.post::<serde_json::Value>(path, &serde_json::json!({})).await.map_err(super::peers::unreachable).map(|_| ())
+}
+
+/// The Raft identity of a member's record.
+pub fn id_of(record: &Object) -> MemberId {
+    let id = record.spec.0.get("id").and_then(serde_json::Value::as_u64).filter(|id| *id > 0);
+    MemberId(id.unwrap_or(record.uid.0))
+}

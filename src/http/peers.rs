@@ -1,0 +1,105 @@
+//! Connections to other members. Each sort of traffic has its own, so that none waits behind another.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::{Method, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::credentials::Credentials;
+use crate::api::ApiError;
+use crate::client::{Client, ClientError};
+
+/// Longer than any answer that is worth waiting for takes; the caller's own limit is shorter.
+const FORWARD_LIMIT: Duration = Duration::from_secs(600);
+
+/// The header that says who asked, when a member passes a request on.
+pub const ON_BEHALF: &str = "x-seedbed-on-behalf-of";
+
+/// What a connection is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Line {
+    /// Requests of clients that are passed on.
+    Calls,
+    /// Raft's entries and heartbeats.
+    Append,
+    /// Everything else of Raft.
+    Raft,
+    /// Whole snapshots.
+    Snapshot,
+}
+
+/// The clients by address and use.
+pub struct Peers {
+    credentials: Arc<Credentials>,
+    clients: Mutex<HashMap<(String, Line), Client>>,
+}
+
+impl Peers {
+    /// No connections yet.
+    pub fn new(credentials: Arc<Credentials>) -> Self {
+        Self { credentials, clients: Mutex::new(HashMap::new()) }
+    }
+
+    /// The client for an address.
+    pub fn client(&self, address: &str, line: Line) -> Result<Client, ApiError> {
+        let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(client) = clients.get(&(address.to_owned(), line)) {
+            return Ok(client.clone());
+        }
+        let pinned = self.credentials.presented();
+        let identity = self.credentials.identity()?;
+        let client = Client::https(address, &pinned.certificate, Some(&identity))
+            .map_err(|error| ApiError::failed(error.to_string()))?;
+        clients.insert((address.to_owned(), line), client.clone());
+        Ok(client)
+    }
+
+    /// Closes all connections: certificates have changed.
+    pub fn forget(&self) {
+        self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+
+    /// Closes the connections to one address: another member may listen there now.
+    pub fn forget_address(&self, address: &str) {
+        let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        clients.retain(|(kept, _), _| kept != address);
+    }
+
+    /// Passes a request on and gives back what the other member answers.
+    pub async fn forward(
+        &self,
+        address: &str,
+        method: Method,
+        path: &str,
+        by: &str,
+        body: Bytes,
+    ) -> Result<Response, ApiError> {
+        let client = self.client(address, Line::Calls)?.with_timeout(FORWARD_LIMIT);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .header(ON_BEHALF, by)
+            .body(crate::client::body(body))
+            .map_err(|cause| ApiError::failed(format!("cannot pass the request on: {cause}")))?;
+        let answer = client.exchange(request).await.map_err(unreachable)?;
+        let status = StatusCode::from_u16(answer.status.as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+        Ok((status, answer.headers, answer.body).into_response())
+    }
+}
+
+/// Another member does not answer: not an error of the request.
+pub fn unreachable(error: ClientError) -> ApiError {
+    match error {
+        ClientError::Api { status, message, findings } => ApiError::new(status, message).with_findings(findings),
+        ClientError::NoDaemon { .. }
+        | ClientError::Unreachable { .. }
+        | ClientError::WrongCertificate { .. }
+        | ClientError::Certificate { .. }
+        | ClientError::Timeout { .. }
+        | ClientError::Protocol { .. } => ApiError::unavailable(error.to_string()),
+    }
+}

@@ -1,0 +1,157 @@
+//! `/1.0`: the server and its configuration.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, check_match, parse};
+use super::asked::Asked;
+use super::caller::Caller;
+use super::configure;
+use super::forward;
+use super::server::{Server, store_failed};
+use crate::api::{ApiError, EXTENSIONS, Environment, ServerInfo, ServerPut, paths};
+use crate::kinds;
+use crate::model::{Config, Key, MemberName};
+
+/// `GET /`: the versions.
+pub async fn versions() -> Result<Answer, ApiError> {
+    Answer::of(&[paths::SERVER])
+}
+
+/// `GET /1.0`. Strangers see that there is a server and that it does not know them.
+pub async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    if !caller.is_trusted() {
+        return Ok(Answer::of(&info("untrusted"))?.into_response());
+    }
+    let me = server.node().name.clone();
+    let target = asked.target().unwrap_or_else(|| me.clone());
+    if target != me {
+        return forward::to_member(&server, &target, Method::GET, paths::SERVER, &caller, Bytes::new()).await;
+    }
+    let config = shown(&configuration(&server, &me)?);
+    let mut answer = info("trusted");
+    answer.environment = Some(environment(&server, &asked)?);
+    answer.config = Some(config.clone());
+    Ok(Answer::of(&answer)?.tagged(&config).into_response())
+}
+
+/// `PUT /1.0`: the keys that are not named are unset.
+pub async fn replace(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Answer, ApiError> {
+    caller.trusted()?;
+    let request: ServerPut = parse(&body)?;
+    let member = asked.target().unwrap_or_else(|| server.node().name.clone());
+    let now = configuration(&server, &member)?;
+    check_match(&headers, &shown(&now))?;
+    let new = texts(request.config, &now);
+    configure::set(&server, &caller, &member, new).await?;
+    Answer::done()
+}
+
+/// `PATCH /1.0`: the keys that are not named stay.
+pub async fn amend(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Answer, ApiError> {
+    caller.trusted()?;
+    let request: ServerPut = parse(&body)?;
+    let member = asked.target().unwrap_or_else(|| server.node().name.clone());
+    let now = configuration(&server, &member)?;
+    check_match(&headers, &shown(&now))?;
+    let new = now.overlaid(&texts(request.config, &now));
+    configure::set(&server, &caller, &member, new).await?;
+    Answer::done()
+}
+
+fn info(auth: &str) -> ServerInfo {
+    ServerInfo {
+        config: None,
+        api_extensions: EXTENSIONS.iter().map(|name| (*name).to_owned()).collect(),
+        api_status: "stable".to_owned(),
+        api_version: "1.0".to_owned(),
+        auth: auth.to_owned(),
+        public: false,
+        auth_methods: vec!["tls".to_owned()],
+        environment: None,
+    }
+}
+
+fn environment(server: &Server, asked: &Asked) -> Result<Environment, ApiError> {
+    let node = server.node();
+    let listening = configuration(server, &node.name)?.value("core.https_address").map(str::to_owned);
+    let mut drivers: Vec<String> = node
+        .store
+        .list("storage-pool")
+        .map_err(store_failed)?
+        .iter()
+        .map(|pool| pool.spec.text("driver").to_owned())
+        .collect();
+    drivers.sort();
+    drivers.dedup();
+    Ok(Environment {
+        addresses: listening.into_iter().collect(),
+        certificate: server.credentials.presented().certificate.clone(),
+        certificate_fingerprint: server.credentials.fingerprint()?,
+        project: asked.project().0,
+        server_clustered: server.is_clustered()?,
+        server_name: node.name.0.clone(),
+        storage: drivers.join(" | "),
+        ..server.environment.clone()
+    })
+}
+
+/// All keys of one member: the shared ones and its own.
+pub fn configuration(server: &Server, member: &MemberName) -> Result<Config, ApiError> {
+    let Some(object) = server.store().get(&Key::server()).map_err(store_failed)? else {
+        return Ok(Config::default());
+    };
+    let own = object.placements.get(member).map(|placement| placement.config.clone()).unwrap_or_default();
+    Ok(object.spec.config().overlaid(&own))
+}
+
+/// The configuration as it may be seen: hidden values are `true`.
+fn shown(config: &Config) -> Map<String, Value> {
+    let show = |(key, value): (&String, &String)| {
+        let value = if kinds::is_secret("config", key) { json!(true) } else { json!(value) };
+        (key.clone(), value)
+    };
+    config.iter().map(show).collect()
+}
+
+/// Values as text. `true` for a hidden key leaves it as it is, because that is how it was shown.
+fn texts(config: Map<String, Value>, now: &Config) -> Config {
+    let mut texts = Config::default();
+    for (key, value) in config {
+        let value = match value {
+            Value::Bool(true) if kinds::is_secret("config", &key) => match now.value(&key) {
+                Some(kept) => kept.to_owned(),
+                None => continue,
+            },
+            Value::String(text) => text,
+            Value::Null => continue,
+            other => other.to_string(),
+        };
+        if !value.is_empty() {
+            texts.insert(key, value);
+        }
+    }
+    texts
+}

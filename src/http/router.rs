@@ -1,0 +1,79 @@
+//! All paths and who answers them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::Uri;
+use axum::routing::{get, post, put};
+
+use super::server::Server;
+use super::{
+    certificates, cluster, collection, events, internal, join, leave, members, operations, raft, root, seedbed, tokens,
+};
+use crate::api::{ApiError, paths};
+
+/// A manifest of ten thousand objects is a few megabytes; nothing that is meant well is larger than this.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// The whole API.
+pub fn router(server: &Arc<Server>) -> Router {
+    Router::new()
+        .route("/", get(root::versions))
+        .route(paths::SERVER, get(root::show).put(root::replace).patch(root::amend))
+        .merge(cluster_routes())
+        .merge(collection::routes())
+        .merge(own_routes())
+        .merge(internal_routes())
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(Arc::clone(server))
+}
+
+fn cluster_routes() -> Router<Arc<Server>> {
+    let member =
+        get(members::show).put(members::replace).patch(members::replace).post(members::rename).delete(members::remove);
+    Router::new()
+        .route(paths::CLUSTER, get(cluster::show).put(cluster::put))
+        .route(paths::MEMBERS, get(members::list).post(tokens::add))
+        .route(&format!("{}/{{name}}", paths::MEMBERS), member)
+        .route(paths::CERTIFICATES, get(certificates::list).post(certificates::add))
+        .route(
+            &format!("{}/{{fingerprint}}", paths::CERTIFICATES),
+            get(certificates::show).delete(certificates::remove),
+        )
+        .route(paths::OPERATIONS, get(operations::list))
+        .route(&format!("{}/{{id}}", paths::OPERATIONS), get(operations::show).delete(operations::cancel))
+        .route(&format!("{}/{{id}}/wait", paths::OPERATIONS), get(operations::wait))
+        .route(paths::EVENTS, get(events::stream))
+}
+
+fn own_routes() -> Router<Arc<Server>> {
+    Router::new()
+        .route(paths::OBJECTS, get(seedbed::objects))
+        .route(paths::INIT, post(seedbed::init))
+        .route(paths::PLAN, post(seedbed::plan))
+        .route(paths::APPLY, post(seedbed::apply))
+}
+
+fn internal_routes() -> Router<Arc<Server>> {
+    Router::new()
+        .route(join::CHALLENGE, get(join::challenge))
+        .route(join::OFFER, post(join::offer))
+        .route(join::COMMIT, post(join::commit))
+        .route(join::UNDO, post(join::undo))
+        .route(leave::CLEAN, post(internal::clean))
+        .route(leave::RESET, post(internal::reset))
+        .route("/internal/liveness", put(internal::set_liveness).get(internal::liveness))
+        .route("/internal/raft/{name}", post(raft::call))
+        .route("/internal/raft-snapshot", post(raft::snapshot).layer(DefaultBodyLimit::disable()))
+}
+
+async fn unknown(uri: Uri) -> ApiError {
+    ApiError::not_found(format!("there is nothing at {}", uri.path()))
+}
+
+async fn not_allowed(uri: Uri) -> ApiError {
+    ApiError::new(405, format!("{} does not take this method", uri.path()))
+}

@@ -1,0 +1,119 @@
+//! Seedbed's own endpoints: the stored objects with their placements, plans, and forming clusters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+
+use super::answer::{Answer, Outcome, parse};
+use super::asked::Asked;
+use super::caller::Caller;
+use super::carry;
+use super::server::{Server, store_failed};
+use crate::api::{ApiError, ApplyReply, ApplyRequest, InitRequest, ObjectsReply, PlanRequest};
+use crate::kinds;
+use crate::manifest::{self, Source};
+use crate::model::{Desired, Key, Object, Revision};
+use crate::plan::Mode;
+
+/// No client waits longer for news than this.
+const WAIT_MS_MAX: u64 = 600_000;
+/// How long a waiting apply waits when it does not say.
+const WAIT_MS: u64 = 60_000;
+
+/// `GET /1.0/seedbed/objects`.
+pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+    caller.trusted()?;
+    if let Some(after) = asked.number("after").map(Revision) {
+        let limit = asked.number("timeout_ms").unwrap_or(30_000).min(WAIT_MS_MAX);
+        let mut applied = server.store().applied();
+        let newer = applied.wait_for(|revision| *revision > after);
+        // The state is shown either way.
+        drop(tokio::time::timeout(Duration::from_millis(limit), newer).await);
+    }
+    let keys = asked.values("key").map(|text| text.parse::<Key>()).collect::<Result<Vec<_>, _>>();
+    let keys = keys.map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let store = server.store();
+    let state = store.state().map_err(store_failed)?;
+    let objects = state.objects.into_values().filter(|object| keys.is_empty() || keys.contains(&object.key));
+    Answer::of(&ObjectsReply {
+        revision: state.revision,
+        last_log_index: store.last_log_index(),
+        objects: objects.map(without_secrets).collect(),
+        liveness: server.liveness.borrow().members.clone(),
+    })
+}
+
+/// `POST /1.0/seedbed/plan`.
+pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
+    let PlanRequest { mut desired, merge } = parse(&body)?;
+    carry::hide_secrets(&server, &mut desired).await?;
+    Answer::of(&carry::planned(&server, &desired, mode(merge))?)
+}
+
+/// `POST /1.0/seedbed/apply`.
+pub async fn apply(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
+    let ApplyRequest { desired, yaml, merge, expect } = parse(&body)?;
+    let mut desired = match yaml {
+        Some(text) => loaded(&text)?,
+        None => desired,
+    };
+    carry::hide_secrets(&server, &mut desired).await?;
+    let applied = carry::apply(&server, &desired, mode(merge), expect.as_deref(), &caller.audit()).await?;
+    if asked.is_set("wait") {
+        let limit = asked.number("timeout_ms").unwrap_or(WAIT_MS).min(WAIT_MS_MAX);
+        carry::settle(&server, &applied.keys, Duration::from_millis(limit)).await?;
+    }
+    Answer::of(&ApplyReply { revision: applied.revision })
+}
+
+fn mode(merge: bool) -> Mode {
+    if merge { Mode::Merge } else { Mode::Declarative }
+}
+
+/// A manifest that came as text.
+fn loaded(text: &str) -> Result<Desired, ApiError> {
+    let loaded = manifest::load(&[Source::new("request", text)], &manifest::Options::default());
+    if loaded.is_usable() {
+        return Ok(loaded.desired);
+    }
+    Err(ApiError::bad_request("the manifest has errors: nothing was changed").with_findings(loaded.findings))
+}
+
+/// `POST /1.0/seedbed/init`.
+pub async fn init(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
+    let request: InitRequest = parse(&body)?;
+    let by = caller.audit();
+    // Whoever asked may hang up; what has begun is brought to an end all the same.
+    let work = tokio::spawn(async move { server.former.init(&server, request, &by).await });
+    match work.await {
+        Ok(reply) => Answer::of(&reply?),
+        Err(_) => Err(ApiError::unavailable("the daemon is shutting down")),
+    }
+}
+
+/// Hashes of passwords and tokens are nobody's business.
+fn without_secrets(mut object: Object) -> Object {
+    let kind = object.key.kind.clone();
+    let secret = |key: &str| kinds::is_secret(kind.as_str(), key);
+    for spec in [Some(&mut object.spec), object.applied.as_mut()].into_iter().flatten() {
+        let mut config = spec.config();
+        let before = config.len();
+        config.retain(|key, _| !secret(key));
+        if config.len() != before {
+            spec.set_config(&config);
+        }
+        spec.0.retain(|field, _| !secret(field));
+    }
+    object
+}

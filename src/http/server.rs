@@ -1,0 +1,125 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::caller::Trust;
+use super::credentials::Credentials;
+use super::events::Events;
+use super::former::Former;
+use super::operations::Operations;
+use super::peers::Peers;
+use crate::api::{ApiError, Environment};
+use crate::host::Host;
+use crate::model::{Key, Liveness, MemberId, MemberName, Object, Timestamp};
+use crate::store::{Store, StoreError};
+
+/// This member's place: its name and its store. Joining and leaving a cluster replace it.
+pub struct Node {
+    /// Its replicated state.
+    pub store: Store,
+    /// Its name.
+    pub name: MemberName,
+    /// Its Raft identity.
+    pub id: MemberId,
+}
+
+/// The daemon as its handlers see it.
+pub struct Server {
+    /// The place of this member.
+    pub node: watch::Sender<Arc<Node>>,
+    /// The store of a join that is under way; it answers Raft only.
+    pub joining: watch::Sender<Option<Arc<Node>>>,
+    /// Which members answer, as the leader sees it.
+    pub liveness: watch::Sender<Liveness>,
+    /// Whom the store trusts.
+    pub trust: Trust,
+    /// What this member shows and signs with.
+    pub credentials: Arc<Credentials>,
+    /// The way to other members.
+    pub peers: Arc<Peers>,
+    /// Work that goes on after its answer.
+    pub operations: Operations,
+    /// What happens, for those who listen.
+    pub events: Events,
+    /// The machine.
+    pub host: Host,
+    /// The machine in words.
+    pub environment: Environment,
+    /// Forms and leaves clusters.
+    pub former: Arc<dyn Former>,
+}
+
+impl Server {
+    /// The place of this member now.
+    pub fn node(&self) -> Arc<Node> {
+        Arc::clone(&self.node.borrow())
+    }
+
+    /// The store now.
+    pub fn store(&self) -> Store {
+        self.node.borrow().store.clone()
+    }
+
+    /// This moment.
+    pub fn now(&self) -> Timestamp {
+        self.host.clock.now()
+    }
+
+    /// The members' records, those that are joining left out.
+    pub fn members(&self) -> Result<Vec<Object>, ApiError> {
+        let mut members = self.store().list(Key::MEMBER).map_err(store_failed)?;
+        members.retain(|member| member.phase == crate::model::Phase::Created);
+        Ok(members)
+    }
+
+    /// One member's record.
+    pub fn member(&self, name: &MemberName) -> Result<Object, ApiError> {
+        let found = self.store().get(&Key::member(name)).map_err(store_failed)?;
+        found
+            .filter(|member| member.phase == crate::model::Phase::Created)
+            .ok_or_else(|| ApiError::not_found("Cluster member not found"))
+    }
+
+    /// Whether this member is in a cluster.
+    pub fn is_clustered(&self) -> Result<bool, ApiError> {
+        let membership = self.store().get(&Key::membership()).map_err(store_failed)?;
+        let enabled = membership.and_then(|record| record.spec.0.get("enabled")?.as_bool());
+        Ok(enabled.unwrap_or(false))
+    }
+}
+
+/// A failure of the store as the API says it.
+pub fn store_failed(error: StoreError) -> ApiError {
+    let status = match &error {
+        StoreError::NoLeader { .. }
+        | StoreError::Timeout { .. }
+        | StoreError::NotLeader { .. }
+        | StoreError::Stopped { .. }
+        | StoreError::Peer { .. }
+        | StoreError::NotFormed => 503,
+        StoreError::TooLarge { .. } => 413,
+        StoreError::Disk { .. }
+        | StoreError::Database { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::Newer { .. }
+        | StoreError::OtherMember { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::InUse { .. }
+        | StoreError::Membership { .. }
+        | StoreError::Message { .. } => 500,
+    };
+    ApiError::new(status, with_causes(&error))
+}
+
+/// An error with what caused it, each said once.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,86 @@
+//! Objects as LXD's API shows them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::server::{Server, store_failed};
+use crate::api::{ApiError, paths};
+use crate::kinds::{self, Kind};
+use crate::model::{Key, MemberName, Object, Rollout};
+
+/// Which objects are used by which.
+#[derive(Default)]
+pub struct Usage {
+    by: BTreeMap<Key, Vec<String>>,
+}
+
+impl Usage {
+    /// Who uses objects of this kind.
+    pub fn of(server: &Server, kind: &dyn Kind) -> Result<Self, ApiError> {
+        let mut usage = Self::default();
+        // Only what comes later in the order of creation can need it.
+        let later = kinds::ALL.iter().filter(|other| kinds::rank(other.words().kind) > kinds::rank(kind.words().kind));
+        for other in later {
+            for object in server.store().list(other.words().kind).map_err(store_failed)? {
+                let path = path_of(*other, &object.key);
+                for need in other.needs(&object.key, &object.spec) {
+                    if need.key.kind.as_str() == kind.words().kind {
+                        usage.by.entry(need.key).or_default().push(path.clone());
+                    }
+                }
+            }
+        }
+        Ok(usage)
+    }
+}
+
+fn path_of(kind: &dyn Kind, key: &Key) -> String {
+    let project = if key.project.is_default() { String::new() } else { format!("?project={}", key.project) };
+    format!("/1.0/{}/{}{project}", kind.words().collection, paths::escape(&key.name))
+}
+
+/// One object. Member-specific keys are shown for the target only; its status is then what that member has.
+pub fn show(kind: &dyn Kind, object: &Object, target: Option<&MemberName>, usage: &Usage) -> Value {
+    let mut fields = object.spec.0.clone();
+    let mut config = object.spec.config();
+    if let Some(placement) = shown_placement(object, target) {
+        config = config.overlaid(&placement.config);
+    }
+    config.retain(|key, _| !kinds::is_secret(kind.words().kind, key));
+    fields.insert("config".to_owned(), json!(config));
+    fields.insert("name".to_owned(), json!(object.key.name));
+    fields.entry("description").or_insert_with(|| json!(""));
+    fields.insert("used_by".to_owned(), json!(usage.by.get(&object.key).cloned().unwrap_or_default()));
+    if kind.words().kind == "profile" {
+        fields.entry("devices").or_insert_with(|| json!({}));
+    }
+    if kind.words().kind == "network" {
+        fields.insert("managed".to_owned(), json!(true));
+    }
+    if kind.rollout() != Rollout::RecordOnly {
+        let status = match target.and_then(|target| object.placements.get(target)) {
+            Some(placement) => placement.phase.status(),
+            None => object.phase.status(),
+        };
+        fields.insert("status".to_owned(), json!(status));
+        fields.insert("locations".to_owned(), json!(object.placements.keys().collect::<Vec<_>>()));
+    }
+    Value::Object(fields)
+}
+
+/// Without a target the keys of the only member are shown, as LXD does it where there is no cluster.
+fn shown_placement<'a>(object: &'a Object, target: Option<&MemberName>) -> Option<&'a crate::model::Placement> {
+    match target {
+        Some(target) => object.placements.get(target),
+        None if object.placements.len() == 1 => object.placements.values().next(),
+        None => None,
+    }
+}
+
+/// The part of a shown object that a `PUT` replaces.
+pub fn editable(shown: &Value) -> Map<String, Value> {
+    let editable = ["config", "description", "devices"];
+    let fields = shown.as_object().cloned().unwrap_or_default();
+    fields.into_iter().filter(|(field, _)| editable.contains(&field.as_str())).collect()
+}
