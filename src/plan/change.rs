@@ -204,6 +204,9 @@ impl One<'_> {
             at: Some(self.declared.at.clone()),
         };
         let stage = if planned.is_blocked() { Stage::Define } else { Stage::Live };
+        // What waits must be known as declared, or nobody would ever let it go on.
+        let is_known = self.stored.is_some_and(|object| object.applied.is_some());
+        let applied = applied.or_else(|| (stage == Stage::Define && !is_known).then(Spec::default));
         let put = Put {
             key: self.key.clone(),
             rollout: self.kind.rollout(),

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::compute::Mode;
+use crate::kinds::server::TRUST_PASSWORD;
 use crate::model::Spec;
 
 /// Fields of [`Object::applied`](crate::model::Object::applied) that are not part of the spec.
@@ -14,6 +15,7 @@ pub const APPLIED_HERE: &str = "here";
 ///
 /// Empty texts, lists and maps count as undeclared, and an empty text in a map asks to unset the key. A device is
 /// taken as a whole in [`Mode::Declarative`]: merged key by key, `nictype` would meet `network`, which nobody wants.
+/// The trust password is never unset by leaving it out, because manifests are kept where passwords should not be.
 pub fn merge(stored: &Spec, applied: Option<&Spec>, declared: &Spec, mode: Mode) -> Spec {
     let nothing = Map::new();
     let before = applied.filter(|_| mode == Mode::Declarative).map_or(&nothing, |spec| &spec.0);
@@ -62,7 +64,7 @@ fn merge_map(
     declared: &Map<String, Value>,
     mode: Mode,
 ) -> Map<String, Value> {
-    for key in was.keys().filter(|key| !declared.contains_key(*key)) {
+    for key in was.keys().filter(|key| !declared.contains_key(*key) && *key != TRUST_PASSWORD) {
         base.remove(key);
     }
     for (key, value) in declared {
@@ -85,7 +87,7 @@ fn merge_map(
 fn withdraw(merged: &mut Map<String, Value>, field: &str, was: &Value) {
     match (merged.get_mut(field), was) {
         (Some(Value::Object(map)), Value::Object(was)) => {
-            for key in was.keys() {
+            for key in was.keys().filter(|key| *key != TRUST_PASSWORD) {
                 map.remove(key);
             }
         }

@@ -271,6 +271,15 @@ fn a_create_with_a_member_away_becomes_a_definition_and_goes_on_by_itself() {
 }
 
 #[test]
+fn a_create_that_waits_goes_on_when_it_was_merged_too() {
+    let mut world = World::with_members(2);
+    world.lose("node2");
+    world.apply(&manifest(POOL), Mode::Merge);
+    world.find("node2");
+    assert!(finish(world.state(), &world.here, &world.liveness).is_some());
+}
+
+#[test]
 fn records_wait_for_nobody_and_updates_only_where_they_must() {
     let mut world = World::with_members(3);
     world.apply(&manifest(POOL), Mode::Declarative);
@@ -387,6 +396,16 @@ fn a_member_keeps_its_listen_address_when_a_manifest_says_nothing_of_it() {
     world.apply(&manifest("config: {images.auto_update_interval: 15}"), Mode::Declarative);
     assert_eq!(world.own("config/server", "node1").value("core.https_address"), Some("10.93.0.1:8443"));
     assert_eq!(world.config("config/server"), Config::from([("images.auto_update_interval", "15")]));
+}
+
+#[test]
+fn the_trust_password_is_only_unset_by_asking_for_it() {
+    let mut world = World::with_members(1);
+    world.apply(&manifest("config: {core.trust_password: $argon2id$x, cluster.max_voters: 5}"), Mode::Declarative);
+    world.apply(&manifest("config: {cluster.max_voters: 3}"), Mode::Declarative);
+    assert_eq!(world.config("config/server").value("core.trust_password"), Some("$argon2id$x"));
+    world.apply(&manifest("config: {core.trust_password: ''}"), Mode::Declarative);
+    assert_eq!(world.config("config/server"), Config::default());
 }
 
 #[test]
