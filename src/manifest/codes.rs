@@ -227,6 +227,11 @@ pub static RULES: &[Rule] = &[
         "Fields such as managed, used_by and status come from LXD's output. They say nothing in a manifest, and strict releases refuse them.",
     ),
     rule(
+        "SB106",
+        "a file of another program",
+        "The document has the form of something else, such as an object of Kubernetes, a cloud-init file or a single object.",
+    ),
+    rule(
         "SB111",
         "declared twice",
         "A set of files declares each object once, so that it is clear which declaration counts.",

@@ -3,8 +3,8 @@
 use super::cluster::{Cluster, Section};
 use super::placeholder::{self, is_placeholder};
 use super::set::Set;
-use crate::kinds::value;
-use crate::model::{Finding, Key};
+use crate::kinds::{Spot, table, value};
+use crate::model::{Finding, Key, MemberName};
 
 /// What is wrong with the section.
 pub(super) fn check(section: &Section<'_>, set: &Set<'_>) -> Vec<Finding> {
@@ -15,6 +15,7 @@ pub(super) fn check(section: &Section<'_>, set: &Set<'_>) -> Vec<Finding> {
     findings.extend(rules.wildcard());
     findings.extend(rules.way_in());
     findings.extend(rules.secrets());
+    findings.extend(rules.strangers());
     findings
 }
 
@@ -132,7 +133,7 @@ impl Rules<'_, '_> {
         };
         let fault = value::address_fault(address)?;
         let path = ["config".to_owned(), "core.https_address".to_owned()];
-        let place = server?.place(&path, crate::kinds::Spot::Value);
+        let place = server?.place(&path, Spot::Value);
         let message = format!("`{address}` cannot be the address of a member: {fault}");
         let help =
             "name the address that other members reach: set `cluster.https_address`, or `server_address` in `cluster:`";
@@ -166,6 +167,27 @@ impl Rules<'_, '_> {
             let message = "the cluster must trust this member already: there is neither a token nor a password";
             let finding = Finding::warning("SB129", message).at(self.section.key_place(&["cluster_address"]));
             findings.push(finding.helping("run `seedbed cluster add NAME` on a member and add `cluster_token`"));
+        }
+        findings
+    }
+
+    // The manifest lists the members: keys for another one are meant for nobody.
+    fn strangers(&self) -> Vec<Finding> {
+        let members = &self.cluster.members;
+        if members.is_empty() {
+            return Vec::new();
+        }
+        let mut findings = Vec::new();
+        for found in self.set.objects.values() {
+            for name in found.declared.members.keys().filter(|name| !members.contains_key(*name)) {
+                let place = found.place(&["members".to_owned(), name.to_string()], Spot::Key);
+                let finding = Finding::error("SB124", format!("`{name}` is not among cluster.members")).at(place);
+                let known = members.keys().map(MemberName::as_str);
+                findings.push(match table::nearest(name.as_str(), known) {
+                    Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
+                    None => finding.with(self.section.key_place(&["members"]), "the members of the cluster"),
+                });
+            }
         }
         findings
     }

@@ -2,8 +2,8 @@
 //!
 //! [`load`] takes every source at once and never fails: what it cannot use becomes a [`Finding`] with a place, and
 //! one broken file hides nothing of the others. The steps stand in files of their own, in this order:
-//! `parse` (text to `dom`), `check` (against the JSON Schema that `schema` derives from the types),
-//! `gather` (to objects) and `rules` (what needs no cluster).
+//! `parse` and `compose` (text to `dom`), `shape` (against the JSON Schema that `schema` derives from the types),
+//! `gather` (to a `set` of objects), `formation` and `join` (what `cluster:` says to them), `references`.
 
 mod cluster;
 pub mod codes;

@@ -16,6 +16,10 @@ pub(super) fn check(set: &mut Set<'_>, cluster: Option<&Cluster>) {
     }
     let mut findings = Vec::new();
     for (key, found) in &set.objects {
+        let project = Need::required(Key::new("project", key.project.as_str()), &["project"]);
+        if !is_there(&project.key, set) {
+            findings.push(missing(key, &project, set).at(found.place(&project.path, Spot::Value)));
+        }
         for need in found.kind.needs(key, &found.declared.spec) {
             if need.strength == Strength::Required && !is_there(&need.key, set) {
                 findings.push(missing(key, &need, set).at(found.place(&need.path, Spot::Value)));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dom::{Document, Span, pointer};
-use crate::kinds::{self, Kind, Problem, Spot, table};
-use crate::model::{Declared, Finding, Key, Place};
+use crate::kinds::{self, Kind, Problem, Spot, table, value};
+use crate::model::{Declared, Finding, Key, MemberName, Place};
 
 /// All objects of a set, and what is wrong with them so far.
 #[derive(Default)]
@@ -90,6 +90,10 @@ impl<'d> Set<'d> {
                 found.is_faulty |= finding.is_error();
                 self.findings.push(finding);
             }
+            for finding in found.misnamed_members() {
+                found.is_faulty = true;
+                self.findings.push(finding);
+            }
         }
     }
 }
@@ -104,6 +108,16 @@ impl Found<'_> {
             [field] => is_misspelt(field),
             _ => false,
         }
+    }
+
+    fn misnamed_members(&self) -> Vec<Finding> {
+        let fault = |name: &MemberName| value::member_name_fault(name.as_str());
+        let misnamed = self.declared.members.keys().filter_map(|name| Some((name, fault(name)?)));
+        let finding = |(name, fault): (&MemberName, &str)| {
+            let place = self.place(&["members".to_owned(), name.to_string()], Spot::Key);
+            Finding::error("SB018", format!("`{name}` cannot name a member: {fault}")).at(place)
+        };
+        misnamed.map(finding).collect()
     }
 
     /// A kind's problem with its place in the text.

@@ -86,6 +86,10 @@ struct Fault<'a, 'd> {
 impl Fault<'_, '_> {
     fn report(&self, shape: &mut Shape) {
         if let ValidationErrorKind::AdditionalProperties { unexpected } = self.error.kind() {
+            if let Some(finding) = self.foreign() {
+                shape.findings.push(finding);
+                return;
+            }
             for key in unexpected {
                 let finding = self.unknown(key);
                 shape.broken.extend(finding.place.iter().map(|place| place.pointer.clone()));
@@ -112,6 +116,29 @@ impl Fault<'_, '_> {
         self.document.place(span, pointer(&self.path))
     }
 
+    // A document of another program: one finding says so, instead of one for each of its keys.
+    fn foreign(&self) -> Option<Finding> {
+        let root = self.node().filter(|_| self.path.is_empty())?;
+        let has = |key: &str| root.entry(key).is_some();
+        let at = |key: &str, message: &str| {
+            let span = root.entry(key).map(|entry| entry.key_span).unwrap_or_default();
+            Finding::error("SB106", message).at(self.document.place(span, pointer(&[key])))
+        };
+        if has("apiVersion") && has("kind") {
+            return Some(at("kind", "this is an object of Kubernetes, not a manifest"));
+        }
+        if has("lxd") || has("incus") {
+            let key = if has("lxd") { "lxd" } else { "incus" };
+            let finding = at(key, "this is a file of cloud-init, not a manifest");
+            return Some(finding.helping("the manifest in it is the text under `preseed`"));
+        }
+        let is_object = has("name") && ["driver", "type", "devices", "config"].into_iter().any(has);
+        is_object.then(|| {
+            at("name", "this is a single object, not a manifest")
+                .helping("objects stand in a list under their section: write `storage_pools:` and `- name: …` below it")
+        })
+    }
+
     // The keys that the schema knows where this fault is.
     fn known(&self) -> Vec<&'static str> {
         let at = self.error.schema_path().as_str();
@@ -129,11 +156,40 @@ impl Fault<'_, '_> {
         path.push(key.to_owned());
         let finding = Finding::error("SB101", format!("unknown key `{key}` in {}", self.spoken_owner()))
             .at(self.document.place(span, pointer(&path)));
-        match hint(key, &known, self.path.is_empty()) {
+        match self.hint(key, &known) {
             Some(Hint::Meant(meant)) => finding.noting(format!("did you mean `{meant}`?")),
             Some(Hint::Note(note)) => finding.noting(note),
             None => finding.helping(format!("known keys: {}", known.join(", "))),
         }
+    }
+
+    fn hint(&self, key: &str, known: &[&'static str]) -> Option<Hint> {
+        let is_top = self.path.is_empty();
+        let note = |text: &str| Some(Hint::Note(text.to_owned()));
+        if is_top && key == "pools" {
+            return note("LXD 2.14 called it so; it is `storage_pools` since 2017");
+        }
+        if let Some(bare) = key.strip_prefix('-').filter(|bare| known.contains(bare) || *bare == "name") {
+            return Some(Hint::Note(format!("a blank is missing between the dash and `{bare}`")));
+        }
+        if known.contains(&"config") && (key.contains('.') || self.is_config_key(key)) {
+            return note("configuration keys belong inside `config:`");
+        }
+        if let Some(meant) = table::nearest(key, known.iter().copied()) {
+            return Some(Hint::Meant(meant));
+        }
+        if !is_top && section::names().any(|name| name == key) {
+            return note("this is a section: it starts in the first column");
+        }
+        let in_cluster =
+            ["server_name", "server_address", "member_config", "cluster_address", "enabled", "cluster_token"];
+        if is_top && in_cluster.contains(&key) { note("this belongs inside `cluster:`") } else { None }
+    }
+
+    fn is_config_key(&self, key: &str) -> bool {
+        let at = self.error.schema_path().as_str();
+        let parent = at.rsplit_once('/').map_or("", |(parent, _)| parent);
+        SCHEMA.pointer(&format!("{parent}/properties/config/properties")).is_some_and(|keys| keys.get(key).is_some())
     }
 
     fn missing(&self, property: &str) -> Option<Finding> {
@@ -176,7 +232,8 @@ impl Fault<'_, '_> {
     }
 
     fn not_among(&self, options: &Json) -> Finding {
-        let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let options: Vec<&str> =
+            options.as_array().into_iter().flatten().filter_map(Json::as_str).filter(|word| !word.is_empty()).collect();
         let step = self.path.last().map_or("value", String::as_str);
         let text = self.node().and_then(Node::text).unwrap_or_default();
         let shown = if table::is_secret_key(step) || text.is_empty() { "this".to_owned() } else { format!("`{text}`") };
@@ -220,23 +277,6 @@ impl Fault<'_, '_> {
 enum Hint {
     Meant(&'static str),
     Note(String),
-}
-
-fn hint(key: &str, known: &[&'static str], is_top: bool) -> Option<Hint> {
-    if is_top && key == "pools" {
-        return Some(Hint::Note("LXD 2.14 called it so; it is `storage_pools` since 2017".to_owned()));
-    }
-    if let Some(meant) = table::nearest(key, known.iter().copied()) {
-        return Some(Hint::Meant(meant));
-    }
-    if key.contains('.') && known.contains(&"config") {
-        return Some(Hint::Note("configuration keys belong inside `config:`".to_owned()));
-    }
-    if !is_top && section::names().any(|name| name == key) {
-        return Some(Hint::Note("this is a section: it starts in the first column".to_owned()));
-    }
-    let in_cluster = ["server_name", "server_address", "member_config", "cluster_address", "enabled", "cluster_token"];
-    (is_top && in_cluster.contains(&key)).then(|| Hint::Note("this belongs inside `cluster:`".to_owned()))
 }
 
 fn wanted(kind: &TypeKind) -> &'static str {

@@ -13,6 +13,7 @@ pub(super) fn explain(source: &Source, kind: &ErrorKind, at: Span) -> Finding {
         .or_else(|| spot.tab())
         .or_else(|| spot.template())
         .or_else(|| spot.unknown_anchor())
+        .or_else(|| spot.colon())
         .or_else(|| spot.unquoted())
         .unwrap_or_else(|| spot.plain())
 }
@@ -114,6 +115,29 @@ impl Spot<'_> {
         let line = self.line().filter(|line| line.text.contains("{{") || line.text.contains("{%"))?;
         let finding = self.finding("SB012", "this looks like a template that was not filled in", line.span());
         Some(finding.helping("render the template first and validate what comes out"))
+    }
+
+    // `name:a` and `networks` without a colon are texts: what follows them cannot be read.
+    fn colon(&self) -> Option<Finding> {
+        let is_colon = matches!(self.kind, ErrorKind::MappingValueNotAllowed | ErrorKind::SimpleKeyExpected);
+        let number = self.at.line as usize;
+        let before =
+            Lines::of(&self.source.text).take(number.saturating_sub(1)).filter(|line| !line.text.trim().is_empty());
+        let line = before.last().filter(|_| is_colon)?;
+        let text = line.text.trim().trim_start_matches("- ");
+        let is_name = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        };
+        let (message, help) = match text.split_once(':') {
+            None if is_name(text) => {
+                ("a colon is missing at the end of this line", "write `key: value`, or `key:` before a list")
+            }
+            Some((key, value)) if is_name(key) && !value.starts_with([' ', '/']) && !value.is_empty() => {
+                ("a blank is missing behind the colon", "write `key: value`")
+            }
+            _ => return None,
+        };
+        Some(self.finding("SB005", message, line.span()).helping(help))
     }
 
     fn unknown_anchor(&self) -> Option<Finding> {
