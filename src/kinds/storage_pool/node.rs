@@ -87,18 +87,16 @@ fn kept(ask: &PoolAsk, have: &PoolSeen, adopt: Option<PoolStep>) -> Result<Vec<P
 }
 
 fn absent(ask: &PoolAsk, have: Option<&PoolSeen>) -> Result<Vec<PoolStep>, HostError> {
-    let Some(have) = have.filter(|have| have.recorded) else { return Ok(Vec::new()) };
+    // What an earlier object left is not this one's to remove.
+    let is_ours = |have: &&PoolSeen| have.recorded && have.medium != PoolMedium::Leftover;
+    let Some(have) = have.filter(is_ours) else { return Ok(Vec::new()) };
     if let Some(volume) = have.volumes.first() {
         let cause = format!("it still holds `{volume}`");
         return Err(HostError::lasting(format!("remove storage pool `{}`", ask.name), "PoolInUse", cause)
             .hinting("remove or move what is in it first"));
     }
-    Ok(match have.medium {
-        // Another object's: what this one had made is gone.
-        PoolMedium::Leftover => Vec::new(),
-        PoolMedium::Ours if !have.mounted => vec![PoolStep::Mount, PoolStep::Remove],
-        _ => vec![PoolStep::Remove],
-    })
+    let mount = (have.medium == PoolMedium::Ours && !have.mounted).then_some(PoolStep::Mount);
+    Ok(mount.into_iter().chain([PoolStep::Remove]).collect())
 }
 
 fn earlier(ask: &PoolAsk, volume: &str) -> HostError {

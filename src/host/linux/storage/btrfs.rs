@@ -55,7 +55,7 @@ impl Driver for Btrfs {
             Form::Own | Form::Directory | Form::Named => make_subvolume(&site, begun.as_ref()).await?,
         };
         mount(&site, &record).await?;
-        Marker::of(&record, site.name(), site.state).write(&site.mount_point())?;
+        Marker::of(&record, site.name(), site.state).claim(&site.mount_point(), &site.doing("make"))?;
         record.made = true;
         record.write(site.state, site.name())
     }
@@ -277,10 +277,7 @@ fn must_be_free(site: &Site<'_>, path: &Path, begun: Option<&Record>) -> Result<
     let is_begun = marker.as_ref().zip(begun).is_some_and(|(marker, record)| marker.token == record.token);
     let found = site::contents(path)?;
     let medium = match marker {
-        Some(marker) if !is_begun => PoolMedium::Foreign {
-            what: format!("`{}` belongs to {}", path.display(), marker.owner()),
-            hint: "give a subvolume of its own to each pool".to_owned(),
-        },
+        Some(marker) if !is_begun => marker.foreign(path),
         _ if found.is_empty() => return Ok(()),
         _ => PoolMedium::not_empty(&path.display().to_string(), &found),
     };

@@ -47,7 +47,7 @@ impl Driver for Dir {
             record.write(site.state, site.name())?;
         }
         site.make_mount_point()?;
-        Marker::of(&record, site.name(), site.state).write(&path)?;
+        Marker::of(&record, site.name(), site.state).claim(&path, &site.doing("make"))?;
         bind(&path, &site.mount_point())?;
         record.made = true;
         record.write(site.state, site.name())
@@ -143,10 +143,7 @@ fn foreign(site: &Site<'_>, path: &Path, begun: Option<&Record>) -> Result<Optio
         !is_begun && !is_remains
     });
     if let Some(marker) = other {
-        return Ok(Some(PoolMedium::Foreign {
-            what: format!("`{}` belongs to {}", path.display(), marker.owner()),
-            hint: "give a directory of its own to each pool".to_owned(),
-        }));
+        return Ok(Some(marker.foreign(path)));
     }
     Ok((!found.is_empty()).then(|| PoolMedium::not_empty(&path.display().to_string(), &found)))
 }

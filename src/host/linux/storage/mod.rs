@@ -17,6 +17,32 @@ use crate::host::{DriverState, HostError, HostFuture, PoolAsk, PoolMedium, PoolS
 use record::{Record, Standing};
 use site::{Machine, Site};
 
+macro_rules! with_driver {
+    ($ask:expr, |$driver:ident| $body:expr) => {
+        Box::pin(async move {
+            match $ask.driver.as_str() {
+                "dir" => {
+                    let $driver = dir::Dir;
+                    $body.await
+                }
+                "btrfs" => {
+                    let $driver = btrfs::Btrfs;
+                    $body.await
+                }
+                "zfs" => {
+                    let $driver = zfs::Zfs;
+                    $body.await
+                }
+                "lvm" => {
+                    let $driver = lvm::Lvm;
+                    $body.await
+                }
+                _ => Err(unknown($ask)),
+            }
+        })
+    };
+}
+
 const DRIVERS: [&str; 4] = ["dir", "btrfs", "zfs", "lvm"];
 
 /// The storage pools of this machine.
@@ -34,6 +60,28 @@ impl LinuxStorage {
 
     fn site<'a>(&'a self, ask: &'a PoolAsk) -> Site<'a> {
         Site { ask, state: &self.state, machine: self.machine() }
+    }
+
+    fn act_now<'a>(&'a self, pool: &'a PoolAsk, step: &'a PoolStep) -> HostFuture<'a, ()> {
+        with_driver!(pool, |driver| act(driver, self.site(pool), step))
+    }
+
+    /// Removes what was begun with another source, before the pool is made with the one that is asked for.
+    async fn discard(&self, pool: &PoolAsk) -> Result<(), HostError> {
+        let site = self.site(pool);
+        must_be_safe(&site)?;
+        match site.record()? {
+            Some(record) if !record.made && !record.is_like(pool) => {
+                self.discard_now(pool, &record).await?;
+                Record::remove(site.state, site.name())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn discard_now<'a>(&'a self, pool: &'a PoolAsk, record: &'a Record) -> HostFuture<'a, ()> {
+        let earlier = PoolAsk { driver: record.driver.clone(), ..pool.clone() };
+        with_driver!(&earlier, |driver| driver.remove(self.site(pool), record.clone()))
     }
 
     fn machine(&self) -> Machine<'_> {
@@ -151,32 +199,6 @@ fn unknown(ask: &PoolAsk) -> HostError {
     HostError::lasting(doing, "UnsupportedDriver", cause).hinting("use one of dir, btrfs, zfs and lvm")
 }
 
-macro_rules! with_driver {
-    ($ask:expr, |$driver:ident| $body:expr) => {
-        Box::pin(async move {
-            match $ask.driver.as_str() {
-                "dir" => {
-                    let $driver = dir::Dir;
-                    $body.await
-                }
-                "btrfs" => {
-                    let $driver = btrfs::Btrfs;
-                    $body.await
-                }
-                "zfs" => {
-                    let $driver = zfs::Zfs;
-                    $body.await
-                }
-                "lvm" => {
-                    let $driver = lvm::Lvm;
-                    $body.await
-                }
-                _ => Err(unknown($ask)),
-            }
-        })
-    };
-}
-
 impl Storage for LinuxStorage {
     fn drivers(&self) -> HostFuture<'_, Vec<DriverState>> {
         let machine = self.machine();
@@ -196,7 +218,12 @@ impl Storage for LinuxStorage {
     }
 
     fn act<'a>(&'a self, pool: &'a PoolAsk, step: &'a PoolStep) -> HostFuture<'a, ()> {
-        with_driver!(pool, |driver| act(driver, self.site(pool), step))
+        Box::pin(async move {
+            if *step == PoolStep::Make {
+                self.discard(pool).await?;
+            }
+            self.act_now(pool, step).await
+        })
     }
 
     fn usage<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, PoolUsage> {

@@ -3,14 +3,14 @@
 //! The record lies in the state directory, the marker in the pool; both carry the same random token. A crash
 //! between doing and recording leaves a record that is only begun, and making the pool again is harmless then.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::host::linux::Doing;
-use crate::host::{HostError, PoolAsk};
+use crate::host::{HostError, PoolAsk, PoolMedium};
 use crate::model::{Config, Revision};
 
 /// A pool that this member made or began to make.
@@ -68,7 +68,7 @@ pub enum Form {
 pub enum Standing {
     /// Nothing was recorded.
     New,
-    /// Making this very pool was begun.
+    /// Making a pool of this name was begun.
     Begun(Record),
     /// This very pool was made.
     Made(Record),
@@ -101,16 +101,18 @@ impl Record {
     pub fn standing(record: Option<Self>, ask: &PoolAsk) -> Standing {
         match record {
             None => Standing::New,
-            Some(record) if record.uid == ask.uid && record.made => Standing::Made(record),
-            Some(record) if record.uid == ask.uid => Standing::Begun(record),
+            // What was only begun has never held anything, whatever it was begun for.
+            Some(record) if !record.made => Standing::Begun(record),
+            Some(record) if record.uid == ask.uid => Standing::Made(record),
             Some(record) if record.is_like(ask) => Standing::Earlier(record),
             Some(record) => Standing::InTheWay(record),
         }
     }
 
-    fn is_like(&self, ask: &PoolAsk) -> bool {
+    /// Whether driver and source are those that are asked for.
+    pub fn is_like(&self, ask: &PoolAsk) -> bool {
         let source = ask.config.value("source");
-        self.made && self.driver == ask.driver && (source == self.given.as_deref() || source == Some(&self.source))
+        self.driver == ask.driver && (source == self.given.as_deref() || source == Some(&self.source))
     }
 
     /// The member-specific keys that are in effect.
@@ -196,21 +198,38 @@ impl Marker {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Writes the marker.
-    pub fn write(&self, root: &Path) -> Result<(), HostError> {
+    /// Writes the marker into a directory that has none, or one of the same pool. Two pools that are made at the
+    /// same time cannot both have the directory.
+    pub fn claim(&self, root: &Path, doing: &str) -> Result<(), HostError> {
         let path = root.join(Self::FILE);
         let text = serde_json::to_vec(self)
             .map_err(|cause| HostError::lasting(format!("write `{}`", path.display()), "IoFailed", cause))?;
-        std::fs::write(&path, text).doing("write", &path)
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => file.write_all(&text).doing("write", &path),
+            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => match Self::read(root) {
+                Some(other) if !self.is_of_same_pool(&other) => other.foreign(root).refuse(doing),
+                _ => std::fs::write(&path, &text).doing("write", &path),
+            },
+            Err(cause) => Err(cause).doing("write", &path),
+        }
+    }
+
+    /// Whether another marker speaks of the same pool of the same daemon.
+    pub fn is_of_same_pool(&self, other: &Self) -> bool {
+        self.token == other.token || (self.pool == other.pool && self.state == other.state)
+    }
+
+    /// A directory with this marker, seen by another pool.
+    pub fn foreign(&self, root: &Path) -> PoolMedium {
+        let (pool, state) = (&self.pool, self.state.display());
+        PoolMedium::Foreign {
+            what: format!("`{}` belongs to storage pool `{pool}` of the daemon in `{state}`", root.display()),
+            hint: "give a source of its own to each pool".to_owned(),
+        }
     }
 
     /// Removes the marker when it is there.
     pub fn remove(root: &Path) -> Result<(), HostError> {
         super::site::remove_file(&root.join(Self::FILE))
-    }
-
-    /// Who it says the directory belongs to.
-    pub fn owner(&self) -> String {
-        format!("storage pool `{}` of the daemon in `{}`", self.pool, self.state.display())
     }
 }

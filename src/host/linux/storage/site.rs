@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::record::{Marker, Record};
 use crate::host::linux::{Command, Doing, Runner};
@@ -19,6 +20,12 @@ pub const SUBDIRECTORIES: [&str; 7] = [
     "virtual-machines",
     "virtual-machines-snapshots",
 ];
+
+/// The directory in the root of every new ext4 file system: nobody's data.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Making file systems on large disks takes its time.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// One pool at hand.
 #[derive(Clone, Copy)]
@@ -89,7 +96,7 @@ impl<'a> Site<'a> {
         program: &'static str,
         args: impl IntoIterator<Item = S>,
     ) -> Result<String, HostError> {
-        let command = Command::new(program, args);
+        let command = Command::new(program, args).within(PATIENCE);
         let doing = format!("{}: run `{command}`", self.doing("work on"));
         self.machine.runner.run(command).await?.checked(&doing)
     }
@@ -190,7 +197,7 @@ pub fn contents(root: &Path) -> Result<Vec<String>, HostError> {
     for name in names_in(root)? {
         if SUBDIRECTORIES.contains(&name.as_str()) {
             found.extend(names_in(&root.join(&name))?.into_iter().map(|volume| format!("{name}/{volume}")));
-        } else if name != Marker::FILE {
+        } else if name != Marker::FILE && name != LOST_AND_FOUND {
             found.push(name);
         }
     }
