@@ -245,7 +245,9 @@ fn what_was_changed_behind_the_daemons_back_is_noticed_and_mended() {
         run("nft", &["delete", "table", "inet", "seedbed.br0"]);
         assert_eq!(machine.steps(NAT).await, ["load the packet rules"]);
         run("ip", &["addr", "add", "10.99.0.1/24", "dev", "br0"]);
-        assert_eq!(machine.steps(NAT).await, ["take away the address 10.99.0.1/24"]);
+        assert_eq!(machine.steps(NAT).await, [""; 0], "addresses of others are theirs");
+        run("ip", &["addr", "del", "10.213.7.1/24", "dev", "br0"]);
+        assert_eq!(machine.steps(NAT).await, ["add the address 10.213.7.1/24"]);
         run("kill", &["-9", &machine.server()]);
         while !has_ended(&machine.server()) {
             tokio::task::yield_now().await;
@@ -255,6 +257,43 @@ fn what_was_changed_behind_the_daemons_back_is_noticed_and_mended() {
         let steps = machine.steps(NAT).await;
         assert!(steps.contains(&"start the DHCP and DNS server".to_owned()), "{steps:?}");
         assert_eq!(machine.steps(NAT).await, [""; 0]);
+        machine.remove().await;
+    });
+}
+
+#[test]
+fn a_server_that_cannot_listen_says_why_and_is_tried_again() {
+    on_a_machine(|machine| async move {
+        let other = UdpSocket::bind("0.0.0.0:53").expect("a free port");
+        let Outcome::Failed(error) = machine.converge(&work(NAT, Intent::Present)).await else {
+            panic!("the port is taken");
+        };
+        assert!(error.to_string().contains("Address already in use; another DNS or DHCP server"), "{error}");
+        drop(other);
+        assert_eq!(machine.steps(NAT).await, ["start the DHCP and DNS server"]);
+        let broken = [NAT, &[("raw.dnsmasq", "no-such-setting")]].concat();
+        let Outcome::Failed(error) = machine.converge(&work(&broken, Intent::Present)).await else {
+            panic!("the setting is wrong");
+        };
+        assert!(error.cause.contains("bad option at line 1 of"), "{error}");
+        assert_eq!(machine.steps(NAT).await, ["start the DHCP and DNS server"]);
+        machine.remove().await;
+    });
+}
+
+#[test]
+fn two_daemons_on_one_machine_leave_each_others_bridges_alone() {
+    on_a_machine(|mut machine| async move {
+        machine.steps(NONE).await;
+        let other = TempDir::new().expect("a directory");
+        let host = std::mem::replace(&mut machine.host, linux::host(other.path()));
+        assert_eq!(machine.reason(NONE).await, "InterfaceTaken");
+        machine.remove().await;
+        machine.host = host;
+        assert_eq!(machine.steps(NONE).await, [""; 0]);
+        let spelled = machine.state.path().join("../").join(machine.state.path().file_name().expect("a name"));
+        machine.host = linux::host(&spelled);
+        assert_eq!(machine.steps(NONE).await, [""; 0], "the same directory, however it is spelled");
         machine.remove().await;
     });
 }

@@ -56,6 +56,31 @@ impl Files {
         fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).doing("write", &path)
     }
 
+    /// Adds to a list. This comes before what it speaks of is done: what is done and not listed would stay for ever.
+    pub fn add_to<T: Serialize + DeserializeOwned + Clone + PartialEq>(
+        &self,
+        name: &str,
+        item: &T,
+    ) -> Result<(), HostError> {
+        let mut list: Vec<T> = self.read(name).unwrap_or_default();
+        if list.contains(item) {
+            return Ok(());
+        }
+        list.push(item.clone());
+        self.write(name, &list)
+    }
+
+    /// Takes from a list. This comes after what it speaks of is undone.
+    pub fn take_from<T: Serialize + DeserializeOwned + PartialEq>(
+        &self,
+        name: &str,
+        item: &T,
+    ) -> Result<(), HostError> {
+        let mut list: Vec<T> = self.read(name).unwrap_or_default();
+        list.retain(|listed| listed != item);
+        self.write(name, &list)
+    }
+
     /// Makes a directory that the DHCP server reads without being root.
     pub fn make_dir(&self, name: &str) -> Result<(), HostError> {
         self.make()?;

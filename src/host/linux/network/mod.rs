@@ -20,11 +20,13 @@ use self::files::Files;
 use self::kernel::Kernel;
 use super::Runner;
 use crate::host::{
-    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, HostError, HostFuture, Lease, Link, Network, Reach,
-    Standing,
+    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Cidr, HostError, HostFuture, Lease, Link, Network,
+    Reach, Standing,
 };
 
+/// What was attached to a bridge and added to it: nothing else is ever taken away again.
 const PORTS: &str = "ports.json";
+const ADDRESSES: &str = "addresses.json";
 
 /// The networks of this machine.
 pub struct LinuxNetwork {
@@ -38,7 +40,9 @@ pub struct LinuxNetwork {
 impl LinuxNetwork {
     /// Keeps its files below `state_dir` and runs programs through `runner`.
     pub fn new(state_dir: &Path, runner: Arc<dyn Runner>) -> Self {
-        let tag = digest(&[&state_dir.to_string_lossy()])[..8].to_owned();
+        // However the directory is spelled, it is the same daemon.
+        let spelled = state_dir.canonicalize().or_else(|_| std::path::absolute(state_dir));
+        let tag = digest(&[&spelled.as_deref().unwrap_or(state_dir).to_string_lossy()])[..8].to_owned();
         Self { state: state_dir.to_owned(), runner, kernel: Kernel::default(), tag }
     }
 
@@ -58,7 +62,7 @@ impl LinuxNetwork {
             medium: match link {
                 None => BridgeMedium::Absent,
                 Some(link) if link.alias.as_deref() == Some(&self.mark(ask)) => {
-                    BridgeMedium::Ours(self.facts(&files, link).await?)
+                    BridgeMedium::Ours(self.facts(ask, &files, link).await?)
                 }
                 Some(link) => BridgeMedium::Foreign { what: foreign(&link) },
             },
@@ -71,20 +75,23 @@ impl LinuxNetwork {
         Ok(stands.then_some(seen))
     }
 
-    async fn facts(&self, files: &Files, link: Link) -> Result<BridgeFacts, HostError> {
+    async fn facts(&self, ask: &BridgeAsk, files: &Files, link: Link) -> Result<BridgeFacts, HostError> {
         let mut ports = Vec::new();
         for port in files.read::<Vec<String>>(PORTS).unwrap_or_default() {
             let is_attached = self.kernel.find(&port).await?.is_some_and(|port| port.controller == Some(link.index));
             ports.extend(is_attached.then_some(port));
         }
         let routes = self.kernel.routes(&link).await?;
-        let given = link.addresses.iter().filter(|address| address.scope == Reach::Global);
+        // Others may add addresses too, such as those that move between machines.
+        let added = files.read::<Vec<Cidr>>(ADDRESSES).unwrap_or_default();
+        let is_ours = |cidr: &Cidr| ask.addresses.contains(cidr) || added.contains(cidr);
+        let given = link.addresses.iter().filter(|address| address.scope == Reach::Global).map(|address| address.cidr);
         Ok(BridgeFacts {
             mtu: link.mtu,
             hwaddr: link.hwaddr.unwrap_or_default(),
             up: link.up,
             ipv6: sysctl::speaks_ipv6(&link.name),
-            addresses: given.map(|address| address.cidr).collect(),
+            addresses: given.filter(is_ours).collect(),
             routes,
             ports,
         })
@@ -107,8 +114,14 @@ impl LinuxNetwork {
                 let index = self.ours(ask).await?.index;
                 self.kernel.set(&doing(step, name), LinkUnspec::new_with_index(index).up()).await
             }
-            BridgeStep::AddAddress(cidr) => self.kernel.add_address(&self.ours(ask).await?, *cidr).await,
-            BridgeStep::DropAddress(cidr) => self.kernel.drop_address(&self.ours(ask).await?, *cidr).await,
+            BridgeStep::AddAddress(cidr) => {
+                files.add_to(ADDRESSES, cidr)?;
+                self.kernel.add_address(&self.ours(ask).await?, *cidr).await
+            }
+            BridgeStep::DropAddress(cidr) => {
+                self.kernel.drop_address(&self.ours(ask).await?, *cidr).await?;
+                files.take_from(ADDRESSES, cidr)
+            }
             BridgeStep::AddRoute(cidr) => self.kernel.add_route(&self.ours(ask).await?, *cidr).await,
             BridgeStep::DropRoute(cidr) => self.kernel.drop_route(&self.ours(ask).await?, *cidr).await,
             BridgeStep::Forward(family) => sysctl::forward(*family),
@@ -160,13 +173,7 @@ impl LinuxNetwork {
             HostError::lasting(&doing, "InterfaceInUse", cause)
                 .hinting("only interfaces that nothing else uses can be attached to a bridge")
         })?;
-        // The record comes first: an interface that is attached and not recorded would never be detached again.
-        let files = self.files(&ask.name);
-        let mut recorded: Vec<String> = files.read(PORTS).unwrap_or_default();
-        if !recorded.iter().any(|name| name == port) {
-            recorded.push(port.to_owned());
-            files.write(PORTS, &recorded)?;
-        }
+        self.files(&ask.name).add_to(PORTS, &link.name)?;
         self.kernel.set(&doing, LinkUnspec::new_with_index(link.index).controller(bridge.index).up()).await
     }
 
@@ -176,10 +183,7 @@ impl LinuxNetwork {
         if let Some(link) = self.kernel.find(port).await?.filter(|link| link.controller == Some(bridge.index)) {
             self.kernel.set(&doing, LinkUnspec::new_with_index(link.index).nocontroller()).await?;
         }
-        let files = self.files(&ask.name);
-        let mut recorded: Vec<String> = files.read(PORTS).unwrap_or_default();
-        recorded.retain(|name| name != port);
-        files.write(PORTS, &recorded)
+        self.files(&ask.name).take_from(PORTS, &port.to_owned())
     }
 }
 
@@ -200,7 +204,7 @@ fn unused(port: &Link, bridge: &Link) -> Result<(), String> {
 fn foreign(link: &Link) -> String {
     match &link.alias {
         Some(alias) if alias.starts_with("seedbed:") => {
-            format!("an interface that was made for another network (`{alias}`)")
+            format!("an interface that was made for another network, or by another daemon (`{alias}`)")
         }
         Some(_) | None => format!("an interface of kind {} that this network did not make", link.kind),
     }

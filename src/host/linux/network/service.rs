@@ -122,8 +122,16 @@ async fn listens(files: &Files, child: &mut Child, doing: &str) -> Result<(), Ho
         if let Some(status) = ended {
             let said = fs::read_to_string(files.path(file::LOG)).unwrap_or_default();
             let said = said.trim().replace('\n', "; ");
+            let is_taken = said.contains("Address already in use");
             let cause = if said.is_empty() { format!("dnsmasq ended with {status}") } else { said };
-            return Err(HostError::passing(doing, "ServiceFailed", cause));
+            let error = HostError::passing(doing, "ServiceFailed", cause);
+            return Err(if is_taken {
+                error.hinting(
+                    "another DNS or DHCP server listens on all addresses: let it listen on its own interfaces only",
+                )
+            } else {
+                error
+            });
         }
         tokio::time::sleep(START_STEP).await;
     }
