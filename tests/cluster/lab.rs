@@ -1,0 +1,315 @@
+//! A laboratory of network namespaces with real daemons in them. It goes away with its value, also on a panic.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::wire;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_seedbed");
+
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// Some machines on one network, each a namespace of its own.
+pub struct Lab {
+    hub: String,
+    pub nodes: Vec<Node>,
+    pub dir: TempDir,
+}
+
+/// One machine of the laboratory.
+pub struct Node {
+    pub name: String,
+    pub address: String,
+    pub state_dir: PathBuf,
+    space: String,
+    log: PathBuf,
+    daemon: Option<Child>,
+}
+
+/// Whether this machine lets us make namespaces; says so when it does not.
+pub fn can_run() -> bool {
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n");
+    let has_ip = Command::new("ip").arg("-V").output().is_ok();
+    if !(is_root && has_ip) {
+        println!("skipped: network namespaces need root and the package iproute2");
+    }
+    is_root && has_ip
+}
+
+/// Runs `test` in a laboratory with a machine for each address, all in one /24.
+pub fn with(addresses: &[&str], test: impl FnOnce(&mut Lab)) {
+    if can_run() {
+        test(&mut Lab::new(addresses));
+    }
+}
+
+/// Three machines at 10.93.0.1 to .3, which is where `examples/three-members.yaml` puts them.
+pub fn with_three(test: impl FnOnce(&mut Lab)) {
+    with(&["10.93.0.1", "10.93.0.2", "10.93.0.3"], test);
+}
+
+impl Lab {
+    fn new(addresses: &[&str]) -> Self {
+        let id = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let hub = format!("sbt{id}-hub");
+        let dir = tempfile::Builder::new().prefix("seedbed-lab").tempdir().expect("a scratch directory");
+        let mut lab = Self { hub: hub.clone(), nodes: Vec::new(), dir };
+        ip(&["netns", "add", &hub]);
+        ip(&["-n", &hub, "link", "add", "lab", "type", "bridge"]);
+        ip(&["-n", &hub, "link", "set", "lab", "up"]);
+        for (index, address) in addresses.iter().enumerate() {
+            lab.plug(&id, index + 1, address);
+        }
+        lab
+    }
+
+    fn plug(&mut self, id: &str, number: usize, address: &str) {
+        let (space, port) = (format!("sbt{id}-{number}"), format!("v{number}"));
+        ip(&["netns", "add", &space]);
+        ip(&["-n", &space, "link", "set", "lo", "up"]);
+        ip(&["-n", &self.hub, "link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &space]);
+        ip(&["-n", &self.hub, "link", "set", &port, "master", "lab", "up"]);
+        ip(&["-n", &space, "addr", "add", &format!("{address}/24"), "dev", "eth0"]);
+        ip(&["-n", &space, "link", "set", "eth0", "up"]);
+        let name = format!("node{number}");
+        let state_dir = self.dir.path().join(&name);
+        self.nodes.push(Node {
+            log: self.dir.path().join(format!("{name}.log")),
+            address: (*address).to_owned(),
+            name,
+            state_dir,
+            space,
+            daemon: None,
+        });
+    }
+
+    /// Starts every daemon and waits until each answers.
+    pub fn start_all(&mut self) {
+        for node in &mut self.nodes {
+            node.start();
+        }
+        for node in &self.nodes {
+            node.wait_ready();
+        }
+    }
+
+    /// Takes a machine's cable out or puts it back.
+    pub fn cable(&self, number: usize, state: &str) {
+        ip(&["-n", &self.hub, "link", "set", &format!("v{number}"), state]);
+    }
+
+    /// Writes a file for the commands to read.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.dir.path().join(name);
+        fs::write(&path, text).expect("write a file of the laboratory");
+        path.to_string_lossy().into_owned()
+    }
+
+    /// Forms a cluster of all machines from one manifest with `cluster.members`, which it returns.
+    pub fn form(&mut self) -> String {
+        self.start_all();
+        let members: String = (self.nodes.iter())
+            .map(|node| format!("    {}: {{address: \"{}:8443\"}}\n", node.name, node.address))
+            .collect();
+        let text = format!(
+            "config:\n  core.trust_password: sekret\ncluster:\n  enabled: true\n  cluster_password: sekret\n  members:\n{members}"
+        );
+        let file = self.write("form.yaml", &text);
+        for node in &self.nodes {
+            node.run_ok(&["init", "--preseed", &file]);
+        }
+        self.nodes[0].wait_members(self.nodes.len(), "Online");
+        file
+    }
+
+    /// The machine that leads, asked of any that answers.
+    pub fn leader(&self) -> usize {
+        let mut found = None;
+        wait_for("a leader", Duration::from_secs(20), || {
+            found = self.nodes.iter().filter(|node| node.is_running()).find_map(|node| {
+                let members = node.get("/1.0/cluster/members?recursion=1")?;
+                let leads = |member: &&Value| {
+                    member["roles"].as_array().is_some_and(|roles| roles.iter().any(|role| role == "database-leader"))
+                        && member["status"] == "Online"
+                };
+                let name = members.as_array()?.iter().find(leads)?["server_name"].as_str()?.to_owned();
+                self.nodes.iter().position(|node| node.name == name && node.is_running())
+            });
+            found.is_some()
+        });
+        found.expect("waited until there was one")
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for node in &self.nodes {
+                node.show_log();
+            }
+        }
+        for node in &mut self.nodes {
+            node.kill9();
+            end_all_in(&node.space);
+            let _ = Command::new("ip").args(["netns", "del", &node.space]).status();
+        }
+        let _ = Command::new("ip").args(["netns", "del", &self.hub]).status();
+    }
+}
+
+/// Ends what the daemons of this laboratory left in their own namespace, such as dnsmasq.
+fn end_all_in(space: &str) {
+    let Ok(out) = Command::new("ip").args(["netns", "pids", space]).output() else { return };
+    for pid in String::from_utf8_lossy(&out.stdout).split_whitespace() {
+        let _ = Command::new("kill").args(["-9", pid]).status();
+    }
+}
+
+impl Node {
+    /// Starts the daemon without waiting for it.
+    pub fn start(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(&self.log).expect("open the log");
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space, PROGRAM, "daemon", "--log", "info,openraft=error", "--state-dir"]);
+        command.arg(&self.state_dir);
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
+        self.daemon = Some(command.spawn().expect("start a daemon"));
+    }
+
+    pub fn wait_ready(&self) {
+        self.run_ok(&["waitready", "--timeout", "20"]);
+    }
+
+    /// `kill -9`, as a power cut of this process alone.
+    pub fn kill9(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.daemon.is_some()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.daemon.as_ref().expect("a running daemon").id()
+    }
+
+    /// Runs `seedbed` with this member's state directory, in this machine's network.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, "")
+    }
+
+    pub fn run_with(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self.spawn(arguments);
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("feed the command");
+        child.wait_with_output().expect("wait for the command")
+    }
+
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space, PROGRAM]).args(arguments).env("SEEDBED_DIR", &self.state_dir);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("start a command")
+    }
+
+    /// Runs `seedbed`, which must exit with 0, and returns its standard output.
+    pub fn run_ok(&self, arguments: &[&str]) -> String {
+        self.must(arguments, 0, self.run(arguments))
+    }
+
+    /// Runs `seedbed`, which must exit with `code`, and returns both its outputs in one.
+    pub fn run_exit(&self, arguments: &[&str], code: i32) -> String {
+        let out = self.run(arguments);
+        let talk = String::from_utf8_lossy(&out.stderr).into_owned();
+        self.must(arguments, code, out) + &talk
+    }
+
+    fn must(&self, arguments: &[&str], code: i32, out: Output) -> String {
+        let (data, talk) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert_eq!(out.status.code(), Some(code), "{}: seedbed {arguments:?}\n{data}\n{talk}", self.name);
+        data.into_owned()
+    }
+
+    /// Runs any program in this machine's network.
+    pub fn shell(&self, line: &str) -> String {
+        let out = Command::new("ip").args(["netns", "exec", &self.space, "sh", "-c", line]).output().expect("run sh");
+        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
+    }
+
+    /// One request to this member's unix socket: the status and the answer's metadata, or its error text.
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        wire::request(&self.state_dir.join("unix.socket"), method, path, body)
+            .unwrap_or_else(|cause| (0, Value::String(cause.to_string())))
+    }
+
+    pub fn get(&self, path: &str) -> Option<Value> {
+        match self.request("GET", path, None) {
+            (200, value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Waits until this member sees `count` members, all with this status.
+    pub fn wait_members(&self, count: usize, status: &str) {
+        wait_for(&format!("{count} members {status} on {}", self.name), Duration::from_secs(20), || {
+            let members = self.get("/1.0/cluster/members?recursion=1");
+            let all = members.as_ref().and_then(Value::as_array);
+            all.is_some_and(|list| list.len() == count && list.iter().all(|member| member["status"] == status))
+        });
+    }
+
+    /// Waits until an LXD path shows this status.
+    pub fn wait_status(&self, path: &str, status: &str) {
+        wait_for(&format!("{path} {status} on {}", self.name), Duration::from_secs(30), || {
+            self.get(path).is_some_and(|object| object["status"] == status)
+        });
+    }
+
+    /// The index of the last entry in this member's Raft log.
+    pub fn last_log_index(&self) -> u64 {
+        let state = self.get("/1.0/seedbed/objects").expect("the stored objects");
+        state["last_log_index"].as_u64().expect("a log index")
+    }
+
+    pub fn certificate_doubled(&self) -> String {
+        let path = self.state_dir.join("server.crt");
+        fs::read_to_string(path).expect("the server's certificate").replace('\n', "\n\n")
+    }
+
+    fn show_log(&self) {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let tail: Vec<&str> = text.lines().rev().take(25).collect();
+        println!("---- last lines of {}:", self.name);
+        for line in tail.into_iter().rev() {
+            println!("{line}");
+        }
+    }
+}
+
+/// Waits for a condition; fails the test when it does not come.
+pub fn wait_for(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < limit, "waited {limit:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether a path below a member's state directory exists.
+pub fn exists(node: &Node, below: &str) -> bool {
+    Path::new(&node.state_dir).join(below).exists()
+}
+
+fn ip(arguments: &[&str]) {
+    let out = Command::new("ip").args(arguments).output().expect("run ip");
+    assert!(out.status.success(), "ip {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+}

@@ -1,0 +1,9 @@
+//! Real daemons in network namespaces, driven as an operator drives them.
+
+mod bad_input;
+mod forming;
+mod hundred_objects;
+mod lab;
+mod outages;
+mod seed_files;
+mod wire;
