@@ -14,6 +14,9 @@ mod roster;
 mod said;
 mod voters;
 
+#[cfg(test)]
+mod tests;
+
 pub use leader::run_leader;
 pub use member::run_member;
 pub use memory::Memory;

@@ -1,3 +1,5 @@
+//! What findings look like on a screen and in data.
+
 use serde_json::Value;
 
 use super::*;

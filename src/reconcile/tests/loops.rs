@@ -1,0 +1,124 @@
+//! Both loops on a real store of one member, with a fake machine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Lowest, me, pool_spec};
+use crate::host::HostError;
+use crate::host::fake::FakeHost;
+use crate::model::{Change, Command, Config, Key, MemberId, Object, Phase, Put, Rollout, Stage, Timestamp, Write};
+use crate::reconcile::{run_leader, run_member};
+use crate::store::{BoxFuture, Peer, Rpc, Store, StoreOptions, Timing, Transport, TransportError};
+
+/// A member that stands alone has nobody to call.
+struct Nobody;
+
+impl Transport for Nobody {
+    fn call(&self, _: &Peer, _: Rpc, _: Bytes, _: Duration) -> BoxFuture<'_, Result<Bytes, TransportError>> {
+        Box::pin(async { Err(TransportError::Unreachable("there is nobody".to_owned())) })
+    }
+
+    fn send_snapshot(
+        &self,
+        _: &Peer,
+        _: Bytes,
+        _: PathBuf,
+        _: Duration,
+    ) -> BoxFuture<'_, Result<Bytes, TransportError>> {
+        Box::pin(async { Err(TransportError::Unreachable("there is nobody".to_owned())) })
+    }
+}
+
+struct Alone {
+    machine: FakeHost,
+    store: Store,
+    stop: watch::Sender<bool>,
+    loops: Vec<JoinHandle<()>>,
+    _name: watch::Sender<crate::model::MemberName>,
+    _dir: TempDir,
+}
+
+impl Alone {
+    async fn new() -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let address = "127.0.0.1:1".to_owned();
+        let me_peer = Peer { id: MemberId(1), address };
+        let options = StoreOptions { dir: dir.path().join("database"), me: me_peer, timing: Timing::default() };
+        let store = Store::open(options, Arc::new(Nobody)).await.expect("a store");
+        store.bootstrap().await.expect("it leads");
+        let machine = FakeHost::new();
+        let (stop, stopped) = watch::channel(false);
+        let (name, named) = watch::channel(me());
+        let host = machine.host();
+        let clock = Arc::clone(&host.clock);
+        let loops = vec![
+            tokio::spawn(run_member(store.clone(), host, named, Box::new(Lowest), stopped.clone())),
+            tokio::spawn(run_leader(store.clone(), clock, stopped)),
+        ];
+        Self { machine, store, stop, loops, _name: name, _dir: dir }
+    }
+
+    async fn write(&self, change: Change) {
+        let request = format!("{change:?}");
+        let write =
+            Write { request, at: Timestamp(0), by: "test".to_owned(), expect: Vec::new(), changes: vec![change] };
+        self.store.submit(Command::Write(write)).await.expect("it is stored");
+    }
+
+    async fn put_pool(&self) {
+        let placements = BTreeMap::from([(me(), Config::default())]);
+        let (key, rollout, stage, spec) = (data(), Rollout::EveryMember, Stage::Live, pool_spec());
+        self.write(Change::Put(Put { key, rollout, stage, spec, applied: None, placements })).await;
+    }
+
+    /// Waits until the pool is as asked.
+    async fn until(&self, is_so: impl Fn(Option<&Object>) -> bool) {
+        let mut applied = self.store.applied();
+        while !is_so(self.store.get(&data()).expect("it can be read").as_ref()) {
+            applied.changed().await.expect("the store lives");
+        }
+    }
+
+    async fn end(self) {
+        self.stop.send_replace(true);
+        for running in self.loops {
+            running.await.expect("a loop ends when it is told to");
+        }
+        self.store.shutdown().await;
+    }
+}
+
+fn data() -> Key {
+    Key::new("storage-pool", "data")
+}
+
+#[tokio::test]
+async fn a_pool_is_made_kept_and_removed() {
+    let alone = Alone::new().await;
+    alone.put_pool().await;
+    alone.until(|pool| pool.is_some_and(Object::is_converged)).await;
+    assert!(alone.machine.storage.seen("data").is_some());
+    alone.write(Change::Delete { key: data() }).await;
+    alone.until(|pool| pool.is_none()).await;
+    assert_eq!(alone.machine.storage.seen("data"), None);
+    alone.end().await;
+}
+
+#[tokio::test]
+async fn a_failure_heals_by_itself() {
+    let alone = Alone::new().await;
+    let full = HostError::passing("make storage pool `data`", "DiskFull", "no space left on device");
+    alone.machine.fail("storage.make", "data", 1, full);
+    alone.put_pool().await;
+    alone.until(|pool| pool.is_some_and(|pool| pool.phase == Phase::Errored)).await;
+    alone.machine.clock.advance_ms(250);
+    alone.until(|pool| pool.is_some_and(Object::is_converged)).await;
+    alone.end().await;
+}

@@ -1,0 +1,57 @@
+//! The pass on a fake machine, and the loops on a real store.
+
+mod loops;
+mod passes;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::kinds::Dice;
+use crate::model::{
+    Condition, Config, Generation, Key, MemberName, Object, Phase, Placement, PlacementPhase, Revision, Rollout, Spec,
+    Timestamp,
+};
+
+const ME: &str = "node1";
+
+/// Always the lowest number: waits are the shortest.
+struct Lowest;
+
+impl Dice for Lowest {
+    fn below(&mut self, _: u64) -> u64 {
+        0
+    }
+}
+
+fn me() -> MemberName {
+    MemberName::from(ME)
+}
+
+fn pool_spec() -> Spec {
+    let spec = json!({"driver": "dir", "config": {}});
+    Spec(spec.as_object().expect("an object").clone())
+}
+
+/// A pool that has just gone live.
+fn pool() -> Object {
+    let placement = Placement {
+        config: Config::default(),
+        phase: PlacementPhase::Pending,
+        observed: Generation(0),
+        realised: Generation(0),
+        condition: Condition::waiting(Timestamp(0)),
+    };
+    Object {
+        key: Key::new("storage-pool", "data"),
+        uid: Revision(7),
+        generation: Generation(1),
+        phase: Phase::Creating,
+        rollout: Rollout::EveryMember,
+        spec: pool_spec(),
+        applied: None,
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+        placements: BTreeMap::from([(me(), placement)]),
+    }
+}
