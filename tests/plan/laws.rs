@@ -104,6 +104,12 @@ fn asked(declared: &Declared) -> Vec<(String, String)> {
     texts.filter(|(_, value)| !value.is_empty() && value != "auto").collect()
 }
 
+/// The keys that only the earlier declaration has.
+fn gone(earlier: &Declared, later: &Declared) -> Vec<String> {
+    let later = later.spec.config();
+    earlier.spec.config().0.into_keys().filter(|name| !later.contains_key(name)).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -128,6 +134,9 @@ proptest! {
             world.settle();
             prop_assert_eq!(pending(&mut world, &second, Mode::Declarative), "");
             for (key, declared) in &second.objects {
+                let left = first.objects.get(key).map(|earlier| gone(earlier, declared)).unwrap_or_default();
+                let config = world.state().get(key).map(|object| object.spec.config()).unwrap_or_default();
+                prop_assert!(left.iter().all(|name| !config.contains_key(name)), "{}: {:?} in {:?}", key, left, config);
                 let Some(object) = world.state().get(key) else { continue };
                 for (name, value) in asked(declared) {
                     prop_assert_eq!(object.spec.config().get(&name).cloned(), Some(value), "{} {}", key, name);

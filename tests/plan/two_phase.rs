@@ -332,6 +332,31 @@ fn a_pool_is_used_only_once_it_is_there() {
 }
 
 #[test]
+fn a_profile_can_be_changed_while_its_pool_is_in_trouble() {
+    let mut world = created("storage-pool/data");
+    let root = json!({"devices": {"root": {"type": "disk", "path": "/", "pool": "data"}}});
+    done(&mut world, "profile/web", Call::Create, root);
+    world.put(&Key::new("storage-pool", "data"), Rollout::EveryMember, json!({"driver": "dir", "config": {}}));
+    let state = &mut world.ledger.state;
+    state.objects.get_mut(&Key::new("storage-pool", "data")).expect("the pool").phase = Phase::Errored;
+    done(&mut world, "profile/web", Call::Update(None), json!({"config": {"user.a": "x"}}));
+    assert_eq!(world.config("profile/web").value("user.a"), Some("x"));
+}
+
+#[test]
+fn an_update_that_changes_nothing_is_no_change() {
+    let mut world = created("storage-pool/data");
+    let changes = |world: &mut World, target, spec| {
+        let command = ask(world, "storage-pool/data", &Call::Update(target), spec).expect("no refusal");
+        let Command::Write(write) = command else { panic!("a write") };
+        write.changes.len()
+    };
+    assert_eq!(changes(&mut world, None, json!({"config": {}, "description": ""})), 0);
+    assert_eq!(changes(&mut world, Some("node1"), json!({"config": {}})), 0);
+    assert_eq!(changes(&mut world, None, json!({"config": {"user.a": "x"}})), 1);
+}
+
+#[test]
 fn the_source_of_a_pool_stays() {
     let mut world = created("storage-pool/data");
     let change = json!({"config": {"source": "/elsewhere"}});

@@ -108,7 +108,7 @@ fn go_live(
 ) -> Result<Command, Refusal> {
     let spec = complete(ask, kind, spec, dice)?;
     guard::sound(kind, ask.key, &spec, &placements)?;
-    let relied_upon = guard::references(ask, &spec)?;
+    let relied_upon = guard::references(ask, None, &spec)?;
     Ok(ask.command(vec![ask.put(kind, Stage::Live, spec, placements)], relied_upon))
 }
 
@@ -124,7 +124,7 @@ fn record(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, dice: &mut dyn Di
     }
     let spec = complete(ask, kind, spec, dice)?;
     guard::sound(kind, ask.key, &spec, &BTreeMap::new())?;
-    let relied_upon = guard::references(ask, &spec)?;
+    let relied_upon = guard::references(ask, None, &spec)?;
     let mut changes = vec![ask.put(kind, Stage::Live, spec.clone(), BTreeMap::new())];
     changes.extend(default_profile(ask, &spec));
     Ok(ask.command(changes, relied_upon))

@@ -101,15 +101,17 @@ pub fn accept(problems: Vec<Problem>) -> Result<(), Refusal> {
     Err(if hints.is_empty() { refusal } else { refusal.hinting(hints.join("; ")) })
 }
 
-/// Everything that the object names must exist, and pools and networks must be there to be used.
-pub fn references(ask: &Ask<'_>, spec: &Spec) -> Result<Vec<Key>, Refusal> {
+/// Everything that the object names must exist, and pools and networks must be there to be used. What `old` named
+/// already is not asked for again: a profile can be changed while one of its pools is in trouble.
+pub fn references(ask: &Ask<'_>, old: Option<&Spec>, spec: &Spec) -> Result<Vec<Key>, Refusal> {
+    let before: Vec<Key> = old.into_iter().flat_map(|old| refer::needs(ask.key, old)).map(|need| need.key).collect();
     let nothing = BTreeMap::new();
     let project = Key::new("project", ask.key.project.as_str());
     if !ask.key.project.is_default() && ask.state.get(&project).is_none() {
         return Err(Refusal::new(404, "Project not found"));
     }
     let mut relied_upon = Vec::new();
-    for need in refer::needs(ask.key, spec) {
+    for need in refer::needs(ask.key, spec).into_iter().filter(|need| !before.contains(&need.key)) {
         let target = home(&need.key, |project| features(project, &nothing, ask.state));
         let kind = kind_of(&target)?;
         match ask.state.get(&target) {

@@ -92,7 +92,7 @@ impl Ask<'_> {
         Change::Put(Put { key, rollout, stage, spec, applied: None, placements })
     }
 
-    /// The log entry: `also` are the objects that the change relies on beside those that it touches.
+    /// The log entry, which may have nothing to change: `also` are the objects that the change relies on beside those that it touches.
     fn command(&self, changes: Vec<Change>, also: Vec<Key>) -> Command {
         let mut touched: Vec<Key> = also;
         for change in &changes {

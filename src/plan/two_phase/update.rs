@@ -81,8 +81,8 @@ fn shared(
     guard::accept(kind.edit(&stored.spec, &new))?;
     guard::accept(refuse(ask.key, &stored.spec, &new, ask.state, &BTreeMap::new()))?;
     local_edits(kind, stored, &new, &placements)?;
-    let relied_upon = guard::references(ask, &new)?;
-    Ok(ask.command(vec![ask.put(kind, Stage::Live, new, placements)], relied_upon))
+    let relied_upon = guard::references(ask, Some(&stored.spec), &new)?;
+    Ok(changed(ask, kind, Stage::Live, new, placements, relied_upon))
 }
 
 /// Changes one member's own keys. Before the object is created that touches nothing but the definition.
@@ -108,7 +108,24 @@ fn local(
     if stage == Stage::Live {
         guard::all_answer(ask, std::slice::from_ref(target))?;
     }
-    Ok(ask.command(vec![ask.put(kind, stage, stored.spec.clone(), placements)], Vec::new()))
+    Ok(changed(ask, kind, stage, stored.spec.clone(), placements, Vec::new()))
+}
+
+/// The change, or no change when everything is as asked: clients send back what they were shown, and the log need not
+/// know.
+fn changed(
+    ask: &Ask<'_>,
+    kind: &dyn Kind,
+    stage: Stage,
+    spec: Spec,
+    placements: BTreeMap<MemberName, Config>,
+    relied_upon: Vec<Key>,
+) -> Command {
+    let is_same = |stored: &Object| stored.spec == spec && self::placements(stored) == placements;
+    if ask.state.get(ask.key).is_some_and(is_same) {
+        return ask.command(Vec::new(), Vec::new());
+    }
+    ask.command(vec![ask.put(kind, stage, spec, placements)], relied_upon)
 }
 
 fn placements(stored: &Object) -> BTreeMap<MemberName, Config> {
@@ -166,5 +183,5 @@ fn server(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, member: &MemberNa
     placements.insert(member.clone(), own);
     let shared = kind.normalise(&shared).map_err(|problem| Refusal::new(400, problem.message))?;
     guard::sound(kind, ask.key, &shared, &placements)?;
-    Ok(ask.command(vec![ask.put(kind, Stage::Live, shared, placements)], Vec::new()))
+    Ok(changed(ask, kind, Stage::Live, shared, placements, Vec::new()))
 }
