@@ -21,6 +21,15 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     number.checked_mul(ms_each).map(Duration::from_millis).ok_or_else(wrong)
 }
 
+/// `40 ms`, `0.4 s`.
+pub fn show(duration: Duration) -> String {
+    if duration < Duration::from_millis(100) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,6 +40,12 @@ mod tests {
         assert_eq!(parse("60s"), Ok(Duration::from_secs(60)));
         assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse("2m"), Ok(Duration::from_secs(120)));
+    }
+
+    #[test]
+    fn short_times_are_told_in_milliseconds() {
+        assert_eq!(show(Duration::from_millis(41)), "41 ms");
+        assert_eq!(show(Duration::from_millis(440)), "0.4 s");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::board::{Board, Row};
 use super::failure::Failure;
 use super::screen::Screen;
-use super::session::{Session, failure};
+use super::session::{Session, asked, failure};
 use crate::client::Waited;
 use crate::model::{Key, Revision};
 
@@ -23,9 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// More objects than this are counted instead of named.
 const NAMED_MAX: usize = 50;
-
-/// More keys than this make no request: everything is asked for.
-const KEYS_MAX: usize = 40;
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +65,14 @@ pub struct Goal<'a> {
 /// What the daemon says.
 pub async fn follow(goal: &Goal<'_>, session: &Session) -> Result<Followed, Failure> {
     let start = Instant::now();
-    let asked = if goal.keys.len() <= KEYS_MAX { goal.keys } else { &[] };
+    let asked = asked(goal.keys);
     let mut reply = session.client.objects(asked).await.map_err(failure)?;
     let mut progress = Progress::new(session.screen, goal.keys.len());
     let mut blocked_since: Option<Instant> = None;
     let ended = loop {
         let board = Board::of(&reply, goal.keys);
         let is_current = reply.revision >= goal.revision;
-        if is_current {
+        if is_current && (goal.revision > Revision::default() || !board.is_converged()) {
             progress.show(&board);
         }
         blocked_since = if is_current && board.is_blocked() { blocked_since.or(Some(Instant::now())) } else { None };
@@ -111,13 +108,15 @@ struct Progress {
 
 impl Progress {
     fn new(screen: Screen, total: usize) -> Self {
-        let bar = (screen.is_live && !screen.is_quiet).then(bar);
-        Self { screen, bar, told: BTreeSet::new(), told_tenths: 0, total }
+        Self { screen, bar: None, told: BTreeSet::new(), told_tenths: 0, total }
     }
 
     fn show(&mut self, board: &Board) {
         let (placed, placements) = board.placements();
         let objects = board.converged();
+        if self.screen.is_live && !self.screen.is_quiet {
+            self.bar.get_or_insert_with(bar);
+        }
         match &self.bar {
             Some(bar) => {
                 bar.set_length(u64::try_from(placements + board.rows.len()).unwrap_or(u64::MAX));

@@ -41,7 +41,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let screen = Screen::new(global.format, global.color, global.quiet);
     let session = Session::new(&global.state_dir, screen);
-    match runtime(&wish).and_then(|runtime| runtime.block_on(dispatch(wish, &session))) {
+    let ended = runtime(&wish).and_then(|runtime| runtime.block_on(dispatch(wish, &session)));
+    match ended {
         Ok(exit) => exit,
         Err(failure) => screen.fail(&failure),
     }
@@ -61,7 +62,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Cluster(args) => command::cluster::run(&args, session).await,
             Verb::Config(args) => command::config::run(&args, session).await,
             Verb::Init(args) => command::init::run(&args, session).await,
-            Verb::Daemon(args) => command::daemon::run(&args, &session.state_dir).await,
+            Verb::Daemon(args) => command::daemon::run(&args, session).await,
             Verb::Waitready(args) => command::waitready::run(&args, session).await,
             Verb::Sandbox(args) => sandbox::run(&args, screen).await,
             Verb::Schema(args) => command::schema::run(&args, screen),
@@ -71,8 +72,8 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
     }
 }
 
+// A daemon serves from all cores; a command is done before a second thread has started.
 fn runtime(wish: &Wish) -> Result<tokio::runtime::Runtime, Failure> {
-    // Commands do one thing after the other; the daemon does many at once.
     let mut builder = match wish {
         Wish::Verb(Verb::Daemon(_)) => tokio::runtime::Builder::new_multi_thread(),
         Wish::Verb(_) | Wish::Noun(..) => tokio::runtime::Builder::new_current_thread(),

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
 use crate::client::{Client, ClientError};
+use crate::model::Key;
 
 /// One command's conversation with one daemon.
 #[derive(Clone)]
@@ -54,6 +55,12 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The keys to ask for: none, which is all, when there are too many for the line of a request.
+pub fn asked(keys: &[Key]) -> &[Key] {
+    const KEYS_MAX: usize = 40;
+    if keys.len() <= KEYS_MAX { keys } else { &[] }
 }
 
 /// The socket of a state directory.

@@ -55,18 +55,13 @@ pub struct Wish {
 
 /// What came of it.
 #[derive(Debug)]
-pub enum Done {
-    /// There was nothing to do, and nothing was written.
-    Nothing(Plan),
-    /// It was committed.
-    Committed {
-        /// What was done.
-        plan: Plan,
-        /// The entry.
-        revision: Revision,
-        /// What the wait saw last.
-        followed: Followed,
-    },
+pub struct Done {
+    /// What was done; empty when there was nothing to do.
+    pub plan: Plan,
+    /// The entry; `None` when nothing was written.
+    pub revision: Option<Revision>,
+    /// What the wait saw last.
+    pub followed: Followed,
 }
 
 impl Wish {
@@ -122,20 +117,25 @@ pub async fn carry_out(wish: &Wish, limit: Duration, session: &Session) -> Resul
 /// # Errors
 /// A stale plan, or what the daemon says.
 pub async fn commit(plan: Plan, wish: &Wish, limit: Duration, session: &Session) -> Result<Done, Failure> {
-    if plan.is_empty() {
-        return Ok(Done::Nothing(plan));
-    }
+    let revision = if plan.is_empty() { None } else { send(&plan, wish, session).await? };
+    // What an earlier apply has left to do is waited for too.
+    let keys: Vec<Key> = match revision {
+        Some(_) => plan.changes.iter().map(|change| change.key.clone()).collect(),
+        None => wish.desired.objects.keys().cloned().collect(),
+    };
+    let goal = Goal { keys: &keys, revision: revision.unwrap_or_default(), limit };
+    let followed = follow(&goal, session).await?;
+    Ok(Done { plan, revision, followed })
+}
+
+async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<Option<Revision>, Failure> {
     let request = ApplyRequest {
         desired: wish.desired.clone(),
         expect: Some(plan.digest.clone()),
         merge: wish.is_merge,
         ..ApplyRequest::default()
     };
-    let reply = session.client.apply(&request).await.map_err(refused)?;
-    let Some(revision) = reply.revision else { return Ok(Done::Nothing(plan)) };
-    let keys: Vec<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
-    let followed = follow(&Goal { keys: &keys, revision, limit }, session).await?;
-    Ok(Done::Committed { plan, revision, followed })
+    Ok(session.client.apply(&request).await.map_err(refused)?.revision)
 }
 
 // Somebody else's change came between the plan and the commit, or the manifest is refused as a whole.
@@ -167,16 +167,8 @@ fn is_wanted() -> bool {
 /// When standard output cannot be written.
 pub fn report(done: &Done, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
-    let (plan, revision, followed) = match done {
-        Done::Nothing(plan) => {
-            if screen.format.is_for_programs() {
-                screen.write_value(&json!({ "format_version": 1, "plan": plan, "revision": null }))?;
-            }
-            return Ok(Exit::Done);
-        }
-        Done::Committed { plan, revision, followed } => (plan, revision, followed),
-    };
-    let Followed { ended, board, elapsed } = followed;
+    let Done { plan, revision, followed: Followed { ended, board, elapsed } } = done;
+    let exit = exit_of(*ended);
     if screen.format.is_for_programs() {
         screen.write_value(&json!({
             "format_version": 1,
@@ -185,17 +177,16 @@ pub fn report(done: &Done, session: &Session) -> Result<Exit, Failure> {
             "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             "status": board.json(),
         }))?;
-    }
-    if *ended == Ended::Converged {
-        let seconds = elapsed.as_secs_f64();
-        screen.say(&format!("Converged in {seconds:.1} s at revision {}.", board.revision));
-        return Ok(Exit::Done);
-    }
-    if !screen.format.is_for_programs() {
+    } else if exit != Exit::Done {
         screen.write(&board.open().render(screen.data, &Moment::here()))?;
     }
-    let exit = exit_of(*ended);
-    screen.say(&unfinished(board, *ended, exit));
+    match (exit, revision) {
+        (Exit::Done, None) => {}
+        (Exit::Done, Some(_)) => {
+            screen.say(&format!("Converged in {} at revision {}.", duration::show(*elapsed), board.revision));
+        }
+        _ => screen.say(&unfinished(board, *ended, exit)),
+    }
     Ok(exit)
 }
 

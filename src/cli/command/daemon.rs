@@ -1,68 +1,110 @@
-//! `seedbed daemon`: runs the daemon in the foreground, as service managers want it.
+//! `seedbed daemon`: runs a member in the foreground, for a service manager or a person.
 
-use std::io::IsTerminal as _;
-use std::path::Path;
+use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
+use super::check;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
-use crate::daemon::{self, DaemonOptions, HostChoice};
+use crate::cli::failure::{Failure, chain};
+use crate::cli::session::Session;
+use crate::daemon::{self, DaemonError, DaemonOptions, HostChoice};
 use crate::store::Timing;
 
 /// The arguments of `seedbed daemon`.
 #[derive(Args, Debug)]
 pub struct DaemonArgs {
     /// The machine to work on
-    #[arg(long, value_enum, default_value_t, value_name = "HOST")]
-    host: HostArg,
-    /// The group that may use the unix socket besides root
+    #[arg(long, value_enum, default_value_t = HostWord::Linux)]
+    host: HostWord,
+    /// The group that may use the socket besides root
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-    /// What is logged: error, warn, info, debug or trace, or a filter such as `info,seedbed::http=debug`
-    #[arg(long, default_value = "info", env = "SEEDBED_LOG", value_name = "LEVEL")]
+    /// What to log: a level, or levels by module as in info,seedbed::store=debug
+    #[arg(long, value_name = "LEVELS", env = "SEEDBED_LOG", default_value = "info")]
     log: String,
+    /// How to log
+    #[arg(long, value_enum, default_value_t = LogForm::Text)]
+    log_form: LogForm,
+    /// Only say what this machine can do and what is missing
+    #[arg(long)]
+    check: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum HostArg {
-    /// This machine; needs root
-    #[default]
+/// The machine that a daemon works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum HostWord {
+    /// This one; needs root.
     Linux,
-    /// An imagined machine that keeps its pools and networks in files of the state directory
+    /// An imagined one, for trying things out; needs nothing.
     Fake,
 }
 
-/// Runs until it is told to stop.
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogForm {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Runs the daemon until it is told to stop.
 ///
 /// # Errors
 /// Why it cannot start.
-pub async fn run(args: &DaemonArgs, state_dir: &Path) -> Result<Exit, Failure> {
-    let filter = EnvFilter::try_new(&args.log)
-        .map_err(|cause| Failure::usage(format!("`{}` is no log level: {cause}", args.log)))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+pub async fn run(args: &DaemonArgs, session: &Session) -> Result<Exit, Failure> {
+    if args.check {
+        return check::run(&session.state_dir, session.screen).await;
+    }
+    let host = match args.host {
+        HostWord::Linux if !rustix::process::geteuid().is_root() => return Err(not_root()),
+        HostWord::Linux => HostChoice::Linux,
+        HostWord::Fake => HostChoice::Fake,
+    };
+    log(args)?;
     let options = DaemonOptions {
-        state_dir: state_dir.to_owned(),
-        host: match args.host {
-            HostArg::Linux => HostChoice::Linux,
-            HostArg::Fake => HostChoice::Fake,
-        },
+        state_dir: session.state_dir.clone(),
+        host,
         group: args.group.clone(),
         timing: Timing::default(),
-        notify_socket: notify_socket(),
+        notify_socket: std::env::var_os("NOTIFY_SOCKET").map(|socket| socket.to_string_lossy().into_owned()),
     };
-    match daemon::run(options).await {
-        Ok(()) => Ok(Exit::Done),
-        Err(error) => Err(Failure::because("the daemon does not start", &error)),
+    daemon::run(options).await.map_err(|error| told(&error))?;
+    Ok(Exit::Done)
+}
+
+fn told(error: &DaemonError) -> Failure {
+    let failure = Failure::new(Exit::Failed, chain(error)).untouched("Nothing in the state directory was changed.");
+    match error {
+        DaemonError::Busy(_) => failure.exiting(Exit::Refused),
+        DaemonError::StateDir { .. }
+        | DaemonError::NoGroup(_)
+        | DaemonError::Unreadable { .. }
+        | DaemonError::Store(_)
+        | DaemonError::Certificate { .. }
+        | DaemonError::Api(_)
+        | DaemonError::Client(_) => failure,
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
-fn notify_socket() -> Option<String> {
-    std::env::var("NOTIFY_SOCKET").ok().filter(|socket| !socket.is_empty())
+fn not_root() -> Failure {
+    Failure::new(Exit::Refused, "the daemon makes pools and bridges on this machine, and only root may do that")
+        .hint("run it as root, or on an imagined machine: seedbed daemon --host fake --state-dir DIR")
+}
+
+fn log(args: &DaemonArgs) -> Result<(), Failure> {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(&args.log);
+    let filter = filter.map_err(|cause| {
+        Failure::usage(format!("`{}` are no log levels: {cause}", args.log))
+            .hint("as in --log info,seedbed::store=debug")
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = match args.log_form {
+        LogForm::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogForm::Json => log.json().try_init(),
+    };
+    set.map_err(|cause| Failure::because("start the log", cause.as_ref()))
 }

@@ -58,7 +58,11 @@ pub fn told(reply: &InitReply) -> String {
     }
 }
 
-fn section(cluster: Cluster) -> Result<ClusterSection, Failure> {
+/// The section as the API takes it.
+///
+/// # Errors
+/// When the certificate's file cannot be read.
+pub fn section(cluster: Cluster) -> Result<ClusterSection, Failure> {
     let Cluster {
         enabled,
         server_name,

@@ -1,6 +1,7 @@
 //! One file for each command: its arguments, whose comments are the help text, and what it does.
 
 pub mod apply;
+pub mod check;
 pub mod cluster;
 pub mod completions;
 pub mod config;

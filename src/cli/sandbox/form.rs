@@ -1,5 +1,6 @@
 //! Forming the cluster of a sandbox: the first member bootstraps, the others join with tokens.
 
+use std::collections::BTreeMap;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -7,18 +8,22 @@ use serde_json::json;
 
 use super::plot::Plot;
 use super::process;
-use crate::api::{ClusterSection, InitRequest, Operation, Secret, paths};
+use crate::api::{ClusterSection, DeclaredMember, InitRequest, Operation, Secret, paths};
 use crate::cli::command::cluster;
 use crate::cli::command::waitready;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
 use crate::cli::session::{Session, failure};
+use crate::model::MemberName;
 
 /// How long a daemon may take to answer. It takes some 50 ms; a machine that is busy building takes longer.
 const READY: Duration = Duration::from_secs(20);
 
 /// How long a bootstrap or a join may take.
 const FORMED: Duration = Duration::from_secs(60);
+
+/// The members as the manifest declares them: each daemon takes its own part.
+pub type Declared = BTreeMap<MemberName, DeclaredMember>;
 
 /// A daemon that was started.
 pub struct Running {
@@ -73,20 +78,21 @@ impl Running {
     ///
     /// # Errors
     /// What its daemon says.
-    pub async fn bootstrap(&self) -> Result<(), Failure> {
-        self.init(ClusterSection::default()).await
+    pub async fn bootstrap(&self, members: &Declared) -> Result<(), Failure> {
+        self.init(ClusterSection { members: members.clone(), ..ClusterSection::default() }).await
     }
 
     /// Joins the cluster of another member.
     ///
     /// # Errors
     /// What one of the two daemons says.
-    pub async fn join(&self, first: &Running) -> Result<(), Failure> {
+    pub async fn join(&self, first: &Running, members: &Declared) -> Result<(), Failure> {
         let body = json!({ "server_name": self.plot.name });
         let operation: Operation = first.session.client.post(paths::MEMBERS, &body).await.map_err(failure)?;
         let cluster_token = Secret::new(cluster::token(&operation)?);
         let cluster_address = first.plot.address.to_string();
-        self.init(ClusterSection { cluster_token, cluster_address, ..ClusterSection::default() }).await
+        let members = members.clone();
+        self.init(ClusterSection { cluster_token, cluster_address, members, ..ClusterSection::default() }).await
     }
 
     async fn init(&self, section: ClusterSection) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::command::apply;
+use super::command::{apply, init};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::input::Input;
@@ -103,7 +103,8 @@ impl Sandbox<'_> {
             input = input.rewritten(|text| plot::rewrite(text, &declared));
         }
         show::opening(self.screen, ground, self.record.plots.len());
-        let running = self.start(ground).await?;
+        let members = input.loaded.cluster.take().map(init::section).transpose()?.map(|section| section.members);
+        let running = self.start(ground, &members.unwrap_or_default()).await?;
         let Some(first) = running.first() else { return Ok(Exit::NoInput) };
         let wish = apply::Wish::new(input.loaded.desired, &[file], &apply::How::default());
         let exit = apply::carry_out(&wish, self.args.timeout, &first.session).await?;
@@ -122,7 +123,7 @@ impl Sandbox<'_> {
     }
 
     // Every process and namespace is on record before anything can fail.
-    async fn start(&mut self, ground: Ground) -> Result<Vec<Running>, Failure> {
+    async fn start(&mut self, ground: Ground, members: &form::Declared) -> Result<Vec<Running>, Failure> {
         let begun = Instant::now();
         let host = match ground {
             Ground::Namespaces => "linux",
@@ -142,9 +143,9 @@ impl Sandbox<'_> {
         self.record.write(self.room)?;
         let ready = futures_util::future::try_join_all(running.iter_mut().map(Running::ready)).await?;
         if let Some((first, others)) = running.split_first() {
-            first.bootstrap().await?;
+            first.bootstrap(members).await?;
             for other in others {
-                other.join(first).await?;
+                other.join(first, members).await?;
             }
             show::members(self.screen, &running, &ready, begun).await?;
         }

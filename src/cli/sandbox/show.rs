@@ -8,14 +8,19 @@ use super::plot::Ground;
 use super::record::Record;
 use crate::api::ClusterMember;
 use crate::cli::command::{apply, status};
+use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::plural;
 use crate::cli::screen::{Screen, Table};
 use crate::cli::session::{Session, failure};
+use crate::model::Key;
 
-/// How long to wait until every member has its part in Raft.
-const ROLES: Duration = Duration::from_secs(5);
+/// How long to wait until every member has been heard and has its part in Raft.
+const SETTLED: Duration = Duration::from_secs(5);
+
+/// As many members vote, when there are as many.
+const VOTERS: usize = 3;
 
 /// What is about to happen.
 pub fn opening(screen: Screen, ground: Ground, members: usize) {
@@ -36,7 +41,7 @@ pub async fn members(screen: Screen, running: &[Running], ready: &[Duration], be
     let Some(first) = running.first() else { return Ok(()) };
     let listed = settled(&first.session).await?;
     let formed = begun.elapsed();
-    let mut table = Table::new(["  MEMBER", "ADDRESS", "READY IN", "", "PART"]);
+    let mut table = Table::new([""; 5]);
     for (number, (daemon, ready)) in running.iter().zip(ready).enumerate() {
         let name = daemon.plot.name.as_str();
         let roles = listed.iter().find(|member| member.server_name == name).map(|member| member.roles.as_slice());
@@ -44,27 +49,27 @@ pub async fn members(screen: Screen, running: &[Running], ready: &[Duration], be
         table.push([
             format!("  {name}"),
             daemon.plot.address.to_string(),
-            format!("{} ms", ready.as_millis()),
+            format!("ready in {}", duration::show(*ready)),
             how.to_owned(),
             part(roles.unwrap_or_default()).to_owned(),
         ]);
     }
-    screen.say(table.aligned(screen.talk).trim_end());
-    screen.say(&format!("From nothing to {} online in {:.2} s", plural(running.len(), "member"), formed.as_secs_f64()));
+    screen.say(table.aligned(screen.talk).trim_matches('\n'));
+    screen.say(&format!("From nothing to {} online in {}", plural(running.len(), "member"), duration::show(formed)));
     Ok(())
 }
 
-// A member that has joined becomes a voter a moment later.
+// A member that has joined is heard, and becomes a voter, a moment later.
 async fn settled(session: &Session) -> Result<Vec<ClusterMember>, Failure> {
     let start = Instant::now();
     loop {
         let members = session.client.members().await.map_err(failure)?;
-        let is_settled =
-            members.iter().filter(|member| !part(&member.roles).is_empty()).count() >= members.len().min(5);
-        if is_settled || start.elapsed() > ROLES {
+        let voters = members.iter().filter(|member| matches!(part(&member.roles), "leader" | "voter")).count();
+        let is_heard = members.iter().all(|member| member.status == "Online");
+        if is_heard && voters >= members.len().min(VOTERS) || start.elapsed() > SETTLED {
             return Ok(members);
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -92,7 +97,8 @@ pub async fn ending(exit: Exit, wish: &apply::Wish, session: &Session) -> Result
         });
     }
     session.screen.say("");
-    status::once(&[], session).await.map(|_| ())
+    let own = wish.desired.objects.keys().filter(|key| key.kind.as_str() != Key::MEMBER);
+    status::once(&own.cloned().collect::<Vec<_>>(), session).await.map(|_| ())
 }
 
 /// How to talk to what goes on, and how to end it.
