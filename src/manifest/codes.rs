@@ -247,6 +247,11 @@ pub static RULES: &[Rule] = &[
         "The object names another one that the set does not declare. That works where it exists already, and is otherwise a slip of the pen.",
     ),
     rule(
+        "SB114",
+        "subnets that overlap",
+        "Two networks of one member must not share addresses: the member could not tell where a packet belongs.",
+    ),
+    rule(
         "SB120",
         "a member without a name",
         "A member is named by server_name, or by the join token that was made for it.",
@@ -288,6 +293,11 @@ pub static RULES: &[Rule] = &[
         "SB130",
         "a secret that is a placeholder",
         "lxd init --dump prints true for passwords that it hides, and LXD takes that literally when the dump is fed back. Templates leave marks such as <ChangeMe>.",
+    ),
+    rule(
+        "SB140",
+        "a cluster that differs from the file",
+        "A joining member's file may repeat what the cluster has, but must not say anything else: correct the file, or leave these sections out.",
     ),
 ];
 

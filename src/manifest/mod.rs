@@ -16,6 +16,7 @@ mod gather;
 mod grammar;
 mod join;
 mod loaded;
+mod overlap;
 mod parse;
 mod pem;
 mod placeholder;
@@ -30,6 +31,7 @@ mod shape;
 mod source;
 mod trouble;
 
+use std::collections::HashMap;
 use std::mem::take;
 
 use crate::model::{Desired, Finding};
@@ -68,6 +70,7 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
     let cluster = formation::apply(sections, &mut set);
     set.check();
     placeholder::check(&mut set);
+    overlap::check(&mut set);
     // What a broken document declares is not known: whatever seems to be missing may be in it.
     if !is_partial {
         references::check(&mut set, cluster.as_ref());
@@ -88,10 +91,11 @@ fn explains(known: &Finding, finding: &Finding) -> bool {
 
 // By source and line, so that people can walk through a file from top to bottom.
 fn in_order(mut findings: Vec<Finding>, sources: &[Source]) -> Vec<Finding> {
+    let places: HashMap<&str, usize> =
+        sources.iter().enumerate().map(|(index, source)| (source.path.as_str(), index)).collect();
     let rank = |finding: &Finding| {
         let place = finding.place.as_ref()?;
-        let source = sources.iter().position(|source| source.path == place.file)?;
-        Some((source, place.start, finding.code.clone()))
+        Some((*places.get(place.file.as_str())?, place.start, finding.code.clone()))
     };
     findings.sort_by_cached_key(rank);
     findings

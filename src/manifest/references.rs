@@ -56,7 +56,9 @@ fn is_there(key: &Key, set: &Set<'_>) -> bool {
 fn missing(key: &Key, need: &Need, set: &Set<'_>) -> Finding {
     let Key { kind, project: _, name } = &need.key;
     let message = format!("{key} names {kind}/{name}, which these files do not declare");
-    let declared = set.objects.keys().filter(|known| known.kind == *kind).map(|known| known.name.as_str());
+    let first = Key { project: ProjectName::from(""), ..Key::new(kind.as_str(), "") };
+    let declared = set.objects.range(first..).map(|(known, _)| known).take_while(|known| known.kind == *kind);
+    let declared = declared.map(|known| known.name.as_str());
     let finding = Finding::warning("SB113", message);
     match table::nearest(name, declared) {
         Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
