@@ -161,7 +161,7 @@ impl Store {
         leadership::peers(&self.inner.metrics())
     }
 
-    /// Adds a member that follows without a vote, and waits until it has caught up. On the leader only.
+    /// Adds a member that follows without a vote, and waits until it has what was there when it came. On the leader only.
     pub async fn add_learner(&self, peer: Peer) -> Result<(), StoreError> {
         members::add_learner(&self.inner, peer).await
     }

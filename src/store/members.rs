@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use openraft::async_runtime::WatchReceiver;
 use openraft::error::{ClientWriteError, RaftError};
-use openraft::{ChangeMembers, Precondition};
+use openraft::{ChangeMembers, Precondition, RaftMetrics};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::StoreError;
@@ -16,11 +17,37 @@ use crate::model::MemberId;
 type Change = ChangeMembers<u64, openraft::BasicNode>;
 type Refusal = RaftError<Config, ClientWriteError<Config>>;
 
-/// Adds a member without a vote, and waits until it has nearly caught up.
+/// Adds a member without a vote, and waits until it has what was there when it came. One that does not answer is taken
+/// out again: the group is then as it was before.
 pub(super) async fn add_learner(store: &Inner, peer: Peer) -> Result<(), StoreError> {
     let doing = format!("add the member at {} to the cluster", peer.address);
-    let added = store.raft.add_learner(peer.id.0, node(&peer), true);
-    bounded(store, &doing, added).await
+    let was_there = is_member(store, peer.id);
+    let goal = store.log.last_index();
+    bounded(store, &doing, store.raft.add_learner(peer.id.0, node(&peer), false)).await?;
+    if timeout(store.timing.wait(), caught_up(store, peer.id, goal)).await.is_ok() {
+        return Ok(());
+    }
+    if !was_there {
+        remove(store, peer.id).await?;
+    }
+    let detail = "it does not answer there: check its address, and that its daemon runs".to_owned();
+    Err(StoreError::Membership { doing, detail })
+}
+
+/// Returns when the leader knows that a member has the entry `goal`.
+async fn caught_up(store: &Inner, id: MemberId, goal: u64) {
+    let has_it = |now: &RaftMetrics<Config>| {
+        let matched = now.replication.as_ref().and_then(|all| *all.get(&id.0)?);
+        matched.is_some_and(|matched| matched.index >= goal)
+    };
+    // It fails only when openraft ends; the caller's limit covers that.
+    if store.raft.metrics().wait_until(has_it).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn is_member(store: &Inner, id: MemberId) -> bool {
+    store.metrics().membership_config.membership().get_node(&id.0).is_some()
 }
 
 /// Makes exactly these members voters; voters that are not named become learners.
@@ -54,8 +81,7 @@ pub(super) async fn remove(store: &Inner, id: MemberId) -> Result<(), StoreError
 pub(super) async fn set_address(store: &Inner, peer: Peer) -> Result<(), StoreError> {
     let doing = format!("change the address of member {} to {}", peer.id, peer.address);
     let nodes = BTreeMap::from([(peer.id.0, node(&peer))]);
-    let is_member = store.metrics().membership_config.membership().get_node(&peer.id.0).is_some();
-    if !is_member {
+    if !is_member(store, peer.id) {
         return Err(StoreError::Membership { doing, detail: "there is no such member".to_owned() });
     }
     change(store, &doing, ChangeMembers::SetNodes(nodes), Removed::Learn).await

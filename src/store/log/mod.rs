@@ -31,11 +31,12 @@ pub(super) const FILE: &str = "raft-log.db";
 
 const FORMAT: Format = Format {
     application: 0x5EED_4C47,
-    birth: "PRAGMA page_size = 4096;",
+    // Small pages: an entry is a few hundred bytes, and its page goes into the WAL whole.
+    birth: "PRAGMA page_size = 1024;",
     migrations: &["CREATE TABLE log (idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
          CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"],
     // FULL: a commit is on disk when it returns. A small WAL is written over in place, which costs the least.
-    writer: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; PRAGMA busy_timeout = 1000;
+    writer: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA busy_timeout = 1000;
          PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;",
 };
 

@@ -34,10 +34,12 @@ const UNCLEAN: &str = "state.open";
 
 pub(super) const FORMAT: Format = Format {
     application: 0x5EED_5354,
-    birth: "PRAGMA page_size = 4096;",
+    // Small pages: a commit changes two or three of them, and each goes into the WAL whole. Never to be changed: a
+    // snapshot is restored page by page into the file of another member.
+    birth: "PRAGMA page_size = 1024;",
     migrations: &[include_str!("tables.sql")],
     // NORMAL: a power cut may roll the state back, never tear it; the log has what is missing.
-    writer: "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16777216;
+    writer: "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 16777216;
          PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
          PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096;",
 };

@@ -1,6 +1,6 @@
 //! Objects as rows and rows as objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
@@ -86,25 +86,26 @@ fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
 
 /// The objects that `filter` selects, with their placements, in the order of their keys.
 fn objects(connection: &Connection, filter: &str, params: impl Params + Clone) -> rusqlite::Result<Vec<Object>> {
-    let sql = format!("SELECT kind, project, name, record FROM objects {filter} ORDER BY kind, project, name");
+    let sql = format!("SELECT kind, project, name, record, id FROM objects {filter} ORDER BY kind, project, name");
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params.clone(), |row| Ok(from_json::<Record>(row, 3)?.into_object(key_of(row)?)))?;
-    let mut objects: BTreeMap<Key, Object> = BTreeMap::new();
-    for object in rows {
-        let object = object?;
-        objects.insert(object.key.clone(), object);
-    }
-    let sql = format!("SELECT kind, project, name, member, record FROM placements {filter}");
+    let rows = statement.query_map(params.clone(), |row| {
+        Ok((row.get::<_, i64>(4)?, from_json::<Record>(row, 3)?.into_object(key_of(row)?)))
+    })?;
+    let (ids, mut objects): (Vec<i64>, Vec<Object>) = rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().unzip();
+    let places: HashMap<i64, usize> = ids.into_iter().zip(0..).collect();
+    let sql =
+        format!("SELECT object, member, record FROM placements WHERE object IN (SELECT id FROM objects {filter})");
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement
-        .query_map(params, |row| Ok((key_of(row)?, MemberName(row.get(3)?), from_json::<Placement>(row, 4)?)))?;
+    let rows = statement.query_map(params, |row| {
+        Ok((row.get::<_, i64>(0)?, MemberName(row.get(1)?), from_json::<Placement>(row, 2)?))
+    })?;
     for row in rows {
-        let (key, member, placement) = row?;
-        if let Some(object) = objects.get_mut(&key) {
+        let (id, member, placement) = row?;
+        if let Some(object) = places.get(&id).and_then(|place| objects.get_mut(*place)) {
             object.placements.insert(member, placement);
         }
     }
-    Ok(objects.into_values().collect())
+    Ok(objects)
 }
 
 /// All objects.
@@ -119,8 +120,7 @@ pub(super) fn of_kind(connection: &Connection, kind: &str) -> rusqlite::Result<V
 
 /// All objects that have a placement on a member.
 pub(super) fn placed_on(connection: &Connection, member: &str) -> rusqlite::Result<Vec<Object>> {
-    let filter = "WHERE (kind, project, name) IN (SELECT kind, project, name FROM placements WHERE member = ?1)";
-    objects(connection, filter, [member])
+    objects(connection, "WHERE id IN (SELECT object FROM placements WHERE member = ?1)", [member])
 }
 
 /// All objects that a member has something to do about.
@@ -129,23 +129,32 @@ pub(super) fn due_on(connection: &Connection, member: &str) -> rusqlite::Result<
     if !connection.prepare_cached(sql)?.exists([member])? {
         return Ok(Vec::new());
     }
-    let filter =
-        "WHERE (kind, project, name) IN (SELECT kind, project, name FROM placements WHERE member = ?1 AND due = 1)";
-    objects(connection, filter, [member])
+    objects(connection, "WHERE id IN (SELECT object FROM placements WHERE member = ?1 AND due = 1)", [member])
 }
 
 /// One object.
 pub(super) fn get(connection: &Connection, key: &Key) -> rusqlite::Result<Option<Object>> {
-    let names = (key.kind.as_str(), key.project.as_str(), key.name.as_str());
-    let sql = "SELECT record FROM objects WHERE kind = ?1 AND project = ?2 AND name = ?3";
-    let record = connection.prepare_cached(sql)?.query_row(names, |row| from_json::<Record>(row, 0)).optional()?;
-    let Some(record) = record else { return Ok(None) };
+    let sql = "SELECT record, id FROM objects WHERE kind = ?1 AND project = ?2 AND name = ?3";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row(names(key), |row| Ok((from_json::<Record>(row, 0)?, row.get::<_, i64>(1)?)))
+        .optional()?;
+    let Some((record, id)) = found else { return Ok(None) };
     let mut object = record.into_object(key.clone());
-    let sql = "SELECT member, record FROM placements WHERE kind = ?1 AND project = ?2 AND name = ?3";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(names, |row| Ok((MemberName(row.get(0)?), from_json::<Placement>(row, 1)?)))?;
+    let mut statement = connection.prepare_cached("SELECT member, record FROM placements WHERE object = ?1")?;
+    let rows = statement.query_map([id], |row| Ok((MemberName(row.get(0)?), from_json::<Placement>(row, 1)?)))?;
     object.placements = rows.collect::<rusqlite::Result<_>>()?;
     Ok(Some(object))
+}
+
+fn names(key: &Key) -> (&str, &str, &str) {
+    (key.kind.as_str(), key.project.as_str(), key.name.as_str())
+}
+
+/// The row of an object, which must be there.
+fn id_of(connection: &Connection, key: &Key) -> rusqlite::Result<i64> {
+    let sql = "SELECT id FROM objects WHERE kind = ?1 AND project = ?2 AND name = ?3";
+    connection.prepare_cached(sql)?.query_row(names(key), |row| row.get(0))
 }
 
 /// Writes what differs between an object before and after.
@@ -155,37 +164,46 @@ pub(super) fn put(
     old: Option<&Object>,
     new: Option<&Object>,
 ) -> rusqlite::Result<()> {
-    let names = (key.kind.as_str(), key.project.as_str(), key.name.as_str());
-    let none = BTreeMap::new();
-    let (before, after) = (old.map_or(&none, |old| &old.placements), new.map_or(&none, |new| &new.placements));
-    match new {
-        // Most reports change a placement only.
-        Some(new) if old.is_some_and(|old| RecordRef::of(old) == RecordRef::of(new)) => {}
-        Some(new) => {
-            let sql = "INSERT INTO objects (kind, project, name, record) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET record = excluded.record";
+    match (old, new) {
+        (None, None) => Ok(()),
+        (Some(_), None) => {
+            // The placements go with it.
+            let id = id_of(connection, key)?;
+            connection.prepare_cached("DELETE FROM objects WHERE id = ?1")?.execute([id]).map(drop)
+        }
+        (None, Some(new)) => {
+            let sql = "INSERT INTO objects (kind, project, name, record) VALUES (?1, ?2, ?3, ?4)";
+            let (kind, project, name) = names(key);
             let record = to_json(&RecordRef::of(new))?;
-            connection.prepare_cached(sql)?.execute((names.0, names.1, names.2, record))?;
+            let id = connection.prepare_cached(sql)?.insert((kind, project, name, record))?;
+            put_placements(connection, id, None, new)
         }
-        None => {
-            let sql = "DELETE FROM objects WHERE kind = ?1 AND project = ?2 AND name = ?3";
-            connection.prepare_cached(sql)?.execute(names)?;
+        (Some(old), Some(new)) => {
+            let id = id_of(connection, key)?;
+            // Most reports change a placement only.
+            if RecordRef::of(old) != RecordRef::of(new) {
+                let sql = "UPDATE objects SET record = ?2 WHERE id = ?1";
+                connection.prepare_cached(sql)?.execute((id, to_json(&RecordRef::of(new))?))?;
+            }
+            put_placements(connection, id, Some(old), new)
         }
     }
-    for member in before.keys().filter(|member| !after.contains_key(*member)) {
-        let sql = "DELETE FROM placements WHERE kind = ?1 AND project = ?2 AND name = ?3 AND member = ?4";
-        connection.prepare_cached(sql)?.execute((names.0, names.1, names.2, member.as_str()))?;
+}
+
+fn put_placements(connection: &Connection, id: i64, old: Option<&Object>, new: &Object) -> rusqlite::Result<()> {
+    let gone = old.into_iter().flat_map(|old| old.placements.keys());
+    for member in gone.filter(|member| !new.placements.contains_key(*member)) {
+        let sql = "DELETE FROM placements WHERE object = ?1 AND member = ?2";
+        connection.prepare_cached(sql)?.execute((id, member.as_str()))?;
     }
-    let Some(new) = new else { return Ok(()) };
-    for (member, placement) in after {
+    for (member, placement) in &new.placements {
         let is_due = needs_action(new, member);
-        let was_due = old.is_some_and(|old| needs_action(old, member));
-        if before.get(member) != Some(placement) || is_due != was_due {
-            let sql =
-                "INSERT INTO placements (kind, project, name, member, due, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET due = excluded.due, record = excluded.record";
-            let row = (names.0, names.1, names.2, member.as_str(), is_due, to_json(placement)?);
-            connection.prepare_cached(sql)?.execute(row)?;
+        let is_same =
+            old.is_some_and(|old| old.placements.get(member) == Some(placement) && needs_action(old, member) == is_due);
+        if !is_same {
+            let sql = "INSERT INTO placements (object, member, due, record) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (object, member) DO UPDATE SET due = excluded.due, record = excluded.record";
+            connection.prepare_cached(sql)?.execute((id, member.as_str(), is_due, to_json(placement)?))?;
         }
     }
     Ok(())

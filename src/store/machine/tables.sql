@@ -1,25 +1,26 @@
--- What is stored. No table knows a resource kind, and no row depends on anything but the log.
+-- What is stored. No table knows a resource kind, and nothing depends on anything but the log. `id` is a row's place
+-- in this file and means nothing elsewhere: rows are small and pages too, so that a commit writes little.
 
 -- Everything of an object but its placements, as JSON.
 CREATE TABLE objects (
+    id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
     project TEXT NOT NULL,
     name TEXT NOT NULL,
-    record TEXT NOT NULL,
-    PRIMARY KEY (kind, project, name)
-) STRICT, WITHOUT ROWID;
+    record TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX objects_key ON objects (kind, project, name);
 
 -- What one member holds of an object, as JSON. `due` is 1 while the member has something to do about it.
 CREATE TABLE placements (
-    kind TEXT NOT NULL,
-    project TEXT NOT NULL,
-    name TEXT NOT NULL,
+    id INTEGER PRIMARY KEY,
+    object INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
     member TEXT NOT NULL,
     due INTEGER NOT NULL,
-    record TEXT NOT NULL,
-    PRIMARY KEY (kind, project, name, member)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX placements_due ON placements (member) WHERE due = 1;
+    record TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX placements_key ON placements (object, member);
+CREATE INDEX placements_due ON placements (member, object) WHERE due = 1;
 
 -- The newest applied entries. The last row says how far the state is; `request` is a digest of the id of a
 -- request, and `reply` its reply where that was not plainly "applied at `idx`".

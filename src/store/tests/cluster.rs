@@ -178,6 +178,15 @@ async fn voters_move_and_members_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_joiner_that_does_not_answer_leaves_the_group_as_it_was() {
+    let timing = Timing { wait_ms_max: 1500, ..timing() };
+    let cluster = Cluster::alone_with(timing).await;
+    let error = cluster.store(1).add_learner(peer(9)).await.expect_err("nobody is there").to_string();
+    assert!(error.contains("10.0.0.9:8443") && error.contains("does not answer"), "{error}");
+    assert_eq!(cluster.store(1).peers().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_lead_is_handed_over_on_request() {
     let cluster = Cluster::of_three().await;
     cluster.store(1).transfer_leadership(MemberId(3)).await.expect("it is handed over");
