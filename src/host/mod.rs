@@ -20,8 +20,8 @@ pub use clock::Clock;
 pub use error::{HostError, Lasting};
 pub use link::{Counters, Lease, Link, LinkAddress, Mac, MacError, Reach};
 pub use network::{
-    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Dhcp4, Dns, FamilyRules, Filter, Mode6, Nat, Network,
-    Rules, Serve4, Serve6, Service, Standing,
+    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Dhcp4, Disturbance, Dns, FamilyRules, Filter, Mode6,
+    Nat, Network, Rules, Serve4, Serve6, Service, Standing,
 };
 pub use storage::{BTRFS_MOUNT_OPTIONS, DriverState, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
 

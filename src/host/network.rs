@@ -1,7 +1,9 @@
 //! What one machine can do with networks: bridges with all that belongs to them, and a look at every interface.
 
 use std::fmt;
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +28,16 @@ pub trait Network: Send + Sync {
 
     /// The addresses that the DHCP server of a bridge has given out.
     fn leases<'a>(&'a self, bridge: &'a str) -> HostFuture<'a, Vec<Lease>>;
+
+    /// Waits until something that was made here is no more as it was, and it is worth looking at once.
+    /// A machine that cannot tell waits for ever.
+    fn disturbed(&self) -> Disturbance<'_> {
+        Box::pin(std::future::pending())
+    }
 }
+
+/// What [`Network::disturbed`] returns.
+pub type Disturbance<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A bridge as it is to stand, with every choice made.
 #[derive(Clone, Debug, PartialEq, Eq)]

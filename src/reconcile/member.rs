@@ -70,6 +70,7 @@ pub async fn run_member(
             _ = applied.changed() => {}
             _ = me.changed() => {}
             _ = shutdown.changed() => {}
+            () = member.host.network.disturbed() => look_at_all = Instant::now(),
             () = sleep_until(wake) => {}
         }
     }

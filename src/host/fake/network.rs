@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use super::Faults;
 use crate::host::{
-    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Counters, Family, HostError, HostFuture, Lease, Link,
-    LinkAddress, Mac, Network, Reach, Rules, Service, Standing,
+    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Counters, Disturbance, Family, HostError, HostFuture,
+    Lease, Link, LinkAddress, Mac, Network, Reach, Rules, Service, Standing,
 };
 use crate::model::Revision;
 
@@ -18,6 +19,7 @@ pub struct FakeNetwork {
     faults: Faults,
     file: Option<PathBuf>,
     machine: Mutex<Machine>,
+    disturbance: Notify,
 }
 
 /// What a fake machine has. Its interface `eth1` has no addresses and can be attached to bridges.
@@ -55,7 +57,7 @@ impl FakeNetwork {
         let file = kept.map(|dir| dir.join("fake-network.json"));
         let text = file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
         let machine = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        Self { faults, file, machine: Mutex::new(machine) }
+        Self { faults, file, machine: Mutex::new(machine), disturbance: Notify::new() }
     }
 
     /// How the interface of a bridge is set up; `None` when there is none.
@@ -86,6 +88,7 @@ impl FakeNetwork {
         if let Some(bridge) = self.machine().bridges.get_mut(name) {
             bridge.service = None;
         }
+        self.disturbance.notify_one();
     }
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
@@ -283,5 +286,9 @@ impl Network for FakeNetwork {
 
     fn leases<'a>(&'a self, bridge: &'a str) -> HostFuture<'a, Vec<Lease>> {
         Box::pin(async move { self.faults.check("network.leases", bridge).map(|()| Vec::new()) })
+    }
+
+    fn disturbed(&self) -> Disturbance<'_> {
+        Box::pin(self.disturbance.notified())
     }
 }

@@ -5,7 +5,7 @@ mod ask;
 mod check;
 mod choose;
 mod node;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod real_tests;
 mod settings;
 mod steps;

@@ -1,5 +1,7 @@
 //! Networks on the real machine, as root, each test in a network namespace of its own.
 
+#![cfg(target_os = "linux")]
+
 use std::fs;
 use std::future::Future;
 use std::net::UdpSocket;
@@ -253,6 +255,10 @@ fn what_was_changed_behind_the_daemons_back_is_noticed_and_mended() {
             tokio::task::yield_now().await;
         }
         assert_eq!(machine.steps(NAT).await, ["start the DHCP and DNS server"]);
+        assert_eq!(machine.steps(NAT).await, [""; 0]);
+        run("kill", &["-9", &machine.server()]);
+        machine.host.network.disturbed().await;
+        assert_eq!(machine.steps(NAT).await, ["start the DHCP and DNS server"], "a dead server is told of at once");
         run("ip", &["link", "delete", "br0"]);
         let steps = machine.steps(NAT).await;
         assert!(steps.contains(&"start the DHCP and DNS server".to_owned()), "{steps:?}");

@@ -12,6 +12,7 @@ use crate::host::HostError;
 use crate::host::linux::Doing;
 
 /// The directory of one bridge. Made when something is first kept in it.
+#[derive(Clone)]
 pub struct Files {
     dir: PathBuf,
 }

@@ -9,6 +9,7 @@ mod rules;
 mod ruleset;
 mod service;
 mod sysctl;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,10 +19,11 @@ use sha2::{Digest, Sha256};
 
 use self::files::Files;
 use self::kernel::Kernel;
+use self::watch::Watch;
 use super::Runner;
 use crate::host::{
-    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Cidr, HostError, HostFuture, Lease, Link, Network,
-    Reach, Standing,
+    BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Cidr, Disturbance, HostError, HostFuture, Lease,
+    Link, Network, Reach, Standing,
 };
 
 /// What was attached to a bridge and added to it: nothing else is ever taken away again.
@@ -33,6 +35,7 @@ pub struct LinuxNetwork {
     state: PathBuf,
     runner: Arc<dyn Runner>,
     kernel: Kernel,
+    watch: Arc<Watch>,
     /// Tells the bridges of this daemon from those of another one on the machine.
     tag: String,
 }
@@ -43,7 +46,7 @@ impl LinuxNetwork {
         // However the directory is spelled, it is the same daemon.
         let spelled = state_dir.canonicalize().or_else(|_| std::path::absolute(state_dir));
         let tag = digest(&[&spelled.as_deref().unwrap_or(state_dir).to_string_lossy()])[..8].to_owned();
-        Self { state: state_dir.to_owned(), runner, kernel: Kernel::default(), tag }
+        Self { state: state_dir.to_owned(), runner, kernel: Kernel::default(), watch: Arc::default(), tag }
     }
 
     fn files(&self, bridge: &str) -> Files {
@@ -71,6 +74,9 @@ impl LinuxNetwork {
             not_forwarded: ask.forward.iter().copied().filter(|family| !sysctl::forwards(*family)).collect(),
             files: files.exist(),
         };
+        if seen.service == Standing::AsAsked {
+            service::look_after(&self.watch, &files);
+        }
         let stands = seen.files || !matches!(seen.medium, BridgeMedium::Absent) || seen.rules != Standing::Absent;
         Ok(stands.then_some(seen))
     }
@@ -241,5 +247,9 @@ impl Network for LinuxNetwork {
         let path = self.files(bridge).path(arguments::file::LEASES);
         let text = std::fs::read_to_string(path).unwrap_or_default();
         Box::pin(std::future::ready(Ok(leases::read(&text))))
+    }
+
+    fn disturbed(&self) -> Disturbance<'_> {
+        Box::pin(self.watch.disturbed())
     }
 }

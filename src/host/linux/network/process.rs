@@ -1,10 +1,13 @@
 //! Processes that outlive the daemon: known by their number and the moment they started, because numbers come again.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use crate::host::HostError;
 
@@ -12,7 +15,7 @@ const STOP_STEP: Duration = Duration::from_millis(3);
 const STOP_STEPS: u32 = 700;
 
 /// One process, told from a later one of the same number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Process {
     /// Its number.
     pub pid: i32,
@@ -55,6 +58,20 @@ impl Process {
         Err(HostError::passing(format!("stop {what}"), "StopFailed", format!("process {} does not end", self.pid)))
     }
 
+    /// Waits until it has ended.
+    pub async fn ended(self) -> std::io::Result<()> {
+        let Some(pid) = Pid::from_raw(self.pid) else { return Ok(()) };
+        let handle = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+            Ok(handle) => registered(handle)?,
+            Err(rustix::io::Errno::SRCH) => return Ok(()),
+            Err(cause) => return Err(cause.into()),
+        };
+        if self.runs() {
+            handle.readable().await?.retain_ready();
+        }
+        Ok(())
+    }
+
     fn signal(self, signal: Signal) -> std::io::Result<()> {
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(()) };
         // The handle is opened before the check: from then on the number cannot be that of another process.
@@ -71,6 +88,12 @@ impl Process {
             Err(cause) => Err(cause.into()),
         }
     }
+}
+
+#[expect(unsafe_code, reason = "the only way to wait for a handle that the standard library has no type for")]
+fn registered(handle: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the handle is owned, never changes, and is closed only when the registration is dropped with it.
+    Ok(unsafe { AsyncFd::register_with_interest(handle, Interest::READABLE) }?)
 }
 
 #[cfg(test)]
@@ -96,8 +119,11 @@ mod tests {
         assert!(!Process { started: process.started + 1, ..process }.runs());
         Process { started: process.started + 1, ..process }.stop("nobody").await.expect("it is not there");
         assert!(process.runs(), "another process of the number is left alone");
-        process.stop("the cat").await.expect("it ends");
+        let (stopped, ended) = tokio::join!(process.stop("the cat"), process.ended());
+        stopped.expect("it ends");
+        ended.expect("it was seen to end");
         assert!(!process.runs(), "what is left of it until its parent asks does not count");
         child.wait().expect("it ended");
+        process.ended().await.expect("it has ended before");
     }
 }

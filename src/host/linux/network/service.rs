@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use super::arguments::{RunAs, arguments, file};
 use super::digest;
 use super::files::Files;
 use super::process::Process;
+use super::watch::Watch;
 use crate::host::linux::{SEARCH_PATH, debian_package};
 use crate::host::{BridgeAsk, HostError, Service, Standing};
 
@@ -31,6 +33,18 @@ pub fn standing(files: &Files, ask: &BridgeAsk, index: Option<u32>) -> Standing 
     let Some((_, asked)) = running(files) else { return Standing::Absent };
     let wanted = ask.service.as_ref().map(|service| fingerprint(files, &ask.name, service, index));
     if wanted.is_some() && wanted == asked { Standing::AsAsked } else { Standing::Otherwise }
+}
+
+/// Has the server of a bridge looked after while it runs.
+pub fn look_after(watch: &Arc<Watch>, files: &Files) {
+    let Some(process) = recorded(files) else { return };
+    let files = files.clone();
+    // Stopping it removes the record.
+    watch.over(process, move || recorded(&files) == Some(process));
+}
+
+fn recorded(files: &Files) -> Option<Process> {
+    files.read::<Record>(RECORD).map(|record| record.process)
 }
 
 /// Starts the server of a bridge and waits until it listens. One that runs is stopped first.
