@@ -20,6 +20,7 @@ use super::{certificate, first, machine, notify};
 use crate::host::Host;
 use crate::host::fake::FakeHost;
 use crate::host::linux::{self, SystemClock};
+use crate::http::password::Remembered;
 use crate::http::{
     Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Trust, configuration, router, serve_unix,
     store_failed,
@@ -90,6 +91,7 @@ impl Daemon {
             peers,
             operations: Operations::default(),
             events: Events::default(),
+            passwords: Remembered::default(),
             host,
             environment: machine::environment(),
             former: Arc::clone(&hub) as _,

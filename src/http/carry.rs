@@ -32,7 +32,7 @@ pub async fn hide_secrets(server: &Server, desired: &mut Desired) -> Result<(), 
     if config.is_empty() {
         return Ok(());
     }
-    configure::hide_password(&mut config, &stored).await?;
+    configure::hide_password(server, &mut config, &stored).await?;
     declared.spec.set_config(&config);
     Ok(())
 }

@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use super::answer::{Answer, Outcome, hex, parse, url};
 use super::asked::Asked;
 use super::caller::{Caller, PeerCertificate};
-use super::password;
 use super::root::configuration;
 use super::server::{Server, store_failed};
 use super::write;
@@ -94,7 +93,9 @@ async fn check_password(server: &Server, request: &CertificateAdd) -> Result<(),
     let config = configuration(server, &server.node().name)?;
     let stored = config.value(kinds::server::TRUST_PASSWORD);
     match stored {
-        Some(stored) if !request.password.is_empty() && password::fits(&request.password, stored).await? => Ok(()),
+        Some(stored) if !request.password.is_empty() && server.passwords.fits(&request.password, stored).await? => {
+            Ok(())
+        }
         Some(_) | None => Err(ApiError::forbidden()),
     }
 }

@@ -23,7 +23,7 @@ pub async fn set(server: &Arc<Server>, caller: &Caller, member: &MemberName, new
     let (new_own, mut shared): (Vec<_>, Vec<_>) = new.0.into_iter().partition(|(key, _)| kinds::server::is_local(key));
     let new_own: Config = new_own.into_iter().collect();
     let mut shared: Config = shared.drain(..).collect();
-    hide_password(&mut shared, &object).await?;
+    hide_password(server, &mut shared, &object).await?;
     check(&object, member, &shared, &new_own)?;
     if shared == object.spec.config() && new_own == own {
         return Ok(());
@@ -47,7 +47,7 @@ pub async fn set(server: &Arc<Server>, caller: &Caller, member: &MemberName, new
 }
 
 /// Replaces a password by its hash; the same password keeps the hash that is stored.
-pub async fn hide_password(shared: &mut Config, stored: &Object) -> Result<(), ApiError> {
+pub async fn hide_password(server: &Server, shared: &mut Config, stored: &Object) -> Result<(), ApiError> {
     let key = kinds::server::TRUST_PASSWORD;
     let Some(given) = shared.value(key).map(Secret::new) else { return Ok(()) };
     let kept = stored.spec.config().value(key).map(str::to_owned);
@@ -55,7 +55,7 @@ pub async fn hide_password(shared: &mut Config, stored: &Object) -> Result<(), A
         return Ok(());
     }
     let same = match &kept {
-        Some(kept) => password::fits(&given, kept).await?,
+        Some(kept) => server.passwords.fits(&given, kept).await?,
         None => false,
     };
     let text = match kept {

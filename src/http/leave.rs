@@ -1,5 +1,6 @@
 //! Removing a member, as the leader does it. One log entry makes it official; everything after that can be repeated.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,13 @@ use super::server::{Server, store_failed};
 use super::write;
 use crate::api::ApiError;
 use crate::model::{Change, Key, MemberId, MemberName, Object, Rollout};
+use crate::store::Role;
 
-/// Where the leader tells a member to clean up, and later that it stands alone.
-pub const CLEAN: &str = "/internal/cluster/clean";
-/// See [`CLEAN`].
+/// Where the leader tells a member that it is out, and what it is to take down before it stands alone.
 pub const RESET: &str = "/internal/cluster/reset";
 
-const CLEAN_LIMIT: Duration = Duration::from_secs(120);
-const RESET_LIMIT: Duration = Duration::from_secs(10);
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(5);
+const RESET_LIMIT: Duration = Duration::from_secs(120);
 
 /// Whether the member is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,15 +48,46 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
         }
     }
     let address = record.spec.text("address").to_owned();
-    if force == Force::No {
-        tell(server, &address, CLEAN, CLEAN_LIMIT).await?;
-    }
+    let state = server.store().state().map_err(store_failed)?;
+    let held: Vec<Object> = match force {
+        Force::No => state.objects.into_values().filter(|object| object.placements.contains_key(name)).collect(),
+        // Whoever forces a removal may want to look at what is left on the machine.
+        Force::Yes => Vec::new(),
+    };
     commit(server, caller, &record).await?;
     server.store().remove(id_of(&record)).await.map_err(store_failed)?;
-    if is_reachable && let Err(error) = tell(server, &address, RESET, RESET_LIMIT).await {
+    server.trust.refresh(&server.store());
+    if is_reachable && let Err(error) = reset(server, &address, &held).await {
         tracing::warn!(member = %name, error = %error.message, "the removed member must be reset by hand");
     }
+    server.peers.forget_address(&address);
     Ok(())
+}
+
+/// A leader that is to go lets another one lead: it cannot remove itself.
+pub async fn hand_over(server: &Server) -> Result<(), ApiError> {
+    let node = server.node();
+    if !node.store.leadership().borrow().is_me {
+        return Ok(());
+    }
+    let mut others = node.store.peers();
+    others.retain(|peer| peer.peer.id != node.id && peer.silent_ms.is_some());
+    let Some(next) = others.iter().min_by_key(|peer| (peer.role != Role::Voter, peer.silent_ms)) else {
+        return Err(ApiError::bad_request("no other member can lead: add one, or remove the others from this one"));
+    };
+    if next.role != Role::Voter {
+        let mut voters: BTreeSet<MemberId> =
+            others.iter().filter(|peer| peer.role == Role::Voter).map(|peer| peer.peer.id).collect();
+        voters.extend([node.id, next.peer.id]);
+        node.store.set_voters(voters).await.map_err(store_failed)?;
+    }
+    node.store.transfer_leadership(next.peer.id).await.map_err(store_failed)?;
+    let mut leadership = node.store.leadership();
+    let handed = leadership.wait_for(|now| !now.is_me && now.leader.is_some());
+    match tokio::time::timeout(HAND_OVER_LIMIT, handed).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(ApiError::unavailable("the lead could not be handed over in time; try again")),
+    }
 }
 
 async fn commit(server: &Server, caller: &Caller, record: &Object) -> Result<(), ApiError> {
@@ -83,9 +114,9 @@ fn refuse_if_in_use(server: &Server, name: &MemberName) -> Result<(), ApiError> 
     Err(ApiError::bad_request(format!("member {name} still has {}: move or delete them first", kept.join(", "))))
 }
 
-async fn tell(server: &Server, address: &str, path: &str, limit: Duration) -> Result<(), ApiError> {
-    let client = server.peers.client(address, Line::Calls)?.with_timeout(limit);
-    client.post::<serde_json::Value>(path, &serde_json::json!({})).await.map_err(super::peers::unreachable).map(|_| ())
+async fn reset(server: &Server, address: &str, held: &[Object]) -> Result<(), ApiError> {
+    let client = server.peers.client(address, Line::Calls)?.with_timeout(RESET_LIMIT);
+    client.post::<serde_json::Value>(RESET, &held).await.map_err(super::peers::unreachable).map(|_| ())
 }
 
 /// The Raft identity of a member's record.

@@ -101,6 +101,9 @@ pub async fn remove(
     let force = if asked.is_set("force") { leave::Force::Yes } else { leave::Force::No };
     let query = if asked.is_set("force") { "?force=1" } else { "" };
     let path = format!("{}{query}", paths::member(&name));
+    if name == server.node().name {
+        leave::hand_over(&server).await?;
+    }
     let elsewhere = forward::to_leader(&server, Method::DELETE, &path, &caller.audit(), Bytes::new()).await?;
     if let Some(answer) = elsewhere {
         return Ok(answer);

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::Method;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
@@ -15,6 +18,7 @@ use super::asked::Asked;
 use super::caller::Caller;
 use super::events::{Events, rfc3339};
 use super::server::Server;
+use super::{forward, tokens};
 use crate::api::{ApiError, Operation, OperationClass, OperationStatus, paths};
 use crate::model::{MemberName, Timestamp};
 
@@ -130,6 +134,7 @@ fn end(operation: &mut Operation, outcome: Result<Map<String, Value>, ApiError>,
 /// `GET /1.0/operations`: by status, as LXD groups them.
 pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
     caller.trusted()?;
+    server.operations.all().retain(|_, sender| !tokens::is_used_up(&server, &sender.borrow()));
     let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for sender in server.operations.all().values() {
         let operation = sender.borrow();
@@ -139,16 +144,18 @@ pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extensio
     Answer::of(&groups)
 }
 
-/// `GET /1.0/operations/ID`.
+/// `GET /1.0/operations/ID`, whichever member it runs on.
 pub async fn show(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-) -> Outcome {
+) -> Result<Response, ApiError> {
     caller.trusted()?;
-    let operation = found(&server, &id)?;
+    let Some(operation) = server.operations.find(&id) else {
+        return elsewhere(&server, &caller, &paths::operation(&id)).await;
+    };
     let operation = operation.borrow().clone();
-    Answer::of(&operation)
+    Ok(Answer::of(&operation)?.into_response())
 }
 
 /// `GET /1.0/operations/ID/wait`: answers at its end, or after `?timeout=` seconds.
@@ -157,17 +164,42 @@ pub async fn wait(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     asked: Asked,
-) -> Outcome {
+) -> Result<Response, ApiError> {
     caller.trusted()?;
-    let mut operation = found(&server, &id)?;
+    let seconds = asked.number::<i64>("timeout").and_then(|seconds| u64::try_from(seconds).ok());
+    let Some(mut operation) = server.operations.find(&id) else {
+        let limit = seconds.map(|seconds| format!("?timeout={seconds}")).unwrap_or_default();
+        return elsewhere(&server, &caller, &format!("{}/wait{limit}", paths::operation(&id))).await;
+    };
     let ended = operation.wait_for(|operation| operation.status_code.is_final());
-    match asked.number::<i64>("timeout").and_then(|seconds| u64::try_from(seconds).ok()) {
+    match seconds {
         // The last state is shown either way.
         Some(seconds) => drop(tokio::time::timeout(Duration::from_secs(seconds), ended).await),
         None => drop(ended.await),
     }
     let operation = operation.borrow().clone();
-    Answer::of(&operation)
+    Ok(Answer::of(&operation)?.into_response())
+}
+
+/// An operation that another member runs. A member that was asked by one does not ask on.
+async fn elsewhere(server: &Server, caller: &Caller, path: &str) -> Result<Response, ApiError> {
+    if !matches!(caller, Caller::Forwarded { .. }) {
+        let me = server.node().name.clone();
+        for member in server.members()? {
+            let name = MemberName(member.key.name);
+            if name == me || !server.liveness.borrow().is_reachable(&name) {
+                continue;
+            }
+            match forward::to_member(server, &name, Method::GET, path, caller, Bytes::new()).await {
+                Ok(answer) if answer.status().is_success() => return Ok(answer),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(error = %error.message, member = %name, "cannot be asked for an operation")
+                }
+            }
+        }
+    }
+    Err(ApiError::not_found("Operation not found"))
 }
 
 /// `DELETE /1.0/operations/ID`: takes a token back. Work under way cannot be cancelled.
@@ -183,7 +215,7 @@ pub async fn cancel(
         return Err(ApiError::bad_request("This operation can't be cancelled"));
     }
     server.operations.all().remove(&id);
-    super::tokens::revoke(&server, &operation, &caller.audit()).await?;
+    tokens::revoke(&server, &operation, &caller.audit()).await?;
     Answer::done()
 }
 

@@ -9,7 +9,8 @@ use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::{
-    certificates, cluster, collection, events, internal, join, leave, members, operations, raft, root, seedbed, tokens,
+    certificates, cluster, collection, events, internal, join, leave, machine, members, operations, raft, root,
+    seedbed, tokens,
 };
 use crate::api::{ApiError, paths};
 
@@ -23,6 +24,9 @@ pub fn router(server: &Arc<Server>) -> Router {
         .route(paths::SERVER, get(root::show).put(root::replace).patch(root::amend))
         .merge(cluster_routes())
         .merge(collection::routes())
+        .route("/1.0/storage-pools/{name}/resources", get(machine::resources))
+        .route("/1.0/networks/{name}/state", get(machine::state))
+        .route("/1.0/networks/{name}/leases", get(machine::leases))
         .merge(own_routes())
         .merge(internal_routes())
         .fallback(unknown)
@@ -63,7 +67,6 @@ fn internal_routes() -> Router<Arc<Server>> {
         .route(join::OFFER, post(join::offer))
         .route(join::COMMIT, post(join::commit))
         .route(join::UNDO, post(join::undo))
-        .route(leave::CLEAN, post(internal::clean))
         .route(leave::RESET, post(internal::reset))
         .route("/internal/liveness", put(internal::set_liveness).get(internal::liveness))
         .route("/internal/raft/{name}", post(raft::call))

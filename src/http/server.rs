@@ -9,6 +9,7 @@ use super::credentials::Credentials;
 use super::events::Events;
 use super::former::Former;
 use super::operations::Operations;
+use super::password::Remembered;
 use super::peers::Peers;
 use crate::api::{ApiError, Environment};
 use crate::host::Host;
@@ -43,6 +44,8 @@ pub struct Server {
     pub operations: Operations,
     /// What happens, for those who listen.
     pub events: Events,
+    /// The trust password, once it was given.
+    pub passwords: Remembered,
     /// The machine.
     pub host: Host,
     /// The machine in words.

@@ -16,7 +16,7 @@ use super::operations::Subject;
 use super::password::is_same;
 use super::server::{Server, store_failed};
 use super::write;
-use crate::api::{ApiError, Operation};
+use crate::api::{ApiError, Operation, OperationClass};
 use crate::kinds::token::TokenSpec;
 use crate::model::{Change, Key, MemberName, Object, Timestamp};
 
@@ -69,6 +69,15 @@ pub async fn revoke(server: &Server, operation: &Operation, by: &str) -> Result<
     let Some(token) = tokens.into_iter().find(|token| token.spec.text("secret_hash") == wanted) else { return Ok(()) };
     let changes = vec![Change::Forget { key: token.key }];
     write::submit_as(server, by.to_owned(), Vec::new(), changes).await.map(|_| ())
+}
+
+/// Whether an operation shows a token that a join has used, or that somebody took back.
+pub fn is_used_up(server: &Server, operation: &Operation) -> bool {
+    let secret = operation.metadata.as_ref().and_then(|metadata| metadata.get("secret")?.as_str());
+    let Some(secret) = secret.filter(|_| operation.class == OperationClass::Token) else { return false };
+    let wanted = hash(secret);
+    let tokens = server.store().list(KIND);
+    tokens.is_ok_and(|tokens| tokens.iter().all(|token| token.spec.text("secret_hash") != wanted))
 }
 
 /// The token that this secret belongs to, when it is for this member and still good.

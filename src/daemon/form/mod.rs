@@ -29,6 +29,10 @@ pub async fn init(hub: &Hub, server: &Arc<Server>, request: InitRequest, by: &st
         return Ok(InitReply { outcome, server_name: server.node().name.clone(), revision });
     };
     part.write_into(&mut desired);
+    for entry in &part.member_config {
+        let key = Key::new(&entry.entity, &entry.name);
+        desired.objects.entry(key).or_insert_with(nothing).here.insert(entry.key.clone(), entry.value.clone());
+    }
     if server.is_clustered()? {
         return again(server, &part, desired, by, timeout_ms).await;
     }
@@ -41,11 +45,6 @@ pub async fn init(hub: &Hub, server: &Arc<Server>, request: InitRequest, by: &st
 /// LXD's own form of the same.
 pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str) -> Result<InitReply, ApiError> {
     let mut desired = Desired::default();
-    for entry in &request.member_config {
-        let key = Key::new(&entry.entity, &entry.name);
-        let declared = desired.objects.entry(key).or_insert_with(nothing);
-        declared.here.insert(entry.key.clone(), entry.value.clone());
-    }
     let config = crate::http::configuration(server, &server.node().name)?;
     let own = config.value(crate::http::CLUSTER_ADDRESS).or(config.value(crate::http::HTTPS_ADDRESS));
     if let Some(address) = own {
@@ -61,6 +60,7 @@ pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str)
         cluster_certificate: request.cluster_certificate,
         cluster_token: if token { request.cluster_password.clone() } else { Default::default() },
         cluster_password: if token { Default::default() } else { request.cluster_password },
+        member_config: request.member_config,
         ..ClusterSection::default()
     };
     init(hub, server, InitRequest { desired, cluster: Some(section), timeout_ms: None }, by).await

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::listen::with_port;
-use crate::api::{ApiError, ClusterSection, DeclaredMember, JoinToken, Secret};
+use crate::api::{ApiError, ClusterSection, DeclaredMember, JoinToken, MemberConfigKey, Secret};
 use crate::http::{CLUSTER_ADDRESS, HTTPS_ADDRESS};
 use crate::model::{Config, Declared, Desired, Key, MemberName, Place, Spec};
 
@@ -19,6 +19,8 @@ pub struct Part {
     pub declared: DeclaredMember,
     /// What it is to do.
     pub ask: Ask,
+    /// Member-specific keys of this member, as LXD's preseed writes them. Empty values are left to the system.
+    pub member_config: Vec<MemberConfigKey>,
     /// Whether the file is about all members: then its objects are applied, not only compared.
     pub is_whole_cluster: bool,
 }
@@ -110,7 +112,8 @@ pub fn read(section: &ClusterSection, desired: &Desired) -> Result<Part, ApiErro
     let (name, declared) = find(section, given, configured.as_deref())?;
     let address = address(section, &declared, configured.as_deref())?;
     let ask = ask(section, token, &name, &address)?;
-    Ok(Part { name, address, declared, ask, is_whole_cluster: !section.members.is_empty() })
+    let member_config = section.member_config.iter().filter(|entry| !entry.value.is_empty()).cloned().collect();
+    Ok(Part { name, address, declared, ask, member_config, is_whole_cluster: !section.members.is_empty() })
 }
 
 /// What the file says about where this member listens.

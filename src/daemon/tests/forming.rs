@@ -68,3 +68,117 @@ async fn an_occupied_port_is_named_and_changes_nothing() {
     assert!(refused.contains(&machine.address), "{refused}");
     assert!(!machine.client.cluster().await.expect("the cluster").enabled);
 }
+
+async fn token_for(machine: &Machine, name: &str) -> crate::api::Secret {
+    use base64::Engine as _;
+    let body = serde_json::json!({ "server_name": name });
+    let operation: crate::api::Operation = machine.client.post("/1.0/cluster/members", &body).await.expect("a token");
+    let metadata = operation.metadata.expect("the token's parts");
+    let text = |key: &str| metadata[key].as_str().expect("text").to_owned();
+    let token = serde_json::json!({
+        "server_name": text("serverName"),
+        "fingerprint": text("fingerprint"),
+        "addresses": metadata["addresses"],
+        "secret": text("secret"),
+        "expires_at": text("expiresAt"),
+    });
+    crate::api::Secret::new(base64::engine::general_purpose::STANDARD.encode(token.to_string()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lets_one_member_in_once_and_survives_a_failed_try() {
+    let [first, second, third] = [Machine::start().await, Machine::start().await, Machine::start().await];
+    first.bootstrap("node1").await;
+    let token = token_for(&first, "node2").await;
+    let section = |machine: &Machine| crate::api::ClusterSection {
+        enabled: true,
+        server_address: machine.address.clone(),
+        cluster_token: token.clone(),
+        ..Default::default()
+    };
+    let mut wrong = second.join_desired();
+    wrong.objects.insert(Key::new("storage-pool", "default"), pool("btrfs"));
+    second.init(wrong, section(&second)).await.expect_err("the file differs");
+    let joined = second.init(second.join_desired(), section(&second)).await.expect("a join");
+    assert_eq!(joined.server_name.as_str(), "node2");
+    let refused = third.init(third.join_desired(), section(&third)).await.expect_err("used up").to_string();
+    assert!(refused.contains("already has a member") || refused.contains("token"), "{refused}");
+    let groups: serde_json::Value = first.client.get("/1.0/operations?recursion=1").await.expect("operations");
+    assert_eq!(groups.get("running"), None, "the used token is still shown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_member_stands_alone_and_can_join_again() {
+    let machines = three().await;
+    machines[0].wait_online(3).await;
+    let name = crate::model::MemberName::from("node3");
+    machines[1].client.remove_member(&name, crate::client::Force::No).await.expect("removed");
+    machines[0].wait_online(2).await;
+    for _ in 0..400 {
+        if machines[2].client.cluster().await.is_ok_and(|cluster| !cluster.enabled) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    let left: Vec<String> = machines[2].client.get("/1.0/storage-pools").await.expect("the pools");
+    assert_eq!(left, [""; 0]);
+    let section = machines[2].join_section("node3", &machines[0], "sekret");
+    machines[2].init(machines[2].join_desired(), section).await.expect("a join");
+    machines[0].wait_online(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leader_can_be_removed_from_itself() {
+    let machines = three().await;
+    machines[0].wait_online(3).await;
+    let name = crate::model::MemberName::from("node1");
+    machines[0].client.remove_member(&name, crate::client::Force::No).await.expect("removed");
+    machines[1].wait_online(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lxds_own_requests_bootstrap_and_join() {
+    let [first, second] = [Machine::start().await, Machine::start().await];
+    for (machine, password) in [(&first, Some("sekret")), (&second, None)] {
+        let mut config = serde_json::json!({ "core.https_address": machine.address });
+        if let Some(password) = password {
+            config["core.trust_password"] = password.into();
+        }
+        machine
+            .client
+            .put::<serde_json::Value>("/1.0", &serde_json::json!({ "config": config }))
+            .await
+            .expect("configured");
+    }
+    let put = async |machine: &Machine, body: serde_json::Value| {
+        let operation: crate::api::Operation = machine.client.put("/1.0/cluster", &body).await.expect("an operation");
+        machine.client.wait(&format!("/1.0/operations/{}", operation.id)).await.expect("done");
+    };
+    put(&first, serde_json::json!({"server_name": "node1", "enabled": true, "member_config": null})).await;
+    let join = serde_json::json!({
+        "server_name": "node2",
+        "enabled": true,
+        "cluster_address": first.address,
+        "cluster_certificate": first.file("cluster.crt"),
+        "cluster_password": "sekret",
+        "server_address": second.address,
+        "member_config": [{"entity": "storage-pool", "name": "nothing", "key": "source", "value": ""}],
+    });
+    put(&second, join).await;
+    first.wait_online(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_with_the_password_becomes_trusted() {
+    let [first, second] = [Machine::start().await, Machine::start().await];
+    first.bootstrap("node1").await;
+    let (certificate, key) = (second.file("server.crt"), second.file("server.key"));
+    let identity = crate::client::Identity::from_pem(&certificate, &key).expect("an identity");
+    let client =
+        crate::client::Client::https(&first.address, &first.file("cluster.crt"), Some(&identity)).expect("a client");
+    let ask = |password: &str| serde_json::json!({"type": "client", "name": "me", "password": password});
+    let refused = client.post::<serde_json::Value>("/1.0/certificates", &ask("guess")).await.expect_err("refused");
+    assert_eq!(refused.status(), Some(403));
+    client.post::<serde_json::Value>("/1.0/certificates", &ask("sekret")).await.expect("trusted");
+    assert_eq!(client.server().await.expect("the server").auth, "trusted");
+}

@@ -1,0 +1,126 @@
+//! What one member's machine says of an object: how full a pool is, what passes a network. Not stored; asked there.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::asked::Asked;
+use super::caller::Caller;
+use super::forward;
+use super::server::{Server, store_failed};
+use crate::api::ApiError;
+use crate::host::{HostError, Link, PoolAsk};
+use crate::model::{Key, Object};
+
+/// `GET /1.0/storage-pools/X/resources`.
+pub async fn resources(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    if let Some(answer) = elsewhere(&server, &caller, &asked, &uri).await? {
+        return Ok(answer);
+    }
+    let pool = stored(&server, &Key::new("storage-pool", &name), "Storage pool not found")?;
+    let me = server.node().name.clone();
+    let own = pool.placements.get(&me).map(|placement| placement.config.clone()).unwrap_or_default();
+    let ask = PoolAsk {
+        name,
+        uid: pool.uid,
+        driver: pool.spec.text("driver").to_owned(),
+        config: pool.spec.config().overlaid(&own),
+    };
+    let usage = server.host.storage.usage(&ask).await.map_err(failed)?;
+    let answer = json!({
+        "space": {"used": usage.used, "total": usage.total},
+        "inodes": {"used": usage.inodes_used, "total": usage.inodes_total},
+    });
+    Ok(Answer::of(&answer)?.into_response())
+}
+
+/// `GET /1.0/networks/X/state`.
+pub async fn state(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    if let Some(answer) = elsewhere(&server, &caller, &asked, &uri).await? {
+        return Ok(answer);
+    }
+    let link = server.host.network.link(&name).await.map_err(failed)?;
+    let link = link.ok_or_else(|| ApiError::not_found("Network not found"))?;
+    Ok(Answer::of(&shown(&link))?.into_response())
+}
+
+/// `GET /1.0/networks/X/leases`.
+pub async fn leases(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    if let Some(answer) = elsewhere(&server, &caller, &asked, &uri).await? {
+        return Ok(answer);
+    }
+    stored(&server, &Key::new("network", &name), "Network not found")?;
+    let me = server.node().name.clone();
+    let found = server.host.network.leases(&name).await.map_err(failed)?;
+    let lease = |lease: &crate::host::Lease| {
+        json!({
+            "hostname": lease.hostname,
+            "hwaddr": lease.hwaddr,
+            "address": lease.address,
+            "type": "dynamic",
+            "location": me,
+        })
+    };
+    Ok(Answer::of(&found.iter().map(lease).collect::<Vec<_>>())?.into_response())
+}
+
+/// The answer of the member that `?target=` names, unless that is this one.
+async fn elsewhere(server: &Server, caller: &Caller, asked: &Asked, uri: &Uri) -> Result<Option<Response>, ApiError> {
+    caller.trusted()?;
+    let Some(target) = asked.target().filter(|target| *target != server.node().name) else { return Ok(None) };
+    let path = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
+    forward::to_member(server, &target, Method::GET, &path, caller, Bytes::new()).await.map(Some)
+}
+
+fn stored(server: &Server, key: &Key, missing: &str) -> Result<Object, ApiError> {
+    server.store().get(key).map_err(store_failed)?.ok_or_else(|| ApiError::not_found(missing))
+}
+
+fn shown(link: &Link) -> Value {
+    let addresses: Vec<Value> = link
+        .addresses
+        .iter()
+        .map(|held| {
+            let text = held.cidr.to_string();
+            let (address, length) = text.split_once('/').unwrap_or((&text, ""));
+            let family = if address.contains(':') { "inet6" } else { "inet" };
+            json!({"family": family, "address": address, "netmask": length, "scope": held.scope})
+        })
+        .collect();
+    json!({
+        "addresses": addresses,
+        "counters": link.counters,
+        "hwaddr": link.hwaddr.map(|hwaddr| hwaddr.to_string()).unwrap_or_default(),
+        "mtu": link.mtu,
+        "state": if link.up { "up" } else { "down" },
+        "type": if link.kind == "loopback" { "loopback" } else { "broadcast" },
+    })
+}
+
+fn failed(error: HostError) -> ApiError {
+    ApiError::failed(error.to_string())
+}
