@@ -28,6 +28,7 @@ pub struct Cli {
 
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// The state directory of the daemon to talk to (its socket is DIR/unix.socket)
     #[arg(
@@ -39,11 +40,11 @@ pub struct Global {
         hide_env_values = true
     )]
     pub state_dir: PathBuf,
-    /// How data is written
-    #[arg(short, long, global = true, value_enum, default_value_t)]
+    /// How data is written: table, json, yaml, csv or compact
+    #[arg(short, long, global = true, value_enum, default_value_t, hide_possible_values = true)]
     pub format: Format,
-    /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t)]
+    /// When to use colours: auto, always or never
+    #[arg(long, global = true, value_enum, default_value_t, hide_possible_values = true, value_name = "WHEN")]
     pub color: Colour,
     /// Leave out everything but data and errors
     #[arg(short, long, global = true)]

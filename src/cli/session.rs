@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
-use crate::client::{Client, ClientError};
+use crate::client::{Answer, Client, ClientError};
 use crate::model::Key;
 
 /// One command's conversation with one daemon.
@@ -50,10 +50,18 @@ impl Session {
     ) -> Result<(), Failure> {
         let body = if body.is_null() { bytes::Bytes::new() } else { bytes::Bytes::from(body.to_string()) };
         let answer = self.client.send_matching(method, path, body, etag).await.map_err(failure)?;
-        if let Some(operation) = answer.operation() {
-            self.client.wait(&operation).await.map_err(failure)?;
+        self.finish(&answer).await
+    }
+
+    /// Waits for the operation that an answer speaks of, when it speaks of one.
+    ///
+    /// # Errors
+    /// Why the operation failed.
+    pub async fn finish(&self, answer: &Answer) -> Result<(), Failure> {
+        match answer.operation() {
+            Some(operation) => self.client.wait(&operation).await.map(|_| ()).map_err(failure),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -75,10 +83,12 @@ pub fn failure(error: ClientError) -> Failure {
             Failure::new(Exit::Failed, format!("cannot reach the daemon at {}: {cause}", socket.display())).hint(hint)
         }
         ClientError::Api { status, message, findings } => {
-            let failure = Failure::new(exit_of(status), message);
-            let failure = findings.iter().fold(failure, |failure, finding| {
-                let lines = finding.help.iter().map(|help| format!("  {help}"));
-                lines.fold(failure.detail(finding.to_string()), Failure::detail)
+            let failed = Failure::new(exit_of(status), message);
+            let failure = findings.iter().fold(failed, |failure, finding| {
+                // A single finding is often the whole message.
+                let is_said = finding.message == failure.message && finding.place.is_none();
+                let failure = if is_said { failure } else { failure.detail(finding.to_string()) };
+                finding.help.iter().map(|help| format!("  {help}")).fold(failure, Failure::detail)
             });
             if status == 412 {
                 failure.hint("somebody else changed it in between: look at it and try again")

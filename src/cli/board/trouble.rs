@@ -29,7 +29,7 @@ impl Board {
         let missing: Vec<&str> =
             self.members.iter().filter(|member| !row.cells.contains_key(*member)).map(MemberName::as_str).collect();
         Some(if missing.is_empty() {
-            format!("{} is defined on every member and waits for the global create", row.key)
+            format!("{} is defined on every member: create it, without --target", row.key)
         } else {
             format!("{} is not defined on {}: define it there, then create it", row.key, missing.join(", "))
         })

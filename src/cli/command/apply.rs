@@ -146,7 +146,7 @@ fn refused(error: crate::client::ClientError) -> Failure {
         Some(412) => Failure { hints: Vec::new(), ..failed }
             .untouched("Nothing was changed.")
             .hint("look at the new plan: seedbed plan PATH, and apply again"),
-        Some(400..=499) => failed.untouched("Nothing was changed."),
+        Some(400..=499) if !failed.message.contains("nothing was changed") => failed.untouched("Nothing was changed."),
         _ => failed,
     }
 }

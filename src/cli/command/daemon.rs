@@ -96,7 +96,9 @@ fn not_root() -> Failure {
 }
 
 fn log(args: &DaemonArgs) -> Result<(), Failure> {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(&args.log);
+    // Raft tells at every try that a peer is away; the daemon says it once, in its own words.
+    let levels = format!("openraft=error,{}", args.log);
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(levels);
     let filter = filter.map_err(|cause| {
         Failure::usage(format!("`{}` are no log levels: {cause}", args.log))
             .hint("as in --log info,seedbed::store=debug")

@@ -6,7 +6,7 @@ use super::noun::{self, Named, Place};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::kinds::{self, Kind};
+use crate::kinds::{Kind, table};
 
 /// The arguments of `seedbed get`.
 #[derive(Args, Debug)]
@@ -38,9 +38,12 @@ fn find(word: &str) -> Result<&'static dyn Kind, Failure> {
         let words = kind.words();
         [words.kind, words.section, words.collection, words.noun].contains(&word)
     };
-    let all = || kinds::ALL.iter().copied().filter(|kind| !kind.words().noun.is_empty());
-    all().find(is_meant).ok_or_else(|| {
-        let names: Vec<&str> = all().map(|kind| kind.words().kind).collect();
-        Failure::usage(format!("there is no kind `{word}`")).hint(format!("kinds: {}", names.join(", ")))
+    noun::declared().find(is_meant).ok_or_else(|| {
+        let names: Vec<&str> = noun::declared().map(|kind| kind.words().kind).collect();
+        let failure = Failure::usage(format!("there is no kind `{word}`"));
+        match table::nearest(word, names.iter().copied()) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None => failure.hint(format!("kinds: {}", names.join(", "))),
+        }
     })
 }

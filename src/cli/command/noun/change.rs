@@ -1,13 +1,15 @@
 //! `set`, `get`, `unset` and `delete`.
 
+use bytes::Bytes;
 use clap::Args;
 use hyper::Method;
 use serde_json::{Map, Value};
 
 use super::create::capital;
 use super::{Named, Place, pairs};
+use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, failure};
 use crate::kinds::Kind;
 
 /// The arguments of `set`.
@@ -62,8 +64,20 @@ pub async fn get(kind: &dyn Kind, args: &KeyArgs, session: &Session) -> Result<(
 
 /// Deletes an object everywhere.
 pub async fn delete(kind: &dyn Kind, named: &Named, session: &Session) -> Result<(), Failure> {
-    session.change(Method::DELETE, &named.place.object(kind, &named.name), &Value::Null, None).await?;
-    session.screen.say(&format!("{} {} deleted", capital(kind.words().spoken), named.name));
+    let words = kind.words();
+    let answer = session.client.send(Method::DELETE, &named.place.object(kind, &named.name), Bytes::new()).await;
+    let answer = answer.map_err(|error| {
+        // What is used or protected stays.
+        let is_refused = matches!(error.status(), Some(400 | 403 | 409));
+        let failed = failure(error);
+        if !is_refused {
+            return failed;
+        }
+        let look = format!("see what uses it: seedbed {} show {}", words.noun, named.name);
+        failed.exiting(Exit::Refused).untouched("Nothing was changed.").hint(look)
+    })?;
+    session.finish(&answer).await?;
+    session.screen.say(&format!("{} {} deleted", capital(words.spoken), named.name));
     Ok(())
 }
 

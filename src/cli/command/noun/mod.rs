@@ -87,22 +87,31 @@ fn path(base: String, query: Vec<String>) -> String {
     if query.is_empty() { base } else { format!("{base}?{}", query.join("&")) }
 }
 
-/// Adds a noun for each kind that has one; verbs of the same name stay as they are.
+/// Adds a noun for each kind that manifests declare; verbs of the same name stay as they are.
 pub fn nouns(mut command: Command) -> Command {
-    for kind in kinds::ALL {
-        let words = kind.words();
-        let is_taken = command.find_subcommand(words.noun).is_some();
-        if !words.noun.is_empty() && !is_taken {
-            command = command.subcommand(grammar(*kind));
+    for kind in declared() {
+        if command.find_subcommand(kind.words().noun).is_none() {
+            command = command.subcommand(grammar(kind));
         }
     }
     command
 }
 
+/// The kinds with a noun of their own: one word, and a section and a collection that hold nothing else.
+/// Members, tokens and the server configuration have verbs in `cluster` and `config` instead.
+pub fn declared() -> impl Iterator<Item = &'static dyn Kind> {
+    let is_word = |text: &str| !text.is_empty() && !text.contains([' ', '.']);
+    kinds::ALL.iter().copied().filter(move |kind| {
+        let words = kind.words();
+        [words.noun, words.section, words.collection].into_iter().all(is_word)
+    })
+}
+
 fn grammar(kind: &dyn Kind) -> Command {
     let words = kind.words();
-    let noun = Command::new(words.noun).about(format!("Manage {}s", words.spoken)).subcommand_required(true);
-    let mut noun = NounVerb::augment_subcommands(noun.arg_required_else_help(true));
+    let noun = NounVerb::augment_subcommands(Command::new(words.noun).arg_required_else_help(true));
+    let about = format!("Manage {}s", words.spoken);
+    let mut noun = noun.about(about).long_about(None).subcommand_required(true);
     // An option that cannot mean anything is not offered.
     if kind.scope() == Scope::Cluster {
         for verb in ["list", "show", "info", "create", "delete", "set", "get", "unset"] {
@@ -114,7 +123,7 @@ fn grammar(kind: &dyn Kind) -> Command {
 
 /// The kind whose noun this is.
 pub fn find(noun: &str) -> Option<&'static dyn Kind> {
-    kinds::ALL.iter().copied().find(|kind| kind.words().noun == noun)
+    declared().find(|kind| kind.words().noun == noun)
 }
 
 /// Runs `seedbed NOUN VERB …`.
