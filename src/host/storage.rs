@@ -92,7 +92,7 @@ pub enum PoolMedium {
 pub enum PoolStep {
     /// Make the directory, file system, data set or volume group, mark it as this pool's and mount it.
     Make,
-    /// Mount it where it belongs.
+    /// Mount it where it belongs, and make what is missing of its subdirectories.
     Mount,
     /// Mount it anew with other options.
     Remount {

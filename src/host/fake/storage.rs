@@ -138,7 +138,10 @@ fn made(ask: &PoolAsk) -> Result<PoolSeen, HostError> {
 
 fn change(seen: &mut PoolSeen, step: &PoolStep) {
     match step {
-        PoolStep::Mount => seen.mounted = true,
+        PoolStep::Mount => {
+            seen.mounted = true;
+            seen.missing.clear();
+        }
         PoolStep::Remount { options } => seen.mount_options = Some(options.clone()),
         PoolStep::Grow { to, .. } => seen.size = Some(*to),
         PoolStep::Furnish => seen.missing.clear(),

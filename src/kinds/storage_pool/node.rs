@@ -79,8 +79,7 @@ fn kept(ask: &PoolAsk, have: &PoolSeen, adopt: Option<PoolStep>) -> Result<Vec<P
     steps.extend(adopt);
     steps.extend(remount(ask, have));
     steps.extend(grow(ask, have)?);
-    // What is missing is only known of a pool that is mounted.
-    if !have.mounted || !have.missing.is_empty() {
+    if have.mounted && !have.missing.is_empty() {
         steps.push(PoolStep::Furnish);
     }
     Ok(steps)

@@ -222,7 +222,7 @@ async fn make_loop(site: &Site<'_>, begun: Option<&Record>) -> Result<Record, Ho
         foreign_image(&image).refuse(site.doing("make"))?;
     }
     let size = site.loop_size()?;
-    let mut record = begin(site, &image, Form::Loop, true, begun);
+    let mut record = begin(site, &image, Form::Loop, true);
     record.size = Some(size.0);
     record.write(site.state, site.name())?;
     block::make_image(&image, size)?;
@@ -234,7 +234,7 @@ async fn make_device(site: &Site<'_>, begun: Option<&Record>) -> Result<Record, 
     let device = PathBuf::from(site.given().unwrap_or_default());
     let token = begun.map(|record| record.token.as_str());
     block::must_be_empty(site, &device, token).await?;
-    let record = begin(site, &device, Form::Device, false, begun);
+    let record = begin(site, &device, Form::Device, false);
     record.write(site.state, site.name())?;
     format(site, &device, &record, false).await?;
     Ok(record)
@@ -246,7 +246,7 @@ async fn make_subvolume(site: &Site<'_>, begun: Option<&Record>) -> Result<Recor
     let on = if exists { path.as_path() } else { path.parent().unwrap_or(Path::new("/")) };
     must_be_btrfs(site, on, &path)?;
     let was_made_here = begun.is_some_and(|record| record.owned && Path::new(&record.source) == path);
-    let record = begin(site, &path, Form::Directory, !exists || was_made_here, begun);
+    let record = begin(site, &path, Form::Directory, !exists || was_made_here);
     if exists {
         must_be_free(site, &path, begun)?;
     }
@@ -284,11 +284,9 @@ fn must_be_free(site: &Site<'_>, path: &Path, begun: Option<&Record>) -> Result<
     medium.refuse(site.doing("make"))
 }
 
-fn begin(site: &Site<'_>, source: &Path, form: Form, owned: bool, begun: Option<&Record>) -> Record {
+fn begin(site: &Site<'_>, source: &Path, form: Form, owned: bool) -> Record {
+    // A token of its own for each attempt: mkfs refuses a UUID that a loop device still carries.
     let mut record = Record::begin(site.ask, source.to_string_lossy(), form, owned);
-    if let Some(begun) = begun {
-        record.token.clone_from(&begun.token);
-    }
     record.mount_options = options(site, form);
     record
 }

@@ -149,7 +149,11 @@ async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<()
             driver.must_be_empty(site, &record, "take over").await?;
             Record { uid: site.ask.uid, ..record }.write(site.state, site.name())
         }
-        (PoolStep::Mount, Standing::Made(record) | Standing::Earlier(record)) => driver.mount(site, record).await,
+        (PoolStep::Mount, Standing::Made(record) | Standing::Earlier(record)) => {
+            driver.mount(site, record.clone()).await?;
+            // Only now can be seen what is missing inside.
+            driver.furnish(site, record).await
+        }
         (PoolStep::Remount { options }, Standing::Made(record)) => driver.remount(site, record, options).await,
         (PoolStep::Grow { to, .. }, Standing::Made(record)) => driver.grow(site, record, *to).await,
         (PoolStep::Furnish, Standing::Made(record)) => driver.furnish(site, record).await,

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -146,7 +147,7 @@ impl Record {
     pub fn write(&self, state: &Path, name: &str) -> Result<(), HostError> {
         let path = Self::path(state, name);
         let folder = state.join("pools");
-        std::fs::create_dir_all(&folder).doing("make directory", &folder)?;
+        super::site::make_directory(&folder)?;
         write_durably(&path, &self.json()?).doing("write", &path)
     }
 
@@ -162,7 +163,7 @@ impl Record {
 
 fn write_durably(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let beside = path.with_extension("json.new");
-    let mut file = File::create(&beside)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(text)?;
     file.sync_data()?;
     std::fs::rename(&beside, path)?;

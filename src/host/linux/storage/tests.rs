@@ -131,8 +131,13 @@ async fn zfs_imports_grows_and_destroys() {
     zfs_in_a_loop_file(&stage, &ask).await;
     let away = [("zfs get -H -o value seedbed:pool data", 1, NO_SET)];
     assert!(!stage.look(&ask, &away).await.expect("it stands").mounted);
-    let import =
-        [ZFS, ("zpool import -f -d DIR/disks data", 0, ""), ("zfs get -H -o value seedbed:pool data", 0, "TOKEN\n")];
+    let all: String = zfs::DATASETS.iter().map(|set| format!("data/{set}\n")).collect();
+    let import = [
+        ZFS,
+        ("zpool import -f -d DIR/disks data", 0, ""),
+        ("zfs get -H -o value seedbed:pool data", 0, "TOKEN\n"),
+        ("zfs list -H -r -t filesystem,volume -o name data", 0, &*all),
+    ];
     stage.act(&ask, PoolStep::Mount, &import).await.expect("imported");
     let grow = [
         ("losetup -j DIR/disks/data.img -n -O NAME", 0, ""),

@@ -16,7 +16,7 @@ pub struct Zfs;
 const OWNER: &str = "seedbed:pool";
 
 /// LXD's data sets of every pool; those that wait for their clones to go are under `deleted`.
-const DATASETS: [&str; 9] = [
+pub const DATASETS: [&str; 9] = [
     "containers",
     "custom",
     "deleted",

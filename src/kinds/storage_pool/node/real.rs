@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::host::linux::{self, Command, RunFuture, Runner, Tools};
+use crate::host::linux::{self, Runner, Tools};
 use crate::kinds::node::{AnyNode, Outcome, Work};
 use crate::model::{Key, MemberName, Revision, Spec};
 
@@ -175,7 +174,7 @@ async fn a_dir_pool_on_a_given_directory_is_bound_and_gives_it_back() {
     assert!(lab.path("disk/containers").is_dir() && lab.pool().join("containers").is_dir());
     // A restart in a new mount namespace.
     run("umount", &[&lab.pool().to_string_lossy()]);
-    assert_eq!(done(lab.present("dir", &config).await).1, ["mount it", "make its subdirectories"]);
+    assert_eq!(done(lab.present("dir", &config).await).1, ["mount it"]);
     std::fs::create_dir(lab.pool().join("containers/c1")).expect("made");
     assert_eq!(failed(lab.absent("dir", &config).await).reason, "PoolInUse");
     assert!(lab.path("disk/containers/c1").is_dir());
@@ -245,7 +244,7 @@ async fn a_btrfs_pool_in_a_loop_file_is_made_remounted_grown_and_removed() {
     run("umount", &[&lab.pool().to_string_lossy()]);
     let wanted = [("size", "300MiB"), ("btrfs.mount_options", "noatime")];
     let (_, steps) = done(lab.present("btrfs", &wanted).await);
-    assert_eq!(steps, ["mount it", "grow it from 64MiB to 300MiB", "make its subdirectories"]);
+    assert_eq!(steps, ["mount it", "grow it from 64MiB to 300MiB"]);
     let (_, steps) = done(lab.present("btrfs", &[("size", "300MiB"), ("btrfs.mount_options", "compress=zstd")]).await);
     assert_eq!(steps, ["remount it with compress=zstd"]);
     let size = rustix::fs::statvfs(lab.pool()).map(|stat| stat.f_blocks * stat.f_frsize).expect("mounted");
@@ -288,7 +287,7 @@ async fn a_device_with_a_file_system_is_refused_unless_it_may_be_wiped() {
     run("umount", &[&mounted]);
     done(lab.present("btrfs", &wipe).await);
     run("umount", &[&lab.pool().to_string_lossy()]);
-    assert_eq!(done(lab.present("btrfs", &wipe).await).1, ["mount it", "make its subdirectories"]);
+    assert_eq!(done(lab.present("btrfs", &wipe).await).1, ["mount it"]);
     gone(lab.absent("btrfs", &wipe).await);
     done(lab.present("btrfs", &[("source", &disk.0)]).await);
     gone(lab.absent("btrfs", &[("source", &disk.0)]).await);
@@ -322,85 +321,4 @@ async fn a_btrfs_pool_takes_a_place_on_a_file_system_that_is_there() {
     assert_eq!(error.reason, "SourceNotEmpty");
 }
 
-fn edit_record(lab: &Lab, edit: impl FnOnce(&mut serde_json::Value)) {
-    let path = lab.state().join("pools/data.json");
-    let mut record = serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("a record");
-    edit(&mut record);
-    std::fs::write(&path, record.to_string()).expect("written");
-}
-
-#[tokio::test]
-async fn what_was_mounted_and_not_recorded_is_made_again() {
-    let Some(lab) = Lab::open(&["mkfs.btrfs"]) else { return };
-    done(lab.present("btrfs", &[("size", "64MiB")]).await);
-    edit_record(&lab, |record| record["made"] = false.into());
-    std::fs::remove_file(lab.pool().join(".seedbed-pool")).expect("removed");
-    done(lab.present("btrfs", &[("size", "64MiB")]).await);
-    // A mended source: what was begun with the wrong one goes.
-    edit_record(&lab, |record| record["made"] = false.into());
-    let source = lab.make_dir("disk");
-    std::fs::create_dir(lab.path("disk/lost+found")).expect("made");
-    assert_eq!(failed(lab.present("btrfs", &[("source", &source)]).await).reason, "InvalidSource");
-    assert!(!lab.state().join("disks/data.img").exists());
-    done(lab.present("dir", &[("source", &source)]).await);
-    gone(lab.absent("dir", &[("source", &source)]).await);
-}
-
-#[tokio::test]
-async fn what_was_forgotten_without_being_removed_is_taken_over_when_it_is_empty() {
-    let Some(lab) = Lab::open(&["mkfs.btrfs"]) else { return };
-    let config = [("size", "64MiB")];
-    done(lab.present("btrfs", &config).await);
-    edit_record(&lab, |record| record["uid"] = 3.into());
-    gone(lab.absent("btrfs", &config).await);
-    assert_eq!(done(lab.present("btrfs", &config).await).1.len(), 1);
-    edit_record(&lab, |record| record["uid"] = 3.into());
-    std::fs::write(lab.pool().join("custom/mine"), "mine").expect("written");
-    assert_eq!(failed(lab.present("btrfs", &config).await).reason, "SourceNotEmpty");
-    assert_eq!(failed(lab.present("dir", &[]).await).reason, "SourceNotEmpty");
-    gone(lab.absent("btrfs", &config).await);
-    assert!(lab.pool().join("custom/mine").exists());
-}
-
-/// Lets everything from the `left`-th program on fail, as a crash would.
-struct Crashing {
-    left: AtomicUsize,
-}
-
-impl Runner for Crashing {
-    fn run(&self, command: Command) -> RunFuture<'_> {
-        let can = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        if can {
-            return Tools.run(command);
-        }
-        Box::pin(std::future::ready(Err(HostError::passing(format!("run `{command}`"), "Crash", "the power is gone"))))
-    }
-}
-
-#[tokio::test]
-async fn making_and_removing_heal_after_a_crash_at_any_program() {
-    let Some(lab) = Lab::open(&["mkfs.btrfs"]) else { return };
-    let config = [("size", "64MiB")];
-    let mut crashes = 0;
-    for intent in [Intent::Present, Intent::Absent] {
-        for left in 0.. {
-            if intent == Intent::Absent {
-                done(lab.present("btrfs", &config).await);
-            }
-            let crashing = Arc::new(Crashing { left: AtomicUsize::new(left) });
-            let outcome = lab.converge(crashing, "btrfs", &config, intent).await;
-            let has_crashed = matches!(&outcome, Outcome::Failed(error) if error.reason == "Crash");
-            assert!(has_crashed || !matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
-            if intent == Intent::Present {
-                done(lab.present("btrfs", &config).await);
-            }
-            gone(lab.absent("btrfs", &config).await);
-            assert!(!lab.state().join("disks/data.img").exists());
-            crashes += usize::from(has_crashed);
-            if !has_crashed {
-                break;
-            }
-        }
-    }
-    assert!(crashes >= 4, "only {crashes} crashes were tried");
-}
+mod crash;
