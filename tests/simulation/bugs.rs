@@ -24,6 +24,8 @@ pub struct Bug {
     pub reports: fn(&MemberName, &[Object], Vec<PlacementReport>) -> Vec<PlacementReport>,
     /// Whether a member takes what belongs to others for free.
     pub covets: bool,
+    /// Whether a member acts before it has caught up with what was known when it started.
+    pub hasty: bool,
 }
 
 /// The program as it is.
@@ -36,6 +38,7 @@ pub const NONE: Bug = Bug {
     acts: true,
     reports: |_, _, reports| reports,
     covets: false,
+    hasty: false,
 };
 
 /// All planted bugs.
@@ -243,6 +246,12 @@ pub static ALL: &[Bug] = &[
             reports.extend(settled.filter_map(|object| claim(me, object)));
             reports
         },
+        ..NONE
+    },
+    Bug {
+        name: "after a power failure a member acts on what it remembers",
+        caught_by: &["leftovers"],
+        hasty: true,
         ..NONE
     },
     Bug { name: "foreign data is taken for free space", caught_by: &["foreign"], covets: true, ..NONE },

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use seedbed::host::{Lasting, Link, PoolAsk, PoolMedium, PoolSeen, PoolStep};
 use seedbed::kinds::Dice;
-use seedbed::model::{Config, Key, MemberName, Revision};
+use seedbed::model::{Config, Key, MemberName, Revision, Timestamp};
 
 use crate::dice::Seeded;
+use crate::log::Log;
 use crate::machine::Machine;
 use crate::member::Member;
 
@@ -25,25 +26,26 @@ pub fn strew(members: &mut BTreeMap<MemberName, Member>, dice: &mut Seeded) {
 }
 
 /// Something goes wrong on one member, or becomes right again.
-pub fn strike(members: &mut BTreeMap<MemberName, Member>, dice: &mut Seeded) {
+pub fn strike(members: &mut BTreeMap<MemberName, Member>, log: &Log, now: Timestamp, dice: &mut Seeded) {
     let names: Vec<MemberName> = members.keys().cloned().collect();
     let Some(member) = dice.pick(&names).and_then(|name| members.get_mut(name)) else { return };
     match dice.below(100) {
         0..25 => member.machine.weather.storm(low(dice, 6), 1 + low(dice, 3), Lasting::Passing),
         25..40 => member.machine.weather.storm(low(dice, 4), 1 + low(dice, 8), Lasting::UntilMended),
         40..50 => member.machine.weather.clear(),
-        50..75 => member.crash(),
-        75..95 => member.start_if_down(),
+        50..58 => member.crash(),
+        58..68 => member.lose_power(log, dice.index(20), now),
+        68..96 => member.start_if_down(log),
         _ => member.machine.disturb(dice),
     }
 }
 
 /// From now on nothing goes wrong, and what is in the way has been cleared away.
-pub fn stop(members: &mut BTreeMap<MemberName, Member>) {
+pub fn stop(members: &mut BTreeMap<MemberName, Member>, log: &Log) {
     for member in members.values_mut() {
         member.machine.weather.clear();
         member.machine.remove_foreign_things();
-        member.start_if_down();
+        member.start_if_down(log);
     }
 }
 
@@ -52,9 +54,9 @@ fn low(dice: &mut Seeded, bound: u64) -> u32 {
 }
 
 impl Member {
-    fn start_if_down(&mut self) {
+    fn start_if_down(&mut self, log: &Log) {
         if !self.is_up() {
-            self.start();
+            self.start(log);
         }
     }
 }

@@ -25,8 +25,10 @@ pub struct Machine {
     pub weather: Weather,
     /// What belongs to somebody else.
     pub foreign: Option<Foreign>,
-    /// What somebody has changed by hand.
+    /// What somebody has changed by hand: a pass may have looked at it before.
     pub disturbed: BTreeSet<Key>,
+    /// When it last lost its power: what was said before may be true no more.
+    pub rebooted_at: Option<Timestamp>,
 }
 
 /// Failures of a machine. Clones are the same weather.
@@ -104,12 +106,23 @@ pub fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 
 impl Machine {
     pub fn new() -> Self {
-        Self { fake: FakeHost::new(), weather: Weather::default(), foreign: None, disturbed: BTreeSet::new() }
+        Self {
+            fake: FakeHost::new(),
+            weather: Weather::default(),
+            foreign: None,
+            disturbed: BTreeSet::new(),
+            rebooted_at: None,
+        }
     }
 
     /// The machine as the member's loop uses it.
     pub fn host(&self, covets: bool) -> Host {
         slow::host(&self.fake.host(), &self.weather, covets)
+    }
+
+    /// Whether what was said of an object at this time must still be true.
+    pub fn is_bound_by(&self, key: &Key, said_at: Timestamp) -> bool {
+        !self.disturbed.contains(key) && self.rebooted_at.is_none_or(|at| said_at > at)
     }
 
     pub fn set_time(&self, now: Timestamp) {

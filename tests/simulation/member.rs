@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
 
-use seedbed::model::{ClusterState, MemberName, Object, PlacementReport};
+use seedbed::model::{ClusterState, MemberName, Object, PlacementReport, Timestamp};
 use seedbed::reconcile::{Look, Memory, pass};
 use seedbed::store::needs_action;
 
@@ -20,6 +20,8 @@ pub struct Member {
     /// The state as this member has applied it.
     pub replica: ClusterState,
     n_applied: usize,
+    /// It does nothing before it has applied so many entries: what the cluster knew when it started.
+    n_needed: usize,
     mind: State,
     has_looked_at_all: bool,
     seed: u64,
@@ -52,6 +54,7 @@ impl Member {
             machine: Machine::new(),
             replica: ClusterState::default(),
             n_applied: 0,
+            n_needed: 0,
             mind: State::Down,
             has_looked_at_all: false,
             seed,
@@ -68,8 +71,9 @@ impl Member {
         matches!(self.mind, State::Busy(_))
     }
 
-    /// Starts the daemon with nothing in mind.
-    pub fn start(&mut self) {
+    /// Starts the daemon with nothing in mind. First it asks the cluster how far the log is.
+    pub fn start(&mut self, log: &Log) {
+        self.n_needed = log.len();
         self.n_starts += 1;
         let dice = Seeded::new(self.seed, &format!("{} {}", self.name, self.n_starts));
         self.mind = State::Idle(Mind { memory: Memory::default(), dice });
@@ -80,6 +84,16 @@ impl Member {
     pub fn crash(&mut self) {
         self.n_torn += u64::from(self.is_busy());
         self.mind = State::Down;
+    }
+
+    /// The power fails: the last entries that were applied were not on disk yet, and mounts and bridges are gone.
+    pub fn lose_power(&mut self, log: &Log, n_entries: usize, now: Timestamp) {
+        self.crash();
+        let n_applied = self.n_applied.saturating_sub(n_entries);
+        (self.replica, self.n_applied) = (ClusterState::default(), 0);
+        self.catch_up(log, n_applied);
+        self.machine.fake.reboot();
+        self.machine.rebooted_at = Some(now);
     }
 
     /// Applies some entries of the log.
@@ -94,6 +108,10 @@ impl Member {
     pub fn run(&mut self, look: Look, bug: &'static Bug) -> Vec<PlacementReport> {
         match std::mem::replace(&mut self.mind, State::Down) {
             State::Down => Vec::new(),
+            State::Idle(mind) if self.n_applied < self.n_needed && !bug.hasty => {
+                self.mind = State::Idle(mind);
+                Vec::new()
+            }
             State::Idle(mind) => {
                 self.mind = State::Busy(self.begin(look, mind, bug));
                 Vec::new()

@@ -35,6 +35,11 @@ const IN_THE_MANIFEST: &[(&str, &str)] =
     &[("storage-pool", "data"), ("storage-pool", "fast"), ("network", "lan"), ("profile", "web"), ("project", "lab")];
 const BESIDE_IT: &[(&str, &str)] = &[("storage-pool", "extra"), ("network", "dmz"), ("profile", "ops")];
 
+/// Everything that people ever ask for.
+pub fn objects() -> impl Iterator<Item = Key> {
+    IN_THE_MANIFEST.iter().chain(BESIDE_IT).map(|(kind, name)| Key::new(kind, name))
+}
+
 impl People {
     pub fn new(seed: u64) -> Self {
         let manifest = Desired::default();
@@ -48,7 +53,7 @@ impl People {
                 self.edit_manifest();
                 self.apply(known)
             }
-            4..9 => self.ask_for_one(known),
+            4..7 => self.ask_for_one(known),
             _ => self.delete_something(known),
         }
     }

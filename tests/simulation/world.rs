@@ -72,7 +72,7 @@ impl World {
         for _ in 0..STEPS {
             self.step()?;
         }
-        faults::stop(&mut self.members);
+        faults::stop(&mut self.members, &self.log);
         self.come_to_rest()
     }
 
@@ -82,7 +82,7 @@ impl World {
             440..640 => self.let_one_catch_up(),
             640..860 => return self.deliver_one(),
             860..935 => self.ask(),
-            935..970 => faults::strike(&mut self.members, &mut self.faults),
+            935..970 => faults::strike(&mut self.members, &self.log, self.now, &mut self.faults),
             970..990 => self.pass_some_time(),
             _ => return self.change_members(),
         }
@@ -121,7 +121,9 @@ impl World {
         let names: Vec<MemberName> = self.members.keys().cloned().collect();
         let Some(member) = self.schedule.pick(&names).and_then(|name| self.members.get_mut(name)) else { return };
         let n_entries = 1 + self.schedule.index(8);
-        member.catch_up(&self.log, n_entries);
+        if member.is_up() {
+            member.catch_up(&self.log, n_entries);
+        }
     }
 
     /// Proposals arrive in any order, and some of them twice.
@@ -210,7 +212,7 @@ impl World {
         let command = self.people.join(&self.log.head, &name, self.now);
         let mut member = Member::new(&name, self.seed);
         member.machine.set_time(self.now);
-        member.start();
+        member.start(&self.log);
         self.members.insert(name, member);
         self.commit(command)
     }

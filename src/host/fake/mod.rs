@@ -78,6 +78,12 @@ impl FakeHost {
         self.faults.add(operation, name, times, error);
     }
 
+    /// Restarts the machine: mounts and bridges are gone, data and files are not.
+    pub fn reboot(&self) {
+        self.storage.reboot();
+        self.network.reboot();
+    }
+
     /// Lets everything work again.
     pub fn mend(&self) {
         self.faults.clear();

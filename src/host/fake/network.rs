@@ -91,6 +91,15 @@ impl FakeNetwork {
         self.disturbance.notify_one();
     }
 
+    /// Loses what a restart of the machine loses: everything but files and foreign interfaces.
+    pub fn reboot(&self) {
+        let mut machine = self.machine();
+        machine.forwarded.clear();
+        for bridge in machine.bridges.values_mut() {
+            *bridge = FakeBridge { files: bridge.files, ..FakeBridge::default() };
+        }
+    }
+
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -52,6 +52,13 @@ impl FakeStorage {
         }
     }
 
+    /// Loses what a restart of the machine loses: the mounts that were made for pools.
+    pub fn reboot(&self) {
+        for pool in self.pools().values_mut().filter(|pool| pool.seen.medium == PoolMedium::Ours) {
+            pool.seen.mounted = false;
+        }
+    }
+
     fn pools(&self) -> MutexGuard<'_, Pools> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
 //! Created means created: an object becomes Created only once every placement is, and a member that says so really
 //! holds it on its host, as of the generation that it speaks of.
 
-use seedbed::model::{Object, Phase, PlacementPhase, Rollout};
+use seedbed::model::{Command, Object, Phase, PlacementPhase, Rollout};
 
 use super::Moment;
 use crate::log::Changed;
@@ -34,6 +34,7 @@ fn everywhere(change: &Changed, after: &Object) -> Result<(), String> {
 }
 
 fn on_hosts(moment: &Moment<'_>, change: &Changed, after: &Object) -> Result<(), String> {
+    let Command::Report(report) = &moment.entry.proposed else { return Ok(()) };
     for (name, placement) in &after.placements {
         let before = change.before.as_ref().and_then(|before| before.placements.get(name));
         let is_news =
@@ -42,7 +43,7 @@ fn on_hosts(moment: &Moment<'_>, change: &Changed, after: &Object) -> Result<(),
             continue;
         }
         let Some(member) = moment.members.get(name) else { continue };
-        if !member.machine.disturbed.contains(&after.key) && !member.machine.holds(name, after) {
+        if member.machine.is_bound_by(&after.key, report.at) && !member.machine.holds(name, after) {
             return Err(format!(
                 "{name} says that it made {} at generation {}, and its host does not hold it",
                 after.key, after.generation

@@ -6,6 +6,7 @@ mod created;
 mod deletion;
 mod foreign;
 mod generations;
+mod leftovers;
 mod membership;
 mod preconditions;
 mod reports;
@@ -50,6 +51,7 @@ const ALL: &[(&str, Invariant)] = &[
     ("deletion", deletion::check),
     ("foreign", foreign::check),
     ("generations", generations::check),
+    ("leftovers", leftovers::check),
     ("membership", membership::check),
 ];
 
