@@ -26,6 +26,13 @@ use crate::model::MemberId;
 /// A large state takes its time on a slow line.
 const SNAPSHOT_LIMIT: Duration = Duration::from_secs(600);
 
+/// How long a follower may take to store entries. openraft would allow as long as one heartbeat: a slow disk or a large
+/// entry would be sent again and again, and never arrive.
+fn append_limit(bytes: usize) -> Duration {
+    let transfer = Duration::from_micros(u64::try_from(bytes).unwrap_or(u64::MAX));
+    Duration::from_secs(1).saturating_add(transfer)
+}
+
 /// Where the members are, by the newest member list. A connection looks here at each call, so that a member that has
 /// moved is found at once.
 #[derive(Clone, Default)]
@@ -110,7 +117,12 @@ impl RaftNetworkV2<Config> for Link {
         request: AppendEntriesRequest<Config>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Config>, RPCError<Config>> {
-        let answer = self.call(Rpc::Append, wire::append(self.peer.id, &request), option.hard_ttl()).await?;
+        let body = wire::append(self.peer.id, &request);
+        let limit = match (&body, request.entries.is_empty()) {
+            (Ok(body), false) => option.hard_ttl() + append_limit(body.len()),
+            _ => option.hard_ttl(),
+        };
+        let answer = self.call(Rpc::Append, body, limit).await?;
         wire::read(&answer).map_err(network_error)
     }
 

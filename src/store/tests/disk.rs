@@ -230,6 +230,7 @@ async fn when_the_log_cannot_be_written_the_member_stops_with_one_clear_error_an
     let again = store.submit(write("again", profile("again"), "x", None)).await.expect_err("it stays stopped");
     assert!(matches!(again, StoreError::Stopped { .. }), "{again:?}");
     assert_eq!(names(store), ["before"], "reads go on");
+    super::kit::eventually("it no longer leads", || !store.leadership().borrow().is_me).await;
     let dir = cluster.dir(1);
     store.shutdown().await;
     let store = open(&dir, 1).await.expect("it opens");
