@@ -37,12 +37,16 @@ pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Exten
     let keys = keys.map_err(|error| ApiError::bad_request(error.to_string()))?;
     let store = server.store();
     let state = store.state().map_err(store_failed)?;
+    // The table is some 500 ms old: a member may have left or got another name since.
+    let members = state.members();
+    let mut liveness = server.liveness.borrow().members.clone();
+    liveness.retain(|name, _| members.contains(name));
     let objects = state.objects.into_values().filter(|object| keys.is_empty() || keys.contains(&object.key));
     Answer::of(&ObjectsReply {
         revision: state.revision,
         last_log_index: store.last_log_index(),
         objects: objects.map(without_secrets).collect(),
-        liveness: server.liveness.borrow().members.clone(),
+        liveness,
     })
 }
 
