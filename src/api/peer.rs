@@ -87,6 +87,15 @@ pub struct JoinCommit {
     pub request: JoinRequest,
 }
 
+/// What a member says of another one that may have been removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Whether it knows a leader: without one it may not know the newest.
+    pub is_certain: bool,
+    /// Whether the other one is in the cluster.
+    pub is_member: bool,
+}
+
 /// The new member gives up: the cluster forgets its place.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoinUndo {

@@ -13,7 +13,7 @@ use super::listen::Port;
 use super::loops::Loops;
 use super::state_dir::{Belongs, StateDir};
 use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
-use crate::http::{Former, Forming, Node, Server, with_causes};
+use crate::http::{Former, Forming, Leaving, Node, Server, with_causes};
 use crate::model::{Key, MemberId, MemberName, Object};
 use crate::store::{Peer, Store, StoreError, StoreOptions, Timing, Transport};
 
@@ -109,8 +109,8 @@ impl Former for Hub {
         Box::pin(form::put(self, server, request, by))
     }
 
-    fn leave<'a>(&'a self, server: &'a Arc<Server>) -> Forming<'a, ()> {
-        Box::pin(form::leave(self, server))
+    fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> Forming<'a, ()> {
+        Box::pin(form::leave(self, server, why))
     }
 
     fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
 
 use super::tls;
 use crate::api::ApiError;
@@ -24,6 +25,7 @@ pub struct Port {
 struct Open {
     address: String,
     stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
 
 impl Port {
@@ -34,7 +36,7 @@ impl Port {
             return Ok(());
         }
         let Some(address) = address else {
-            close(open.take());
+            close(open.take()).await;
             return Ok(());
         };
         let listener = match bind(address).await {
@@ -42,8 +44,7 @@ impl Port {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && open.is_some() => {
                 let old = open.take();
                 let before = old.as_ref().map(|open| open.address.clone());
-                close(old);
-                tokio::task::yield_now().await;
+                close(old).await;
                 match bind(address).await {
                     Ok(listener) => listener,
                     Err(error) => {
@@ -61,7 +62,7 @@ impl Port {
             Ok(listener) => listener,
         };
         let new = serve(server, router, address, Ok(listener)).map_err(|error| refused(address, &error))?;
-        close(open.replace(new));
+        close(open.replace(new)).await;
         Ok(())
     }
 }
@@ -71,13 +72,16 @@ fn serve(server: &Arc<Server>, router: &Router, address: &str, listener: io::Res
     let config = tls::server_config(Arc::clone(&server.credentials)).map_err(io::Error::other)?;
     let (stop, stopped) = watch::channel(false);
     tracing::info!(address, "listening");
-    tokio::spawn(serve_tls(Arc::clone(server), router.clone(), listener, config, stopped));
-    Ok(Open { address: address.to_owned(), stop })
+    let task = tokio::spawn(serve_tls(Arc::clone(server), router.clone(), listener, config, stopped));
+    Ok(Open { address: address.to_owned(), stop, task })
 }
 
-fn close(open: Option<Open>) {
-    if let Some(open) = open {
-        open.stop.send_replace(true);
+/// Returns when the port is free; requests under way are still answered.
+async fn close(open: Option<Open>) {
+    let Some(Open { address, stop, task }) = open else { return };
+    stop.send_replace(true);
+    if let Err(error) = task.await {
+        tracing::warn!(address, %error, "the HTTPS port was closed in the middle of something");
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::lonely;
 use crate::http::{Line, Node, Server, id_of};
 use crate::model::{Key, LastSeen, Liveness, MemberId, MemberName, Object, Phase, Timestamp};
 use crate::store::{Leadership, StoreError};
@@ -18,6 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const SILENT_MS_MAX: u64 = 1_500;
 /// Telling a member must not hold up the next look for long.
 const TELL_LIMIT: Duration = Duration::from_millis(400);
+/// How often a member looks for a leader that it cannot hear.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 const ASK_LIMIT: Duration = Duration::from_secs(2);
 const PATH: &str = "/internal/liveness";
 
@@ -28,6 +31,7 @@ type Told = Vec<(MemberName, bool)>;
 pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
     let mut leadership = node.store.leadership();
     let mut told = BTreeMap::new();
+    let mut unheard_since = Instant::now();
     while !*stop.borrow() {
         let now = leadership.borrow_and_update().clone();
         let wait = if now.is_me {
@@ -35,13 +39,21 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver
             LOOK_EVERY
         } else {
             told.clear();
-            match now.leader {
-                Some(leader) if !ask(&server, &leader.address).await => LOOK_EVERY,
-                Some(_) | None => Duration::MAX,
+            // After a start Raft names the leader that it last followed, which may know this member no more.
+            match &now.leader {
+                Some(leader) if ask(&server, &leader.address).await => Duration::MAX,
+                Some(_) | None => match lonely::look(&server, &node, unheard_since.elapsed()).await {
+                    lonely::Found::Removed => return,
+                    lonely::Found::Nothing => ASK_AGAIN,
+                },
             }
         };
+        if now.is_me || wait == Duration::MAX {
+            unheard_since = Instant::now();
+        }
         tokio::select! {
             () = sleep(wait) => {}
+            () = server.members_changed.notified() => {}
             _ = leadership.changed() => {}
             _ = stop.changed() => {}
         }

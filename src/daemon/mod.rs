@@ -7,6 +7,7 @@ mod form;
 mod hub;
 mod listen;
 mod liveness;
+mod lonely;
 mod loops;
 mod machine;
 mod notify;

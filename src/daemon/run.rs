@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::timeout;
 
 use super::error::DaemonError;
@@ -86,6 +86,7 @@ impl Daemon {
             node: watch::Sender::new(Arc::new(node)),
             joining: watch::Sender::new(None),
             liveness: watch::Sender::new(Liveness::default()),
+            members_changed: Notify::new(),
             trust: Trust::default(),
             credentials,
             peers,

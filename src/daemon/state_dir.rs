@@ -137,6 +137,13 @@ impl StateDir {
         remove_tree(&self.database())
     }
 
+    /// Keeps the database under another name, for somebody who may want to look at it, and starts anew.
+    pub fn set_database_aside(&self) -> Result<(), DaemonError> {
+        let (from, to) = (self.database(), self.path.join("database.removed"));
+        remove_tree(&to)?;
+        fs::rename(&from, &to).map_err(|source| DaemonError::disk("rename", &from, source))
+    }
+
     /// Drops what a failed join left.
     pub fn drop_joining(&self) -> Result<(), DaemonError> {
         remove_tree(&self.joining())

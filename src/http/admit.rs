@@ -74,7 +74,10 @@ pub async fn commit(server: &Arc<Server>, request: &JoinRequest, id: MemberId, b
     for _ in 0..TRIES {
         let (expect, changes) = entry(server, request, id)?;
         match write::submit_as(server, by.to_owned(), expect, changes).await {
-            Ok(revision) => return Ok(revision),
+            Ok(revision) => {
+                server.members_changed.notify_one();
+                return Ok(revision);
+            }
             Err(error) if error.status == 409 => last = Some(error),
             Err(error) => return Err(error),
         }

@@ -154,7 +154,12 @@ impl Known {
 fn read(store: &Store) -> Result<HashMap<String, Trusted>, crate::store::StoreError> {
     let mut trusted = HashMap::new();
     for client in store.list("certificate")? {
-        trusted.insert(client.key.name.clone(), Trusted::Client);
+        // The whole API is open to a client. One who may use only some projects, or only metrics, gets nothing rather
+        // than all of it.
+        let is_restricted = client.spec.0.get("restricted").and_then(serde_json::Value::as_bool).unwrap_or(false);
+        if !is_restricted && matches!(client.spec.text("type"), "" | "client") {
+            trusted.insert(client.key.name.clone(), Trusted::Client);
+        }
     }
     // A member that is still joining is trusted too: it proved its right when it was recorded.
     for member in store.list(Key::MEMBER)? {

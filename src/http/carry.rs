@@ -105,6 +105,7 @@ async fn listen_first(server: &Arc<Server>, desired: &Desired) -> Result<Option<
     if before.as_deref() == Some(wanted) {
         return Ok(None);
     }
+    configure::check_listen_address(server, &node.name, Some(wanted))?;
     server.former.listen(server, Some(wanted)).await?;
     Ok(Some(before))
 }

@@ -53,6 +53,12 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
     if request.token {
         return Err(ApiError::new(501, "tokens for clients are not made here: add the client's certificate itself"));
     }
+    if request.restricted {
+        return Err(ApiError::new(
+            501,
+            "certificates that are restricted to projects are not supported yet: nothing was added",
+        ));
+    }
     if !matches!(request.kind.as_str(), "" | "client") {
         return Err(ApiError::bad_request(format!("Unknown request type {}", request.kind)));
     }

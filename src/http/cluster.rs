@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Answer, Outcome, parse};
 use super::caller::Caller;
+use super::former::Leaving;
 use super::operations::Subject;
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, Cluster, ClusterPut, MemberConfigKey};
@@ -34,7 +35,7 @@ pub async fn put(
     let request: ClusterPut = parse(&body)?;
     check(&server, &request)?;
     if !request.enabled {
-        server.former.leave(&server).await?;
+        server.former.leave(&server, Leaving::Asked).await?;
         return Ok(Answer::done()?.into_response());
     }
     let subject = Subject {

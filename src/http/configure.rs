@@ -31,6 +31,7 @@ pub async fn set(server: &Arc<Server>, caller: &Caller, member: &MemberName, new
     check_cluster_address(server, &own, &new_own)?;
     let is_moving = new_own.value(HTTPS_ADDRESS) != own.value(HTTPS_ADDRESS);
     if is_moving {
+        check_listen_address(server, member, new_own.value(HTTPS_ADDRESS))?;
         // First the port, then the record: an occupied one leaves everything as it was.
         server.former.listen(server, new_own.value(HTTPS_ADDRESS)).await?;
     }
@@ -89,4 +90,41 @@ fn check_cluster_address(server: &Server, own: &Config, new: &Config) -> Result<
         return Err(ApiError::bad_request("Changing cluster.https_address is currently not supported"));
     }
     Ok(())
+}
+
+/// Refuses an address under which the other members would not find this one any more.
+pub fn check_listen_address(server: &Server, member: &MemberName, new: Option<&str>) -> Result<(), ApiError> {
+    if !server.is_clustered()? {
+        return Ok(());
+    }
+    let known = server.member(member)?.spec.text("address").to_owned();
+    if new.is_some_and(|new| covers(new, &known)) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "core.https_address of {member} must keep {known} reachable, because the other members know it there: use that \
+         address, or all addresses with the same port"
+    )))
+}
+
+/// Whether listening on `listen` answers at `address`.
+fn covers(listen: &str, address: &str) -> bool {
+    let (Some((host, port)), Some((_, wanted))) = (listen.rsplit_once(':'), address.rsplit_once(':')) else {
+        return listen == address;
+    };
+    listen == address || (port == wanted && matches!(host, "" | "0.0.0.0" | "[::]" | "*"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_address_or_all_with_its_port_keep_a_member_reachable() {
+        for (listen, expected) in
+            [("10.0.0.1:8443", true), (":8443", true), ("[::]:8443", true), ("10.0.0.2:8443", false), (":9000", false)]
+        {
+            assert_eq!(covers(listen, "10.0.0.1:8443"), expected, "{listen}");
+        }
+    }
 }

@@ -10,6 +10,17 @@ use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
 /// A future that can be kept.
 pub type Forming<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
 
+/// Why a member leaves its cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// Somebody asked this member for it. Only the last member may.
+    Asked,
+    /// The leader has removed it and told it so.
+    Told,
+    /// It was removed while it could not be told. Its database is kept aside.
+    Found,
+}
+
 /// Forms and leaves clusters: the daemon does, as that replaces the store.
 pub trait Former: Send + Sync + 'static {
     /// Brings about what a preseed asks for, all of it or nothing.
@@ -18,8 +29,8 @@ pub trait Former: Send + Sync + 'static {
     /// LXD's own form of bootstrapping and joining.
     fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> Forming<'a, InitReply>;
 
-    /// Stands alone from now on, with nothing: the cluster has let this member go.
-    fn leave<'a>(&'a self, server: &'a Arc<Server>) -> Forming<'a, ()>;
+    /// Stands alone from now on, with nothing.
+    fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> Forming<'a, ()>;
 
     /// Listens on this address, or nowhere; what is listened on already stays as it is.
     fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()>;

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 
 use super::answer::{Answer, Outcome, parse};
 use super::caller::Caller;
-use super::server::Server;
+use super::former::Leaving;
+use super::leave::id_of;
+use super::server::{Server, store_failed};
 use crate::api::ApiError;
+use crate::api::Standing;
 use crate::kinds::{self, Intent, Local, Outcome as Done, Work};
-use crate::model::{Liveness, Object};
+use crate::model::{Key, Liveness, MemberId, Object};
 
 /// `PUT /internal/liveness`: who answers, as the leader sees it.
 pub async fn set_liveness(
@@ -39,11 +42,22 @@ pub async fn reset(State(server): State<Arc<Server>>, Extension(caller): Extensi
     let troubles = take_down(&server, held).await;
     // The answer must be given before the connection's world goes away.
     tokio::spawn(async move {
-        if let Err(error) = server.former.leave(&server).await {
+        if let Err(error) = server.former.leave(&server, Leaving::Told).await {
             tracing::error!(error = %error.message, "cannot stand alone after leaving the cluster; restart the daemon");
         }
     });
     if troubles.is_empty() { Answer::done() } else { Err(ApiError::failed(troubles.join("; "))) }
+}
+
+/// `GET /internal/cluster/standing/ID`: whether a member with this identity is in the cluster. Anybody may ask: somebody
+/// who was removed is nobody here.
+pub async fn standing(State(server): State<Arc<Server>>, Path(id): Path<u64>) -> Outcome {
+    let node = server.node();
+    // Raft's own list: a record may not have arrived here yet, or may not have gone yet.
+    let is_known = node.store.peers().iter().any(|peer| peer.peer.id == MemberId(id));
+    let is_recorded = node.store.list(Key::MEMBER).map_err(store_failed)?.iter().any(|it| id_of(it) == MemberId(id));
+    let has_leader = node.store.leadership().borrow().leader.is_some();
+    Answer::of(&Standing { is_certain: has_leader, is_member: is_known || is_recorded })
 }
 
 async fn take_down(server: &Server, mut held: Vec<Object>) -> Vec<String> {

@@ -57,6 +57,7 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
     commit(server, caller, &record).await?;
     server.store().remove(id_of(&record)).await.map_err(store_failed)?;
     server.trust.refresh(&server.store());
+    server.members_changed.notify_one();
     if is_reachable && let Err(error) = reset(server, &address, &held).await {
         tracing::warn!(member = %name, error = %error.message, "the removed member must be reset by hand");
     }

@@ -46,7 +46,7 @@ pub use configure::{CLUSTER_ADDRESS, HTTPS_ADDRESS};
 pub use credentials::{Credentials, Pair};
 pub use dice::SystemDice;
 pub use events::{Events, rfc3339};
-pub use former::{Former, Forming};
+pub use former::{Former, Forming, Leaving};
 pub use join::{CHALLENGE, COMMIT, OFFER, UNDO};
 pub use leave::id_of;
 pub use members::offline_after_ms;

@@ -67,6 +67,7 @@ fn internal_routes() -> Router<Arc<Server>> {
         .route(join::OFFER, post(join::offer))
         .route(join::COMMIT, post(join::commit))
         .route(join::UNDO, post(join::undo))
+        .route("/internal/cluster/standing/{id}", get(internal::standing))
         .route(leave::RESET, post(internal::reset))
         .route("/internal/liveness", put(internal::set_liveness).get(internal::liveness))
         .route("/internal/raft/{name}", post(raft::call))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::caller::Trust;
 use super::credentials::Credentials;
@@ -34,6 +34,8 @@ pub struct Server {
     pub joining: watch::Sender<Option<Arc<Node>>>,
     /// Which members answer, as the leader sees it.
     pub liveness: watch::Sender<Liveness>,
+    /// Wakes whoever keeps the table of who answers.
+    pub members_changed: Notify,
     /// Whom the store trusts.
     pub trust: Trust,
     /// What this member shows and signs with.

@@ -5,26 +5,26 @@ use std::sync::Arc;
 use super::super::hub::Hub;
 use super::failed;
 use crate::api::ApiError;
-use crate::http::{self, Server};
-use crate::model::Liveness;
+use crate::http::{Leaving, Server, store_failed};
+use crate::model::{Liveness, Object, Rollout};
 
 /// Starts anew with an empty store.
-pub async fn leave(hub: &Hub, server: &Arc<Server>) -> Result<(), ApiError> {
+pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
     let _one_at_a_time = hub.busy.lock().await;
     if !server.is_clustered()? {
         return Ok(());
     }
-    let node = server.node();
-    if server.members()?.iter().any(|member| http::id_of(member) == node.id) && server.members()?.len() > 1 {
-        return Err(ApiError::bad_request(format!(
-            "this member is still part of its cluster: remove it with `seedbed cluster remove {}` on another member",
-            node.name
-        )));
+    if why == Leaving::Asked {
+        refuse_if_needed(server)?;
     }
+    let node = server.node();
     hub.end_loops().await;
     server.former.listen(server, None).await?;
     node.store.shutdown().await;
-    hub.dir.drop_database().map_err(failed)?;
+    match why {
+        Leaving::Asked | Leaving::Told => hub.dir.drop_database().map_err(failed)?,
+        Leaving::Found => hub.dir.set_database_aside().map_err(failed)?,
+    }
     hub.dir.set_pair("cluster", None).map_err(failed)?;
     server.credentials.set_cluster(None);
     server.peers.forget();
@@ -34,4 +34,21 @@ pub async fn leave(hub: &Hub, server: &Arc<Server>) -> Result<(), ApiError> {
     server.trust.refresh(&server.store());
     hub.restart_loops(server).await;
     Ok(())
+}
+
+/// A cluster is left by being removed from it; and what the last member has would be lost.
+fn refuse_if_needed(server: &Server) -> Result<(), ApiError> {
+    let name = server.node().name.clone();
+    if server.members()?.len() > 1 {
+        return Err(ApiError::bad_request(format!(
+            "this member is still part of its cluster: remove it with `seedbed cluster remove {name}`"
+        )));
+    }
+    let state = server.store().state().map_err(store_failed)?;
+    let stands = |object: &&Object| object.rollout != Rollout::RecordOnly && object.key.kind.as_str() != "config";
+    let kept: Vec<String> = state.objects.values().filter(stands).map(|object| object.key.to_string()).collect();
+    if kept.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!("leaving would lose what this member has: delete {} first", kept.join(", "))))
 }

@@ -182,3 +182,36 @@ async fn a_client_with_the_password_becomes_trusted() {
     client.post::<serde_json::Value>("/1.0/certificates", &ask("sekret")).await.expect("trusted");
     assert_eq!(client.server().await.expect("the server").auth, "trusted");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_was_removed_while_it_was_away_stands_alone_when_it_is_back() {
+    let [first, second, third] = three().await;
+    first.wait_online(3).await;
+    let Machine { daemon, dir, client, .. } = third;
+    daemon.stop().await;
+    let name = crate::model::MemberName::from("node3");
+    second.client.remove_member(&name, crate::client::Force::Yes).await.expect("removed");
+    first.wait_online(2).await;
+    let _daemon = crate::daemon::Daemon::start(super::options(dir.path())).await.expect("a daemon");
+    for _ in 0..400 {
+        if client.cluster().await.is_ok_and(|cluster| !cluster.enabled) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    assert!(!client.cluster().await.expect("the cluster").enabled);
+    assert!(dir.path().join("database.removed").is_dir());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_keeps_the_address_that_the_others_know() {
+    let machine = Machine::start().await;
+    machine.bootstrap("node1").await;
+    let config = |address: &str| serde_json::json!({"config": {"core.https_address": address, "cluster.https_address": machine.address}});
+    let patch = async |address: &str| machine.client.patch::<serde_json::Value>("/1.0", &config(address)).await;
+    let refused = patch("127.0.0.1:1").await.expect_err("refused").to_string();
+    assert!(refused.contains(&machine.address), "{refused}");
+    let port = machine.address.rsplit_once(':').expect("a port").1;
+    patch(&format!(":{port}")).await.expect("moved");
+    machine.wait_online(1).await;
+}
