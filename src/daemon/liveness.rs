@@ -15,7 +15,7 @@ use crate::store::{Leadership, StoreError};
 
 /// How often the leader looks at the acknowledgements.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A member that has been silent for longer does not answer. Heartbeats come every 100 ms.
+/// A member that has been silent for longer does not answer. Heartbeats come several times a second.
 const SILENT_MS_MAX: u64 = 1_500;
 /// Telling a member must not hold up the next look for long.
 const TELL_LIMIT: Duration = Duration::from_millis(400);
