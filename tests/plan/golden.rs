@@ -87,10 +87,11 @@ storage_pools:
 - {name: old, driver: dir, config: {rsync.bwlimit: '10'}}
 - {name: new, driver: dir, members: {node3: {source: /srv/new}}}
 profiles: [{name: web}]
-cluster: {enabled: true, members: {node4: {address: '10.93.0.4:8443'}}}
+cluster: {enabled: true, members: {node3: {}, node4: {address: '10.93.0.4:8443'}}}
 ";
     insta::assert_snapshot!(shown(&mut world, text), @r#"
-    Plan  site.yaml: 2 to create, 1 to change, nothing to delete, 2 waiting for node3
+    Plan  site.yaml: 2 to create, 1 to change, 1 to take over as they are, nothing to delete, 2 waiting for node3
+      = member/node3           as declared: the manifest owns it from now on
       ! storage-pool/new  dir  node3 source=/srv/new
           ? node3 has been silent for 38 s: defined now, created everywhere when it is back
       ~ storage-pool/old  dir  config.rsync.bwlimit: (none) -> 10
