@@ -38,8 +38,8 @@ pub fn check(server: &Server, request: &JoinRequest) -> Result<(), ApiError> {
 
 fn check_name_and_address(request: &JoinRequest, member: &Object) -> Result<(), ApiError> {
     let is_same_name = member.key.name == request.server_name.as_str();
-    // What is left of a failed join of the same machine is replaced.
-    if member.phase == Phase::Pending && member.spec.text("certificate") == request.certificate {
+    // What is left of an earlier join of the same machine is replaced.
+    if is_same_machine(request, member) {
         return Ok(());
     }
     if is_same_name {
@@ -51,6 +51,13 @@ fn check_name_and_address(request: &JoinRequest, member: &Object) -> Result<(), 
         return Err(ApiError::conflict(format!("The cluster already has a member with address: {address}")));
     }
     Ok(())
+}
+
+/// Whether a record speaks of the machine that asks. One that is a member asks only when it crashed after the cluster
+/// had let it in and before it knew: it stands alone, with nothing of its own.
+pub fn is_same_machine(request: &JoinRequest, member: &Object) -> bool {
+    member.spec.text("certificate") == request.certificate
+        && (member.phase == Phase::Pending || member.key.name == request.server_name.as_str())
 }
 
 /// What is kept of a new member.

@@ -14,7 +14,7 @@ use super::admit;
 use super::answer::{Answer, Outcome, parse};
 use super::caller::Caller;
 use super::forward;
-use super::leave::id_of;
+use super::leave::{self, id_of};
 use super::password::{self, Purpose};
 use super::root::configuration;
 use super::server::{Server, store_failed};
@@ -59,8 +59,16 @@ pub async fn offer(
     if !server.is_clustered()? {
         return Err(ApiError::bad_request("Clustering isn't enabled"));
     }
-    check_proof(&server, &request, &print)?;
+    let earlier = server.store().get(&Key::member(&request.server_name)).map_err(store_failed)?;
+    let earlier = earlier.filter(|record| admit::is_same_machine(&request, record));
+    // A member's own certificate is proof enough: its token went with the join that it knows nothing of.
+    if earlier.as_ref().is_none_or(|record| record.phase != Phase::Created) {
+        check_proof(&server, &request, &print)?;
+    }
     admit::check(&server, &request)?;
+    if let Some(earlier) = earlier {
+        replace(&server, &caller, &earlier).await?;
+    }
     let record = write_down(&server, &request, &print).await?;
     server.trust.refresh(&server.store());
     let id = MemberId(record.uid.0);
@@ -153,12 +161,22 @@ fn check_proof(server: &Server, request: &JoinRequest, print: &str) -> Result<()
     }
 }
 
-/// The record of the new member, Pending until its join is committed. An earlier try of the same member is replaced.
+/// Drops what an earlier join of the same machine left.
+async fn replace(server: &Server, caller: &Caller, earlier: &Object) -> Result<(), ApiError> {
+    match earlier.phase {
+        Phase::Pending => {
+            undo_place(server, &MemberName(earlier.key.name.clone()), id_of(earlier)).await;
+            Ok(())
+        }
+        Phase::Created | Phase::Creating | Phase::Errored | Phase::Deleting => {
+            leave::forget(server, caller, earlier).await
+        }
+    }
+}
+
+/// The record of the new member, Pending until its join is committed.
 async fn write_down(server: &Server, request: &JoinRequest, print: &str) -> Result<Object, ApiError> {
     let key = Key::member(&request.server_name);
-    if let Some(earlier) = server.store().get(&key).map_err(store_failed)? {
-        undo_place(server, &request.server_name, id_of(&earlier)).await;
-    }
     let put = Put {
         key: key.clone(),
         rollout: Rollout::RecordOnly,

@@ -54,14 +54,20 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
         // Whoever forces a removal may want to look at what is left on the machine.
         Force::Yes => Vec::new(),
     };
-    commit(server, caller, &record).await?;
-    server.store().remove(id_of(&record)).await.map_err(store_failed)?;
-    server.trust.refresh(&server.store());
-    server.members_changed.notify_one();
+    forget(server, caller, &record).await?;
     if is_reachable && let Err(error) = reset(server, &address, &held).await {
         tracing::warn!(member = %name, error = %error.message, "the removed member must be reset by hand");
     }
     server.peers.forget_address(&address);
+    Ok(())
+}
+
+/// Makes a removal official, without a word to the machine.
+pub async fn forget(server: &Server, caller: &Caller, record: &Object) -> Result<(), ApiError> {
+    commit(server, caller, record).await?;
+    server.store().remove(id_of(record)).await.map_err(store_failed)?;
+    server.trust.refresh(&server.store());
+    server.members_changed.notify_one();
     Ok(())
 }
 

@@ -54,6 +54,7 @@ pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Exten
 pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
     let PlanRequest { mut desired, merge } = parse(&body)?;
+    current(&server).await?;
     carry::hide_secrets(&server, &mut desired).await?;
     Answer::of(&carry::planned(&server, &desired, mode(merge))?)
 }
@@ -71,6 +72,7 @@ pub async fn apply(
         Some(text) => loaded(&text)?,
         None => desired,
     };
+    current(&server).await?;
     carry::hide_secrets(&server, &mut desired).await?;
     let applied = carry::apply(&server, &desired, mode(merge), expect.as_deref(), &caller.audit()).await?;
     if asked.is_set("wait") {
@@ -78,6 +80,11 @@ pub async fn apply(
         carry::settle(&server, &applied.keys, Duration::from_millis(limit)).await?;
     }
     Answer::of(&ApplyReply { revision: applied.revision })
+}
+
+/// A plan against yesterday's state may say that there is nothing to do: the local copy catches up first.
+async fn current(server: &Server) -> Result<(), ApiError> {
+    server.store().barrier().await.map(drop).map_err(store_failed)
 }
 
 fn mode(merge: bool) -> Mode {

@@ -42,6 +42,23 @@ fn a_token_joins_a_member_with_keys_of_its_own() {
     });
 }
 
+/// As after a crash between the cluster's commit and the joiner's own: the cluster has a member that knows nothing of it.
+#[test]
+fn a_joiner_that_crashed_before_it_knew_joins_again_with_the_same_file() {
+    with_three(|lab| {
+        let file = lab.form();
+        let node = &mut lab.nodes[2];
+        node.kill9();
+        std::fs::remove_dir_all(node.state_dir.join("database")).expect("forget the cluster");
+        node.start();
+        node.wait_ready();
+        node.run_ok(&["init", "--preseed", &file]);
+        for node in &lab.nodes {
+            node.wait_members(3, "Online");
+        }
+    });
+}
+
 #[test]
 fn defining_on_each_member_and_creating_once_makes_a_pool_everywhere() {
     with_three(|lab| {

@@ -98,3 +98,20 @@ fn a_wrong_password_leaves_both_sides_as_they_were() {
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     });
 }
+
+#[test]
+fn a_certificate_of_somebody_else_is_refused_before_any_password_is_shown() {
+    with(&ADDRESSES[..2], |lab| {
+        lab.start_all();
+        assert!(lab.nodes[0].run_with(&["init", "--preseed"], BOOTSTRAP).status.success());
+        let right = join_text(lab, 1);
+        let (ours, theirs) = (lab.nodes[0].certificate_doubled(), lab.nodes[1].certificate_doubled());
+        let out = lab.nodes[1].run_with(&["init", "--preseed"], &right.replace(&ours, &theirs));
+        let talk = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_ne!(out.status.code(), Some(0), "{talk}");
+        assert!(talk.contains("certificate") && talk.contains("10.55.60.171:8443"), "{talk}");
+        lab.nodes[0].wait_members(1, "Online");
+        let out = lab.nodes[1].run_with(&["init", "--preseed"], &right);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    });
+}
