@@ -1,4 +1,4 @@
-# Two commands: `make demo` shows the main job on this machine, `make test` checks everything.
+# `make demo` shows the main job on this machine, `make test` checks everything, `make bench` measures beside LXD and etcd.
 
 # Debian packages that the daemon, its tests and its build use at run time.
 PACKAGES := gcc libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates
@@ -6,7 +6,7 @@ PACKAGES := gcc libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certific
 # A shell that has not been restarted since rustup ran does not know cargo; one that is not root's does not know `ip`.
 export PATH := $(HOME)/.cargo/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test packages toolchain
+.PHONY: demo test bench packages toolchain
 
 demo: packages toolchain
 	cargo build --release
@@ -16,6 +16,10 @@ test: packages toolchain
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo test
+
+# Takes about half an hour. ROUNDS, ONLY, IDLE and QUICK are the knobs: see tests/bench/run.
+bench: packages toolchain
+	tests/bench/run
 
 packages:
 	@command -v dpkg-query >/dev/null || { echo "Not a Debian system: see to it that these are there: $(PACKAGES)"; exit 0; }; \

@@ -298,9 +298,12 @@ class Probe:
         return self.first if self.first is not None else float("nan")
 
 
-def outage(cl, label, down, t0, alive):
-    """Watches an outage that began at t0: first write and read elsewhere, and OFFLINE."""
+def outage(cl, label, down, t0, alive, o):
+    """Watches an outage that began at t0: first write and read elsewhere, and OFFLINE (not with --quick)."""
     rec = cl.rec
+    if o.quick:
+        rec.add(f"{label}.first_write_s", min(p.wait() for p in [Probe(t0, lambda n=n: cl.profile(n.conn(30), "o")) for n in alive]))
+        return
     writes = [Probe(t0, lambda n=n: cl.profile(n.conn(30), "o")) for n in alive]
     reads = [Probe(t0, lambda n=n: n.conn(30).req("GET", "/1.0/profiles/default")) for n in alive]
     gone = None
@@ -336,7 +339,7 @@ def leader(cl, o):
     cl.settle()
     t0 = clock()
     lead.kill9()
-    outage(cl, "leader_kill", lead, t0, rest)
+    outage(cl, "leader_kill", lead, t0, rest, o)
     back(cl, "leader_kill", lead, lead.start(), rest[0])
     cl.settle()
 
@@ -359,7 +362,7 @@ def follower(cl, o):
         if k == 0:
             t0 = clock()
             victim.kill9()
-            outage(cl, label, victim, t0, [n for n in cl.nodes if n is not victim])
+            outage(cl, label, victim, t0, [n for n in cl.nodes if n is not victim], o)
         for n in cl.nodes:
             code, meta = define(n)
             if code not in (200, 201):
@@ -389,7 +392,7 @@ def follower(cl, o):
 
 
 def partition(cl, o):
-    for who in ("follower", "leader"):
+    for who in ("leader",) if o.quick else ("follower", "leader"):
         cl.settle()
         lead = cl.leader()
         node = lead if who == "leader" else next(n for n in cl.nodes if n is not lead)
@@ -406,9 +409,9 @@ def partition(cl, o):
 
         ts = [threading.Thread(target=isolated, args=a) for a in (
             ("write", "POST", "/1.0/profiles", {"name": f"lone-{who}"}), ("read", "GET", "/1.0/profiles/default", None))]
-        [t.start() for t in ts]
-        outage(cl, label, node, t0, rest)
-        [t.join() for t in ts]
+        [t.start() for t in ts if not o.quick]
+        outage(cl, label, node, t0, rest, o)
+        [t.join() for t in ts if not o.quick]
         for what, (secs, code, meta) in lone.items():
             cl.rec.add(f"{label}.isolated_{what}_answer_s", secs)
             cl.rec.note(f"{label}: isolated {what} -> {code} {meta if code != 200 else 'ok'}"[:170])
@@ -469,6 +472,7 @@ def main():
     ap.add_argument("--kill-after", type=float, default=0.04, help="seconds into the global create")
     ap.add_argument("--loader", help="the compiled client of the load scenario: target/release/examples … see make bench")
     ap.add_argument("--secs", type=float, default=3, help="seconds of each load step")
+    ap.add_argument("--quick", action="store_true", help="of failures, time only the next accepted write")
     ap.add_argument("--out", help="raw figures as JSON")
     o = ap.parse_args()
     signal.signal(signal.SIGTERM, lambda *a: sys.exit(1))
