@@ -17,7 +17,7 @@ since its pid is the one that is killed and measured.
 import argparse, collections, hashlib, json, os, re, shutil, signal, statistics, subprocess, sys, threading, time
 from cluster import LXD, SEEDBED, Cluster, Rec, clock, sh, timed
 
-ALL = "resources,noop,members,profiles,load,twophase,onecall,manifest,launch,leader,follower,partition".split(",")
+ALL = "resources,noop,members,profiles,twophase,onecall,manifest,load,launch,leader,follower,partition".split(",")
 
 
 def gauge(cl):
