@@ -2,15 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::Kind;
+use super::kind::{Kind, Need, Reading};
 use super::problem::Problem;
 use super::table::{self, Edit, KeyInfo, KeyScope};
 use super::value;
 use crate::model::{Config, Key, MemberName, Rollout, Spec};
 
-/// Everything that is wrong with an object by itself. Needs no cluster.
-///
-/// `members` holds the member-specific keys by member; `here` those that a file gives without naming a member.
+/// What an object says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// Everything that is wrong with it.
+    pub problems: Vec<Problem>,
+    /// The objects that must exist before it.
+    pub needs: Vec<Need>,
+}
+
+/// Everything that is wrong with an object by itself. Needs no cluster; see [`examine`].
 pub fn check(
     kind: &dyn Kind,
     key: &Key,
@@ -18,12 +25,26 @@ pub fn check(
     members: &BTreeMap<MemberName, Config>,
     here: &Config,
 ) -> Vec<Problem> {
-    if let Err(problem) = kind.normalise(spec) {
-        return vec![problem];
-    }
-    let entities = kind.entities(spec);
+    examine(kind, key, spec, members, here).problems
+}
+
+/// Reads an object once and asks its kind all that can be asked without a cluster.
+///
+/// `members` holds the member-specific keys by member; `here` those that a file gives without naming a member.
+pub fn examine(
+    kind: &dyn Kind,
+    key: &Key,
+    spec: &Spec,
+    members: &BTreeMap<MemberName, Config>,
+    here: &Config,
+) -> Examined {
+    let read = match kind.read(spec) {
+        Ok(read) => read,
+        Err(problem) => return Examined { problems: vec![problem], needs: Vec::new() },
+    };
+    let entities = read.entities();
     let mut problems = Vec::new();
-    for (name, value) in spec.config().iter() {
+    for (name, value) in spec.config_entries() {
         let path = ["config", name];
         problems.extend(check_key(kind, &entities, name, value, &path, Side::Shared));
     }
@@ -36,25 +57,19 @@ pub fn check(
             problems.extend(check_key(kind, &entities, name, value, &path, Side::Member));
         }
     }
-    problems.extend(by_kind(kind, key, spec, members, here));
-    problems
+    problems.extend(by_kind(&*read, key, members, here));
+    Examined { problems, needs: read.needs(key) }
 }
 
 // The kind sees the keys that name no member as those of a member without a name.
-fn by_kind(
-    kind: &dyn Kind,
-    key: &Key,
-    spec: &Spec,
-    members: &BTreeMap<MemberName, Config>,
-    here: &Config,
-) -> Vec<Problem> {
+fn by_kind(read: &dyn Reading, key: &Key, members: &BTreeMap<MemberName, Config>, here: &Config) -> Vec<Problem> {
     if here.is_empty() {
-        return kind.check(key, spec, members);
+        return read.check(key, members);
     }
     let nameless = MemberName::from("");
     let mut all = members.clone();
     all.insert(nameless.clone(), here.clone());
-    let mut problems = kind.check(key, spec, &all);
+    let mut problems = read.check(key, &all);
     for problem in &mut problems {
         if problem.path.len() > 1 && problem.path[0] == "members" && problem.path[1] == nameless.as_str() {
             problem.path.splice(..2, ["config".to_owned()]);

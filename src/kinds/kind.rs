@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::node::AnyNode;
 use super::problem::Problem;
@@ -148,6 +148,11 @@ pub trait Kind: Send + Sync {
     fn scope(&self) -> Scope;
     /// The JSON Schema of its spec.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    /// Reads a spec once, for all the questions that follow.
+    ///
+    /// # Errors
+    /// One problem, when the value is no spec of this kind.
+    fn read(&self, spec: &Spec) -> Result<Box<dyn Reading + '_>, Problem>;
     /// The stored form of a spec: unknown fields refused, defaults filled in.
     ///
     /// # Errors
@@ -169,8 +174,37 @@ pub trait Kind: Send + Sync {
     fn node(&self) -> Option<&'static dyn AnyNode>;
 }
 
+/// A spec that its kind has read.
+pub trait Reading {
+    /// See [`Resource::entities`].
+    fn entities(&self) -> Vec<&'static str>;
+    /// See [`Resource::check`].
+    fn check(&self, key: &Key, members: &BTreeMap<MemberName, Config>) -> Vec<Problem>;
+    /// See [`Resource::needs`].
+    fn needs(&self, key: &Key) -> Vec<Need>;
+}
+
+struct Typed<'k, R: Resource> {
+    kind: &'k R,
+    spec: R::Spec,
+}
+
+impl<R: Resource> Reading for Typed<'_, R> {
+    fn entities(&self) -> Vec<&'static str> {
+        Resource::entities(self.kind, &self.spec)
+    }
+
+    fn check(&self, key: &Key, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
+        Resource::check(self.kind, key, &self.spec, members)
+    }
+
+    fn needs(&self, key: &Key) -> Vec<Need> {
+        Resource::needs(self.kind, key, &self.spec)
+    }
+}
+
 fn parse<R: Resource>(spec: &Spec) -> Result<R::Spec, Problem> {
-    serde_json::from_value(serde_json::Value::Object(spec.0.clone()))
+    R::Spec::deserialize(&spec.0)
         .map_err(|cause| Problem::at_value("SB001", &[], format!("not a {}: {cause}", R::WORDS.spoken)))
 }
 
@@ -196,6 +230,10 @@ impl<R: Resource> Kind for R {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<R::Spec>()
+    }
+
+    fn read(&self, spec: &Spec) -> Result<Box<dyn Reading + '_>, Problem> {
+        Ok(Box::new(Typed { kind: self, spec: parse::<R>(spec)? }))
     }
 
     fn normalise(&self, spec: &Spec) -> Result<Spec, Problem> {

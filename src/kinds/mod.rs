@@ -18,10 +18,10 @@ pub mod server;
 pub mod storage_pool;
 pub mod token;
 
-pub use check::{check, edit_local, is_member_specific, is_secret};
+pub use check::{Examined, check, edit_local, examine, is_member_specific, is_secret};
 pub use field::lenient;
 pub use home::home;
-pub use kind::{Completion, Dice, Kind, Need, Resource, Scope, Strength, Words};
+pub use kind::{Completion, Dice, Kind, Need, Reading, Resource, Scope, Strength, Words};
 pub use node::{AnyNode, Intent, Local, Node, Outcome, Work};
 pub use problem::{Problem, Spot};
 

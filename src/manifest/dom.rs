@@ -149,7 +149,8 @@ impl Scalar<'_> {
         self.is_plain && matches!(&*self.text, "" | "~" | "null" | "Null" | "NULL")
     }
 
-    fn typed(&self) -> Json {
+    /// The value as JSON, plain text typed as YAML does.
+    pub fn typed(&self) -> Json {
         if !self.is_plain {
             return Json::String(self.text.clone().into_owned());
         }

@@ -68,6 +68,7 @@ fn declare<'d>(section: &Section<'d>, name: &MemberName, member: &MemberSection,
         },
         origins: vec![Origin { document: section.document, path, is_config: false }],
         elsewhere: BTreeMap::new(),
+        needs: Vec::new(),
         is_faulty: section.faulty_members.contains(name),
     };
     set.insert(Key::member(name), found);
@@ -103,6 +104,7 @@ fn own_server_keys<'d>(section: &Section<'d>, name: &MemberName, member: &Member
         },
         origins: Vec::new(),
         elsewhere: BTreeMap::new(),
+        needs: Vec::new(),
         is_faulty: false,
     });
     found.declared.members.insert(name.clone(), member.here.clone());

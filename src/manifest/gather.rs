@@ -1,6 +1,7 @@
 //! Documents to objects. Sections and their fields come from the registry of kinds, never from a list of its own.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value as Json};
 
@@ -10,15 +11,13 @@ use super::section::{self, LEGACY_FIELDS, Section};
 use super::set::{Found, Origin, Set};
 use super::shape::Shape;
 use crate::kinds::{self, value};
-use crate::model::{Config, Declared, Finding, Key, MemberName, ProjectName, Spec};
+use crate::model::{Config, Declared, Finding, Key, MemberName, ProjectName, Rollout, Spec};
 
 /// Adds the objects of one document to the set.
 pub(super) fn gather<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Set<'d>) {
     for section in section::applied() {
         let Some(entry) = document.root.entry(section.name) else { continue };
-        let fields =
-            SCHEMA.pointer(&format!("/properties/{}/items/properties", section.name)).and_then(Json::as_object);
-        let reader = Reader { document, shape, section, fields };
+        let reader = Reader { document, shape, section, fields: FIELDS.get(section.name).copied() };
         if section.is_map() {
             reader.server(entry, set);
             continue;
@@ -41,12 +40,21 @@ pub(super) fn gather<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Se
     }
 }
 
+/// A JSON object of the schema: what it says under each name.
+type Fields = Map<String, Json>;
+
+/// The schema of the fields of each section's objects.
+static FIELDS: LazyLock<BTreeMap<&'static str, &'static Fields>> = LazyLock::new(|| {
+    let fields = |name: &str| SCHEMA.pointer(&format!("/properties/{name}/items/properties"))?.as_object();
+    section::applied().filter_map(|section| Some((section.name, fields(section.name)?))).collect()
+});
+
 struct Reader<'a, 'd> {
     document: &'d Document<'d>,
     shape: &'a Shape,
     section: Section,
     /// The schema of an object's fields.
-    fields: Option<&'static Map<String, Json>>,
+    fields: Option<&'static Fields>,
 }
 
 impl<'d> Reader<'_, 'd> {
@@ -72,15 +80,15 @@ impl<'d> Reader<'_, 'd> {
         let mut spec = Spec::default();
         let mut members = BTreeMap::new();
         for entry in node.entries().iter().filter(|entry| !self.is_broken(&path, &entry.key)) {
-            let below = [path.as_slice(), &[entry.key.to_string()]].concat();
+            let below = || [path.as_slice(), &[entry.key.to_string()]].concat();
             match &*entry.key {
                 "name" | "project" => {}
                 "members" if self.fields.is_some_and(|fields| fields.contains_key("members")) => {
-                    members = self.members(&entry.value, &below);
+                    members = self.members(&entry.value, &below());
                 }
-                "config" => spec.set_config(&self.config(&entry.value, &below)),
-                field if self.is_legacy(field) => set.findings.push(self.legacy(entry, &below)),
-                field => self.field(field, &entry.value, &below, &mut spec),
+                "config" => spec.set_config(&self.config(&entry.value, &below())),
+                field if self.is_legacy(field) => set.findings.push(self.legacy(entry, &below())),
+                field => self.field(field, &entry.value, &below(), &mut spec),
             }
         }
         let key = self.key(node, name.text().unwrap_or_default());
@@ -110,6 +118,7 @@ impl<'d> Reader<'_, 'd> {
             is_faulty: self.shape.is_broken_below(&path),
             origins: vec![Origin { document: self.document, path, is_config: self.section.is_map() }],
             elsewhere: BTreeMap::new(),
+            needs: Vec::new(),
         }
     }
 
@@ -149,10 +158,13 @@ impl<'d> Reader<'_, 'd> {
 
 /// Takes the member-specific keys out of a spec's `config`.
 fn split(kind: &'static dyn kinds::Kind, spec: &mut Spec) -> Config {
+    if kind.rollout() == Rollout::RecordOnly || spec.config_entries().next().is_none() {
+        return Config::default();
+    }
     let entities = kind.entities(spec);
     let name = kind.words().kind;
     let is_own = |key: &str| kinds::is_member_specific(name, &entities, key);
-    if !spec.config().keys().any(|key| is_own(key)) {
+    if !spec.config_entries().any(|(key, _)| is_own(key)) {
         return Config::default();
     }
     let (here, shared): (BTreeMap<_, _>, BTreeMap<_, _>) =

@@ -11,6 +11,7 @@ mod compose;
 mod conceal;
 mod dom;
 mod files;
+mod fit;
 mod formation;
 mod gather;
 mod grammar;

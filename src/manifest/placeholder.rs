@@ -11,9 +11,9 @@ pub(super) fn check(set: &mut Set<'_>) {
 }
 
 fn of_object(found: &Found<'_>) -> Vec<Finding> {
-    let config = found.declared.spec.config();
-    let left = config.iter().filter(|(key, value)| table::is_secret_key(key) && is_placeholder(value));
-    left.map(|(key, _)| finding(key).at(found.place(&["config".to_owned(), key.clone()], Spot::Key))).collect()
+    let config = found.declared.spec.config_entries();
+    let left = config.filter(|(key, value)| table::is_secret_key(key) && is_placeholder(value));
+    left.map(|(key, _)| finding(key).at(found.place(&["config".to_owned(), key.to_owned()], Spot::Key))).collect()
 }
 
 /// Whether a secret is what a template or a dump puts in its place.

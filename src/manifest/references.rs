@@ -20,9 +20,9 @@ pub(super) fn check(set: &mut Set<'_>, cluster: Option<&Cluster>) {
         if !is_there(&project.key, set) {
             findings.push(missing(key, &project, set).at(found.place(&project.path, Spot::Value)));
         }
-        for need in found.kind.needs(key, &found.declared.spec) {
+        for need in &found.needs {
             if need.strength == Strength::Required && !is_there(&need.key, set) {
-                findings.push(missing(key, &need, set).at(found.place(&need.path, Spot::Value)));
+                findings.push(missing(key, need, set).at(found.place(&need.path, Spot::Value)));
             }
         }
     }

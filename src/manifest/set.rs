@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dom::{Document, Span, pointer};
-use crate::kinds::{self, Kind, Problem, Spot, table, value};
+use crate::kinds::{self, Examined, Kind, Need, Problem, Spot, table, value};
 use crate::model::{Declared, Finding, Key, MemberName, Place};
 
 /// All objects of a set, and what is wrong with them so far.
@@ -27,6 +27,8 @@ pub(super) struct Found<'d> {
     pub origins: Vec<Origin<'d>>,
     /// Member-specific keys that stand elsewhere: in `cluster.member_config`, in `cluster.members`.
     pub elsewhere: BTreeMap<Vec<String>, Elsewhere>,
+    /// What it names, once [`Set::check`] has read it.
+    pub needs: Vec<Need>,
     /// Whether an error was found in it.
     pub is_faulty: bool,
 }
@@ -82,7 +84,9 @@ impl<'d> Set<'d> {
     pub fn check(&mut self) {
         for (key, found) in &mut self.objects {
             let Declared { spec, members, here, at: _ } = &found.declared;
-            for problem in kinds::check(found.kind, key, spec, members, here) {
+            let Examined { problems, needs } = kinds::examine(found.kind, key, spec, members, here);
+            found.needs = needs;
+            for problem in problems {
                 if found.is_known(&problem) {
                     continue;
                 }

@@ -8,10 +8,13 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value as Json};
 
 use super::dom::{Document, Node, Value, pointer};
+use super::fit::Fit;
 use super::schema::SCHEMA;
 use super::section;
 use crate::kinds::table;
 use crate::model::{Finding, Place};
+
+static FIT: LazyLock<Fit> = LazyLock::new(|| Fit::new(&SCHEMA));
 
 static VALIDATOR: LazyLock<Validator> =
     LazyLock::new(|| jsonschema::validator_for(&SCHEMA).expect("a test compiles the schema that the types give"));
@@ -62,11 +65,11 @@ impl Shape {
 
 /// Checks one document.
 pub(super) fn check(document: &Document<'_>) -> Shape {
-    let json = document.root.typed_json();
     let mut shape = Shape::default();
-    if VALIDATOR.is_valid(&json) {
+    if FIT.holds(&document.root) {
         return shape;
     }
+    let json = document.root.typed_json();
     for error in VALIDATOR.iter_errors(&json) {
         Fault { document, error: &error, path: steps(&error) }.report(&mut shape);
     }

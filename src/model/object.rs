@@ -23,8 +23,13 @@ pub struct Spec(pub Map<String, Value>);
 impl Spec {
     /// The `config` map inside, empty when there is none.
     pub fn config(&self) -> Config {
-        let Some(Value::Object(map)) = self.0.get("config") else { return Config::default() };
-        map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+        self.config_entries().collect()
+    }
+
+    /// The keys and values of the `config` map inside, in the order of the keys.
+    pub fn config_entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        let map = self.0.get("config").and_then(Value::as_object);
+        map.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
     }
 
     /// Replaces the `config` map inside.
