@@ -14,6 +14,8 @@ pub const CERTIFICATES: &str = "/1.0/certificates";
 pub const OPERATIONS: &str = "/1.0/operations";
 /// The event stream.
 pub const EVENTS: &str = "/1.0/events";
+/// The figures for a monitoring system.
+pub const METRICS: &str = "/1.0/metrics";
 /// Plans a manifest.
 pub const PLAN: &str = "/1.0/seedbed/plan";
 /// Applies a manifest.

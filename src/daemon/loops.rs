@@ -32,7 +32,8 @@ impl Loops {
         let (name, me) = watch::channel(node.name.clone());
         let mut tasks = JoinSet::new();
         let host = server.host.clone();
-        tasks.spawn(run_member(node.store.clone(), host, me, Box::new(SystemDice), stopped.clone()));
+        let (dice, tally) = (Box::new(SystemDice), server.tally.clone());
+        tasks.spawn(run_member(node.store.clone(), host, me, dice, tally, stopped.clone()));
         tasks.spawn(run_leader(node.store.clone(), Arc::clone(&server.host.clock), stopped.clone()));
         tasks.spawn(liveness::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         tasks.spawn(follow(Arc::clone(server), Arc::clone(node), stopped));

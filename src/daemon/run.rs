@@ -25,7 +25,7 @@ use crate::http::{
     Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Trust, configuration, router, serve_unix,
     store_failed,
 };
-use crate::model::Liveness;
+use crate::model::{Liveness, Tally};
 use crate::store::Role;
 
 /// Handing over the lead must not hold up a machine that shuts down.
@@ -93,6 +93,7 @@ impl Daemon {
             operations: Operations::default(),
             events: Events::default(),
             passwords: Remembered::default(),
+            tally: watch::Sender::new(Tally::default()),
             host,
             environment: machine::environment(),
             former: Arc::clone(&hub) as _,

@@ -24,6 +24,7 @@ mod join;
 mod leave;
 mod machine;
 mod members;
+mod metrics;
 mod operations;
 pub mod password;
 mod peers;

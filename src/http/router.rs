@@ -9,8 +9,8 @@ use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::{
-    certificates, cluster, collection, events, internal, join, leave, machine, members, operations, raft, root,
-    seedbed, tokens,
+    certificates, cluster, collection, events, internal, join, leave, machine, members, metrics, operations, raft,
+    root, seedbed, tokens,
 };
 use crate::api::{ApiError, paths};
 
@@ -55,6 +55,7 @@ fn cluster_routes() -> Router<Arc<Server>> {
 
 fn own_routes() -> Router<Arc<Server>> {
     Router::new()
+        .route(paths::METRICS, get(metrics::show))
         .route(paths::OBJECTS, get(seedbed::objects))
         .route(paths::INIT, post(seedbed::init))
         .route(paths::PLAN, post(seedbed::plan))

@@ -13,7 +13,7 @@ use super::password::Remembered;
 use super::peers::Peers;
 use crate::api::{ApiError, Environment};
 use crate::host::Host;
-use crate::model::{Key, Liveness, MemberId, MemberName, Object, Timestamp};
+use crate::model::{Key, Liveness, MemberId, MemberName, Object, Tally, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// This member's place: its name and its store. Joining and leaving a cluster replace it.
@@ -48,6 +48,8 @@ pub struct Server {
     pub events: Events,
     /// The trust password, once it was given.
     pub passwords: Remembered,
+    /// What this member's loop did since the daemon started.
+    pub tally: watch::Sender<Tally>,
     /// The machine.
     pub host: Host,
     /// The machine in words.

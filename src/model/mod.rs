@@ -12,6 +12,7 @@ mod number;
 mod object;
 mod size;
 mod state;
+mod tally;
 
 pub use command::{Change, Command, Expect, Fault, PlacementReport, Put, Reply, Report, Stage, Write};
 pub use condition::{Condition, ConditionState};
@@ -25,3 +26,4 @@ pub use number::{Generation, MemberId, Revision, Term, Timestamp};
 pub use object::{Object, Phase, Placement, PlacementPhase, Rollout, Spec};
 pub use size::{ByteSize, ByteSizeError};
 pub use state::ClusterState;
+pub use tally::{BUCKETS_MS, Ending, Tally, Timing};

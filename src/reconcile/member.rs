@@ -10,7 +10,7 @@ use super::memory::Memory;
 use super::pass::{Look, pass};
 use crate::host::Host;
 use crate::kinds::{self, Dice};
-use crate::model::{Command, Key, MemberName, Object, PlacementReport, Report, Rollout};
+use crate::model::{Command, Key, MemberName, Object, PlacementReport, Report, Rollout, Tally};
 use crate::store::{Store, StoreError};
 
 /// What stands on the host is looked at this often even when nothing happens: somebody may have changed it.
@@ -28,12 +28,13 @@ const STORE_WAIT_MS: (u64, u64) = (200, 5_000);
 /// Keeps this member's host as the state says, until `shutdown` says true or its sender has gone.
 ///
 /// `me` is this member's name, which a join or a rename changes. It first looks at everything that is placed here:
-/// bridges and mounts do not outlive a reboot.
+/// bridges and mounts do not outlive a reboot. What it does is counted in `tally`.
 pub async fn run_member(
     store: Store,
     host: Host,
     mut me: watch::Receiver<MemberName>,
     mut dice: Box<dyn Dice + Send>,
+    tally: watch::Sender<Tally>,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let mut applied = store.applied();
@@ -53,6 +54,12 @@ pub async fn run_member(
         }
         let look = if look_at_all <= Instant::now() { Look::AtAll } else { Look::AtWork };
         let reports = member.pass(look, dice.as_mut()).await;
+        let counted = member.memory.take_tally();
+        tally.send_if_modified(|sum| {
+            let has_more = !counted.is_empty();
+            sum.merge(counted);
+            has_more
+        });
         if look == Look::AtAll && reports.is_ok() {
             look_at_all = Instant::now() + LOOK_AT_ALL_EVERY;
         }

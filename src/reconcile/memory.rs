@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::pass::Look;
 use super::said::Said;
-use crate::model::{Generation, Key, MemberName, Object, PlacementReport, Revision, Timestamp};
+use crate::model::{Generation, Key, MemberName, Object, PlacementReport, Revision, Tally, Timestamp};
 
 /// A report that was sent and has not shown in the state is sent again after this time.
 const RESEND_MS: u64 = 5_000;
@@ -13,6 +13,7 @@ const RESEND_MS: u64 = 5_000;
 #[derive(Debug, Default)]
 pub struct Memory {
     attempts: BTreeMap<Key, Attempt>,
+    tally: Tally,
 }
 
 #[derive(Debug)]
@@ -51,6 +52,15 @@ impl Memory {
                 attempt.sent = None;
             }
         }
+    }
+
+    /// What was counted since this was last asked.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    pub(super) fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 
     pub(super) fn is_due(&self, object: &Object, look: Look, now: Timestamp) -> bool {

@@ -9,7 +9,7 @@ use super::memory::{Memory, Next};
 use super::said::Said;
 use crate::host::{Host, HostError};
 use crate::kinds::{Dice, Intent, Outcome};
-use crate::model::{Config, MemberName, Object, PlacementReport, Timestamp};
+use crate::model::{Config, Ending, MemberName, Object, PlacementReport, Timestamp};
 
 /// So many placements are brought about at the same time: programs are run for each.
 const PARALLEL_MAX: usize = 8;
@@ -43,17 +43,26 @@ pub async fn pass(
         for task in group {
             attempts.push(attempted(host, task));
         }
-        let done: Vec<(Task<'_>, Outcome)> = stream::iter(attempts).buffered(PARALLEL_MAX).collect().await;
-        for (task, outcome) in done {
+        let done: Vec<Attempted<'_>> = stream::iter(attempts).buffered(PARALLEL_MAX).collect().await;
+        for Attempted { task, outcome, took_ms } in done {
+            let ending = if matches!(outcome, Outcome::Failed(_)) { Ending::Failed } else { Ending::Done };
+            memory.tally().record(&task.object.key.kind, ending, took_ms);
             remember(memory, &task, outcome, host.clock.now(), dice);
         }
     }
     memory.unsaid(me, objects, host.clock.now())
 }
 
-async fn attempted<'a>(host: &Host, task: Task<'a>) -> (Task<'a>, Outcome) {
+struct Attempted<'a> {
+    task: Task<'a>,
+    outcome: Outcome,
+    took_ms: u64,
+}
+
+async fn attempted<'a>(host: &Host, task: Task<'a>) -> Attempted<'a> {
+    let begun = host.clock.now();
     let outcome = attempt(host, &task).await;
-    (task, outcome)
+    Attempted { task, outcome, took_ms: host.clock.now().since_ms(begun) }
 }
 
 async fn attempt(host: &Host, task: &Task<'_>) -> Outcome {

@@ -4,6 +4,7 @@ mod bad_input;
 mod forming;
 mod hundred_objects;
 mod lab;
+mod monitoring;
 mod outages;
 mod seed_files;
 mod wire;

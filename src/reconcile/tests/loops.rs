@@ -13,7 +13,9 @@ use tokio::task::JoinHandle;
 use super::{Lowest, me, pool_spec};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
-use crate::model::{Change, Command, Config, Key, MemberId, Object, Phase, Put, Rollout, Stage, Timestamp, Write};
+use crate::model::{
+    Change, Command, Config, Key, MemberId, Object, Phase, Put, Rollout, Stage, Tally, Timestamp, Write,
+};
 use crate::reconcile::{run_leader, run_member};
 use crate::store::{BoxFuture, Peer, Rpc, Store, StoreOptions, Timing, Transport, TransportError};
 
@@ -41,6 +43,7 @@ struct Alone {
     store: Store,
     stop: watch::Sender<bool>,
     loops: Vec<JoinHandle<()>>,
+    tally: watch::Sender<Tally>,
     _name: watch::Sender<crate::model::MemberName>,
     _dir: TempDir,
 }
@@ -58,11 +61,12 @@ impl Alone {
         let (name, named) = watch::channel(me());
         let host = machine.host();
         let clock = Arc::clone(&host.clock);
+        let tally = watch::Sender::new(Tally::default());
         let loops = vec![
-            tokio::spawn(run_member(store.clone(), host, named, Box::new(Lowest), stopped.clone())),
+            tokio::spawn(run_member(store.clone(), host, named, Box::new(Lowest), tally.clone(), stopped.clone())),
             tokio::spawn(run_leader(store.clone(), clock, stopped)),
         ];
-        Self { machine, store, stop, loops, _name: name, _dir: dir }
+        Self { machine, store, stop, loops, tally, _name: name, _dir: dir }
     }
 
     async fn write(&self, change: Change) {
@@ -120,5 +124,8 @@ async fn a_failure_heals_by_itself() {
     alone.until(|pool| pool.is_some_and(|pool| pool.phase == Phase::Errored)).await;
     alone.machine.clock.advance_ms(250);
     alone.until(|pool| pool.is_some_and(Object::is_converged)).await;
+    let tally = alone.tally.borrow().clone();
+    let counted: Vec<_> = tally.attempts().map(|(_, ending, timing)| (ending.word(), timing.count)).collect();
+    assert_eq!(counted, [("done", 1), ("failed", 1)]);
     alone.end().await;
 }
