@@ -38,7 +38,9 @@ fn report(sources: &[Source], loaded: &Loaded) -> String {
     let counts = loaded.counts;
     let keys: Vec<String> = loaded.desired.objects.keys().map(ToString::to_string).collect();
     let findings = render(&loaded.findings, sources, Colour::Never);
-    format!("{findings}{} objects, {} valid: {}\n", counts.objects, counts.valid, keys.join(" "))
+    let allowed = loaded.allowed.iter().map(|allowed| format!("allowed {}: {}\n", allowed.finding, allowed.reason));
+    let allowed: String = allowed.collect();
+    format!("{findings}{allowed}{} objects, {} valid: {}\n", counts.objects, counts.valid, keys.join(" "))
 }
 
 fn writes_golden() -> bool {

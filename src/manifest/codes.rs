@@ -9,6 +9,8 @@ pub struct Rule {
     pub title: &'static str,
     /// Why it matters and what to do.
     pub explanation: &'static str,
+    /// Whether no comment can allow what it finds: without it the file, or a part of it, cannot be used at all.
+    pub is_binding: bool,
 }
 
 /// All rules, in the order of their codes.
@@ -17,52 +19,52 @@ pub static RULES: &[Rule] = &[
         "SB001",
         "not an object of this kind",
         "The object lacks a field that its kind needs, or a field has a type that the kind cannot read.",
-    ),
+    ).binding(),
     rule(
         "SB002",
         "a file cannot be read",
         "The path does not exist, its permissions forbid it, or it is not UTF-8 text.",
-    ),
+    ).binding(),
     rule(
         "SB003",
         "a directory without a manifest",
         "Directories are searched for files whose names end in .yaml or .yml; hidden ones are left out. An empty set would ask for nothing, which is rarely meant.",
-    ),
+    ).binding(),
     rule(
         "SB004",
         "a file is too large",
         "A set may consist of any number of files, but a single one is bounded, so that no input can exhaust memory.",
-    ),
+    ).binding(),
     rule(
         "SB005",
         "not YAML",
         "The text breaks the rules of YAML at the marked place. The rest of the document was not read; other documents and files were.",
-    ),
+    ).binding(),
     rule(
         "SB006",
         "a tab as indentation",
         "YAML indents with blanks only. Editors can be told to insert blanks for tabs in .yaml files.",
-    ),
+    ).binding(),
     rule(
         "SB007",
         "a key stands twice",
         "LXD 3 and 4 took the last of two equal keys, later releases and Incus refuse them. Keep the one that is meant.",
-    ),
+    ).binding(),
     rule(
         "SB008",
         "a certificate cut short",
         "Three dots in the first column end a YAML document, so a certificate whose middle was replaced by dots cannot be read. Paste all of it, or name its file with cluster_certificate_path.",
-    ),
+    ).binding(),
     rule(
         "SB009",
         "lost indentation",
         "Text pasted through some terminals and chats loses its leading blanks; in YAML they say what belongs to what.",
-    ),
+    ).binding(),
     rule(
         "SB010",
         "anchors and aliases",
         "An alias needs an anchor before it, and values may be repeated and nested only up to a bound.",
-    ),
+    ).binding(),
     rule(
         "SB011",
         "odd bytes",
@@ -72,7 +74,7 @@ pub static RULES: &[Rule] = &[
         "SB012",
         "a key that is no text",
         "Mostly the braces of a template that was not filled in: YAML reads {{ name }} as a mapping whose key is a mapping.",
-    ),
+    ).binding(),
     rule(
         "SB014",
         "an unknown configuration key",
@@ -225,22 +227,22 @@ pub static RULES: &[Rule] = &[
         "SB105",
         "a field that LXD prints",
         "Fields such as managed, used_by and status come from LXD's output. They say nothing in a manifest, and strict releases refuse them.",
-    ),
+    ).binding(),
     rule(
         "SB106",
         "a file of another program",
         "The document has the form of something else, such as an object of Kubernetes, a cloud-init file or a single object.",
-    ),
+    ).binding(),
     rule(
         "SB111",
         "declared twice",
         "A set of files declares each object once, so that it is clear which declaration counts.",
-    ),
+    ).binding(),
     rule(
         "SB112",
         "a section that is not applied",
         "This version checks the section against the schema but does nothing with it.",
-    ),
+    ).binding(),
     rule(
         "SB113",
         "a name that is not declared",
@@ -261,7 +263,7 @@ pub static RULES: &[Rule] = &[
         "SB122",
         "a certificate in one line",
         "Newlines inside a double-quoted YAML text become blanks unless they are doubled. Seedbed repairs that; LXD and Incus do not.",
-    ),
+    ).binding(),
     rule(
         "SB123",
         "clustering is not enabled",
@@ -299,10 +301,40 @@ pub static RULES: &[Rule] = &[
         "a cluster that differs from the file",
         "A joining member's file may repeat what the cluster has, but must not say anything else: correct the file, or leave these sections out.",
     ),
+    rule(
+        "SB150",
+        "an allowance that is not needed",
+        "A comment allows a finding that is not there, or no longer. Left alone it would hide the next one. Remove it, or move it to the line that it is meant for, or to the line above that one.",
+    )
+    .binding(),
+    rule(
+        "SB151",
+        "an allowance without a reason",
+        "Write `# seedbed: allow CODE REASON` behind the line that it is meant for, or on a line of its own above it. The reason is for the next person who reads the file, and stands in the reports.",
+    )
+    .binding(),
+    rule(
+        "SB152",
+        "an allowance of no rule",
+        "The code after `# seedbed: allow` is none of the codes that `seedbed explain` lists.",
+    )
+    .binding(),
+    rule(
+        "SB153",
+        "an allowance of what cannot be allowed",
+        "Rules without which a file cannot be read or its objects cannot be told apart hold for every file. What such a rule finds has to be corrected.",
+    )
+    .binding(),
 ];
 
 const fn rule(code: &'static str, title: &'static str, explanation: &'static str) -> Rule {
-    Rule { code, title, explanation }
+    Rule { code, title, explanation, is_binding: false }
+}
+
+impl Rule {
+    const fn binding(self) -> Self {
+        Self { is_binding: true, ..self }
+    }
 }
 
 /// The rule with this code.

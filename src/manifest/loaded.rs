@@ -1,5 +1,6 @@
 //! What [`load`](super::load) takes and returns besides the sources.
 
+use super::allow::Allowed;
 use super::cluster::Cluster;
 use crate::model::{Desired, Finding};
 
@@ -12,6 +13,8 @@ pub struct Loaded {
     pub cluster: Option<Cluster>,
     /// Everything that is wrong or worth knowing, in the order of the sources and lines.
     pub findings: Vec<Finding>,
+    /// What comments in the sources allow; not among `findings`.
+    pub allowed: Vec<Allowed>,
     /// How much was read.
     pub counts: Counts,
 }

@@ -5,6 +5,7 @@
 //! `parse` and `compose` (text to `dom`), `shape` (against the JSON Schema that `schema` derives from the types),
 //! `gather` (to a `set` of objects), `formation` and `join` (what `cluster:` says to them), `references`.
 
+mod allow;
 mod cluster;
 pub mod codes;
 mod compose;
@@ -32,15 +33,17 @@ mod shape;
 mod source;
 mod trouble;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::mem::take;
 
 use crate::model::{Desired, Finding};
+use allow::Allowances;
 use dom::Document;
 use gather::gather;
 use parse::{Parsed, parse};
 use set::Set;
 
+pub use allow::Allowed;
 pub use cluster::{Cluster, MemberConfig, MemberSection};
 pub use files::{Sources, read_paths};
 pub use loaded::{Counts, Limits, Loaded, Options};
@@ -57,31 +60,36 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
     let mut parsed: Vec<Parsed<'_>> = sources.iter().map(|source| parse(source, &options.limits)).collect();
     let in_text: Vec<Finding> = parsed.iter_mut().flat_map(|parsed| take(&mut parsed.findings)).collect();
     let mut findings = Vec::new();
-    let is_partial = parsed.iter().any(|parsed| parsed.is_partial);
+    let mut allowances = Allowances::default();
+    parsed.iter_mut().for_each(|parsed| allowances.extend(take(&mut parsed.allowances)));
+    let partial: BTreeSet<&str> =
+        parsed.iter().zip(sources).filter(|(parsed, _)| parsed.is_partial).map(|(_, source)| &*source.path).collect();
     let documents: Vec<&Document<'_>> = parsed.iter().flat_map(|parsed| &parsed.documents).collect();
     let mut set = Set::default();
     let mut sections = Vec::new();
     for document in &documents {
-        let shape = shape::check(document);
+        let shape = shape::check(document, &allowances);
         gather(document, &shape, &mut set);
         sections.extend(cluster::read(document, &shape, &mut set.findings));
         let is_news = |finding: &Finding| !in_text.iter().any(|known| explains(known, finding));
         findings.extend(shape.findings.into_iter().filter(is_news));
     }
     let cluster = formation::apply(sections, &mut set);
-    set.check();
+    set.check(&allowances);
     placeholder::check(&mut set);
     overlap::check(&mut set);
     // What a broken document declares is not known: whatever seems to be missing may be in it.
-    if !is_partial {
+    if partial.is_empty() {
         references::check(&mut set, cluster.as_ref());
     }
     findings.extend(in_text);
     findings.append(&mut set.findings);
+    let mut findings = in_order(findings, sources);
+    let allowed = allowances.apply(&mut findings, &partial);
     let valid = set.objects.values().filter(|found| !found.is_faulty).count();
     let counts = Counts { files: sources.len(), documents: documents.len(), objects: set.objects.len(), valid };
     let objects = set.objects.into_iter().map(|(key, found)| (key, found.declared)).collect();
-    Loaded { desired: Desired { objects }, cluster, findings: in_order(findings, sources), counts }
+    Loaded { desired: Desired { objects }, cluster, findings: in_order(findings, sources), allowed, counts }
 }
 
 // A mistake in the YAML leaves a value that the schema does not want either.

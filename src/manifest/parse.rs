@@ -1,7 +1,8 @@
 //! Text to documents. What is wrong with the YAML itself is found here.
 
-use granit_parser::{Event, Marker, Parser, ScanError, options};
+use granit_parser::{Event, Marker, Parser, ScanError, StrInput, options};
 
+use super::allow::{self, Allowances};
 use super::compose::Composer;
 use super::dom::{Document, Span};
 use super::loaded::Limits;
@@ -13,6 +14,8 @@ use crate::model::Finding;
 pub(super) struct Parsed<'a> {
     /// The documents that could be read, empty ones left out.
     pub documents: Vec<Document<'a>>,
+    /// What comments allow.
+    pub allowances: Allowances,
     /// What is wrong with the YAML.
     pub findings: Vec<Finding>,
     /// Whether parts of the source could not be read.
@@ -35,7 +38,8 @@ impl Parsed<'_> {
 
 /// Reads one source. A broken document hides neither those before it nor those after the next `---`.
 pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
-    let mut parsed = Parsed { documents: Vec::new(), findings: Vec::new(), is_partial: false };
+    let mut parsed =
+        Parsed { documents: Vec::new(), allowances: Allowances::default(), findings: Vec::new(), is_partial: false };
     if source.text.len() > limits.source_bytes_max {
         let message = format!("`{}` is larger than {} MiB", source.path, limits.source_bytes_max >> 20);
         parsed.findings.push(Finding::error("SB004", message).helping("split it: a directory is read as one set"));
@@ -49,11 +53,11 @@ pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
         return parsed;
     }
     let mut composer = Composer::new(&source.path, limits.source_nodes_max);
-    let mut parser = Parser::new_from_str_with_options(&source.text, options! { emit_comments: false });
+    let mut parser = parser(&source.text);
     loop {
         let failed = match parser.next_event() {
             None | Some(Ok((Event::StreamEnd, _))) => break,
-            Some(Ok((event, at))) => step(&mut composer, event, span(&at.start, &at.end), &mut parsed, &source.path),
+            Some(Ok((event, at))) => step(&mut composer, event, span(&at.start, &at.end), &mut parsed, source),
             Some(Err(error)) => Err(Box::new(explain(source, &error))),
         };
         if let Err(finding) = failed {
@@ -72,18 +76,28 @@ pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
     parsed
 }
 
+// Comments cost time: they are read only where one of them may speak to us.
+fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
+    let emit_comments = allow::may_be_in(text);
+    Parser::new_from_str_with_options(
+        text,
+        options! { emit_comments: emit_comments, max_buffered_comment_events: usize::MAX },
+    )
+}
+
 fn step<'a>(
     composer: &mut Composer<'a>,
     event: Event<'a>,
     span: Span,
     parsed: &mut Parsed<'a>,
-    file: &'a str,
+    source: &'a Source,
 ) -> Result<(), Box<Finding>> {
     match event {
+        Event::Comment(text, _) => parsed.findings.extend(allow::read(source, &text, span, &mut parsed.allowances)),
         Event::DocumentStart(..) => composer.begin(),
         Event::DocumentEnd => {
             let root = composer.finish().filter(|root| !root.is_null());
-            parsed.documents.extend(root.map(|root| Document { file, root }));
+            parsed.documents.extend(root.map(|root| Document { file: &source.path, root }));
         }
         event => composer.take(event, span)?,
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::allow::Allowances;
 use super::dom::{Document, Span, pointer};
 use crate::kinds::{self, Examined, Kind, Need, Problem, Spot, table, value};
 use crate::model::{Declared, Finding, Key, MemberName, Place};
@@ -81,7 +82,7 @@ impl<'d> Set<'d> {
     }
 
     /// What the kinds find wrong with each object by itself.
-    pub fn check(&mut self) {
+    pub fn check(&mut self, allowances: &Allowances) {
         for (key, found) in &mut self.objects {
             let Declared { spec, members, here, at: _ } = &found.declared;
             let Examined { problems, needs } = kinds::examine(found.kind, key, spec, members, here);
@@ -91,7 +92,7 @@ impl<'d> Set<'d> {
                     continue;
                 }
                 let finding = found.finding(problem);
-                found.is_faulty |= finding.is_error();
+                found.is_faulty |= finding.is_error() && !allowances.covers(&finding);
                 self.findings.push(finding);
             }
             for finding in found.misnamed_members() {

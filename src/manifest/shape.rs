@@ -7,6 +7,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value as Json};
 
+use super::allow::Allowances;
 use super::dom::{Document, Node, Value, pointer};
 use super::fit::Fit;
 use super::schema::SCHEMA;
@@ -26,6 +27,8 @@ pub(super) struct Shape {
     pub findings: Vec<Finding>,
     /// The places of values that cannot be used.
     pub broken: BTreeSet<String>,
+    /// Those of them that a comment allows.
+    forgiven: BTreeSet<String>,
 }
 
 impl Shape {
@@ -57,14 +60,15 @@ impl Shape {
     /// Whether something at or below a path cannot be used.
     pub fn is_broken_below(&self, path: &[String]) -> bool {
         let top = pointer(path);
-        let mut from = self.broken.range(top.clone()..);
-        from.next()
-            .is_some_and(|found| *found == top || found.strip_prefix(&top).is_some_and(|rest| rest.starts_with('/')))
+        let from = self.broken.range(top.clone()..);
+        let is_below =
+            |found: &&String| **found == top || found.strip_prefix(&top).is_some_and(|rest| rest.starts_with('/'));
+        from.take_while(|found| found.starts_with(&top)).filter(is_below).any(|found| !self.forgiven.contains(found))
     }
 }
 
 /// Checks one document.
-pub(super) fn check(document: &Document<'_>) -> Shape {
+pub(super) fn check(document: &Document<'_>, allowances: &Allowances) -> Shape {
     let mut shape = Shape::default();
     if FIT.holds(&document.root) {
         return shape;
@@ -73,6 +77,8 @@ pub(super) fn check(document: &Document<'_>) -> Shape {
     for error in VALIDATOR.iter_errors(&json) {
         Fault { document, error: &error, path: steps(&error) }.report(&mut shape);
     }
+    let forgiven = shape.findings.iter().filter(|finding| allowances.covers(finding));
+    shape.forgiven = forgiven.filter_map(|finding| Some(finding.place.as_ref()?.pointer.clone())).collect();
     shape
 }
 

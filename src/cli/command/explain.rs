@@ -46,11 +46,15 @@ fn explain_rule(rule: &Rule, screen: Screen) -> Result<(), Failure> {
         return screen.write_value(&rule_json(rule));
     }
     let head = format!("{}: {}", screen.data.strong(rule.code), rule.title);
-    screen.write(&format!("{head}\n\n{}\n", rule.explanation))
+    let allow = match rule.is_binding {
+        true => "No comment can allow this.".to_owned(),
+        false => format!("Where it is meant so: # seedbed: allow {} REASON", rule.code),
+    };
+    screen.write(&format!("{head}\n\n{}\n{allow}\n", rule.explanation))
 }
 
 fn rule_json(rule: &Rule) -> serde_json::Value {
-    json!({ "code": rule.code, "title": rule.title, "explanation": rule.explanation })
+    json!({ "code": rule.code, "title": rule.title, "explanation": rule.explanation, "allowable": !rule.is_binding })
 }
 
 // `ENTITY.KEY` names one; a bare key may belong to several entities.

@@ -12,11 +12,15 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, count, plural};
 use crate::cli::screen::Screen;
+use crate::manifest::Loaded;
 use crate::manifest::report::{Format, Run, markdown, report};
 use crate::model::Severity;
 
 /// The arguments of `seedbed validate`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "A comment `# seedbed: allow CODE REASON`, behind a line or above it, allows what it finds there."
+)]
 pub struct ValidateArgs {
     /// Files, directories (every .yaml and .yml below), or `-` for standard input; together they are one desired state
     #[arg(required = true, value_name = "PATH")]
@@ -85,8 +89,8 @@ pub fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let start = Instant::now();
     let input = Input::read(&args.paths)?;
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let run =
-        Run { sources: &input.sources, findings: &input.loaded.findings, counts: &input.loaded.counts, elapsed_ms };
+    let Loaded { findings, allowed, counts, .. } = &input.loaded;
+    let run = Run { sources: &input.sources, findings, allowed, counts, elapsed_ms };
     write_reports(&args.report, &input, &run, screen)?;
     if let Some(file) = &args.summary {
         append(file, &markdown(&run))?;
@@ -153,6 +157,9 @@ fn summary_line(run: &Run<'_>) -> String {
     if warnings > 0 {
         parts.push(plural(warnings, "warning"));
     }
+    if !run.allowed.is_empty() {
+        parts.push(format!("{} allowed", run.allowed.len()));
+    }
     let (objects, files) = (plural(run.counts.objects, "object"), plural(run.sources.len(), "file"));
     format!("{objects} in {files}: {}, in {} ms", parts.join(", "), run.elapsed_ms)
 }
@@ -166,7 +173,7 @@ mod tests {
     fn check(findings: &[Finding], files: usize, objects: usize, valid: usize) -> (String, bool, bool) {
         let sources = vec![Source::new("a.yaml", ""); files];
         let counts = Counts { files, objects, valid, ..Counts::default() };
-        let run = Run { sources: &sources, findings, counts: &counts, elapsed_ms: 4 };
+        let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, elapsed_ms: 4 };
         (summary_line(&run), fails(&run, FailOn::Error), fails(&run, FailOn::Warning))
     }
 

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Run;
-use super::subject::{Span, Subject, span, subjects};
+use super::subject::{Span, Subject, allowed, span, subjects};
+use crate::manifest::allow::Allowed;
 use crate::model::Severity;
 
 /// What `seedbed validate --report json` writes.
@@ -16,6 +17,8 @@ pub(super) struct Document {
     summary: Summary,
     /// Everything that was found, the gravest first.
     findings: Vec<Entry>,
+    /// What comments in the files allow; counted nowhere else.
+    allowed: Vec<Permitted>,
 }
 
 /// The figures of a run.
@@ -33,6 +36,8 @@ struct Summary {
     warnings: usize,
     /// Findings that are worth knowing.
     notes: usize,
+    /// Findings that comments in the files allow.
+    allowed: usize,
     /// Time from the first read to this report, in milliseconds.
     elapsed_ms: u64,
 }
@@ -58,6 +63,17 @@ struct Entry {
     help: Vec<String>,
     /// Identifies the finding when lines have moved.
     fingerprint: String,
+}
+
+/// A finding that a comment allows.
+#[derive(Serialize, JsonSchema)]
+struct Permitted {
+    /// What was found.
+    finding: Entry,
+    /// Why it is meant so, in the words of the comment.
+    reason: String,
+    /// Where the comment stands.
+    comment: At,
 }
 
 /// A span of a file. Lines and columns count from 1, columns in characters; the end is exclusive.
@@ -93,10 +109,21 @@ pub(super) fn report(run: &Run<'_>) -> Document {
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
             notes: count(Severity::Note),
+            allowed: run.allowed.len(),
             elapsed_ms: run.elapsed_ms,
         },
         findings: subjects(run).iter().map(|subject| entry(subject, run)).collect(),
+        allowed: permitted(run),
     }
+}
+
+fn permitted(run: &Run<'_>) -> Vec<Permitted> {
+    let one = |(subject, Allowed { reason, at: place, .. }): (Subject<'_>, &Allowed)| Permitted {
+        finding: entry(&subject, run),
+        reason: reason.clone(),
+        comment: at(&span(place, run.sources), ""),
+    };
+    allowed(run).map(one).collect()
 }
 
 fn entry(subject: &Subject<'_>, run: &Run<'_>) -> Entry {

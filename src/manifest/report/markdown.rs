@@ -22,7 +22,14 @@ fn write_page(text: &mut String, run: &Run<'_>) -> fmt::Result {
     let verdict = if errors == 0 { "passed" } else { "failed" };
     writeln!(text, "### seedbed validate: {verdict}\n")?;
     let (objects, files, valid) = (run.counts.objects, run.counts.files, run.counts.valid);
-    writeln!(text, "{objects} objects in {files} files: {valid} valid, {errors} errors, {warnings} warnings.")?;
+    let allowed = match run.allowed.len() {
+        0 => String::new(),
+        count => format!(", {count} allowed by comments"),
+    };
+    writeln!(
+        text,
+        "{objects} objects in {files} files: {valid} valid, {errors} errors, {warnings} warnings{allowed}."
+    )?;
     let subjects = subjects(run);
     if subjects.is_empty() {
         return Ok(());

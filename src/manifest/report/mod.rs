@@ -11,6 +11,7 @@ mod markdown;
 mod sarif;
 mod subject;
 
+use super::allow::Allowed;
 use super::loaded::Counts;
 use super::source::Source;
 use crate::model::Finding;
@@ -39,6 +40,8 @@ pub struct Run<'a> {
     pub sources: &'a [Source],
     /// What was found, in the order of the screen.
     pub findings: &'a [Finding],
+    /// What comments in the sources allow.
+    pub allowed: &'a [Allowed],
     /// How much was read.
     pub counts: &'a Counts,
     /// How long it took, in milliseconds.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Run;
-use super::subject::{Span, Subject, shown_path, span, subjects, whole_message};
+use super::subject::{Span, Subject, allowed, shown_path, span, subjects, whole_message};
+use crate::manifest::allow::Allowed;
 use crate::manifest::codes;
 use crate::manifest::source::Source;
 use crate::model::Severity;
@@ -15,10 +16,16 @@ const RESULTS_MAX: usize = 25_000;
 
 pub(super) fn report(run: &Run<'_>) -> Value {
     let subjects = subjects(run);
-    let used: BTreeSet<&str> = run.findings.iter().map(|finding| finding.code.as_str()).collect();
+    let all = run.findings.iter().chain(run.allowed.iter().map(|allowed| &allowed.finding));
+    let used: BTreeSet<&str> = all.map(|finding| finding.code.as_str()).collect();
     let codes: Vec<&str> = used.into_iter().collect();
-    let results: Vec<Value> =
-        subjects.iter().take(RESULTS_MAX).map(|subject| result(subject, &codes, run.sources)).collect();
+    let results = subjects.iter().map(|subject| result(subject, &codes, run.sources));
+    let allowed = allowed(run).map(|(subject, allowed)| {
+        let mut result = result(&subject, &codes, run.sources);
+        result["suppressions"] = json!([suppression(allowed, run.sources)]);
+        result
+    });
+    let results: Vec<Value> = results.chain(allowed).take(RESULTS_MAX).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -73,6 +80,11 @@ fn result(subject: &Subject<'_>, codes: &[&str], sources: &[Source]) -> Value {
         result["relatedLocations"] = related.collect();
     }
     result
+}
+
+fn suppression(allowed: &Allowed, sources: &[Source]) -> Value {
+    let place = location(&span(&allowed.at, sources));
+    json!({"kind": "inSource", "justification": allowed.reason, "location": place})
 }
 
 fn location(span: &Span) -> Value {

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Run;
+use crate::manifest::allow::Allowed;
 use crate::manifest::source::Source;
 use crate::model::{Finding, Place};
 
@@ -26,21 +27,31 @@ pub(super) struct Span {
 
 /// All findings, the gravest first: viewers cut long lists at the end.
 pub(super) fn subjects<'a>(run: &Run<'a>) -> Vec<Subject<'a>> {
-    let mut seen = std::collections::HashMap::<String, u32>::new();
-    let mut all: Vec<Subject<'a>> = (run.findings.iter())
-        .map(|finding| {
-            let identity = identity(finding);
-            let number = seen.entry(identity.clone()).and_modify(|count| *count += 1).or_insert(1);
-            let digest = Sha256::digest(format!("{identity}\n{number}"));
-            Subject {
-                finding,
-                span: finding.place.as_ref().map(|place| span(place, run.sources)),
-                fingerprint: digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
-            }
-        })
-        .collect();
+    let mut all: Vec<Subject<'a>> = identified(run.findings.iter(), run.sources).collect();
     all.sort_by_key(|subject| std::cmp::Reverse(subject.finding.severity));
     all
+}
+
+/// What comments allow, each with the comment.
+pub(super) fn allowed<'a>(run: &Run<'a>) -> impl Iterator<Item = (Subject<'a>, &'a Allowed)> {
+    identified(run.allowed.iter().map(|allowed| &allowed.finding), run.sources).zip(run.allowed)
+}
+
+fn identified<'a>(
+    findings: impl Iterator<Item = &'a Finding>,
+    sources: &'a [Source],
+) -> impl Iterator<Item = Subject<'a>> {
+    let mut seen = std::collections::HashMap::<String, u32>::new();
+    findings.map(move |finding| {
+        let identity = identity(finding);
+        let number = seen.entry(identity.clone()).and_modify(|count| *count += 1).or_insert(1);
+        let digest = Sha256::digest(format!("{identity}\n{number}"));
+        Subject {
+            finding,
+            span: finding.place.as_ref().map(|place| span(place, sources)),
+            fingerprint: digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+        }
+    })
 }
 
 fn identity(finding: &Finding) -> String {

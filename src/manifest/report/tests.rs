@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::manifest::allow::Allowed;
 use crate::model::Place;
 
 fn fixture() -> (Vec<Source>, Vec<Finding>, Counts) {
@@ -33,7 +34,7 @@ fn fixture() -> (Vec<Source>, Vec<Finding>, Counts) {
 
 fn written(format: Format) -> String {
     let (sources, findings, counts) = fixture();
-    report(format, &Run { sources: &sources, findings: &findings, counts: &counts, elapsed_ms: 1250 })
+    report(format, &Run { sources: &sources, findings: &findings, allowed: &[], counts: &counts, elapsed_ms: 1250 })
 }
 
 fn parsed(format: Format) -> Value {
@@ -72,7 +73,7 @@ fn fingerprints_survive_moved_lines_and_tell_equals_apart() {
     let twin = findings[0].clone();
     findings.push(twin);
     let prints = |findings: &[Finding]| {
-        let run = Run { sources: &sources, findings, counts: &counts, elapsed_ms: 0 };
+        let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, elapsed_ms: 0 };
         let value: Value = serde_json::from_str(&report(Format::Gitlab, &run)).expect("JSON");
         let list = value.as_array().expect("a list").iter().map(|entry| entry["fingerprint"].clone());
         list.collect::<Vec<_>>()
@@ -110,8 +111,33 @@ fn junit_has_a_case_for_each_file_and_one_for_the_set() {
 #[test]
 fn the_summary_is_a_table_for_people() {
     let (sources, findings, counts) = fixture();
-    let run = Run { sources: &sources, findings: &findings, counts: &counts, elapsed_ms: 1 };
+    let run = Run { sources: &sources, findings: &findings, allowed: &[], counts: &counts, elapsed_ms: 1 };
     let text = markdown(&run);
     assert!(text.starts_with("### seedbed validate: failed\n"), "{text}");
     assert!(text.contains("| warning SB020 | site/a pool.yaml:3:3 | odd, but 100% usable: yes |"), "{text}");
+}
+
+#[test]
+fn what_comments_allow_is_told_apart_from_what_was_found() {
+    let (sources, mut findings, counts) = fixture();
+    let finding = findings.remove(0);
+    let at = finding.place.clone().expect("a place");
+    let allowed = [Allowed { finding, reason: "the template sets it".to_owned(), at }];
+    let run = Run { sources: &sources, findings: &findings, allowed: &allowed, counts: &counts, elapsed_ms: 0 };
+    let parse = |format| serde_json::from_str::<Value>(&report(format, &run)).expect("JSON");
+    let ours = parse(Format::Json);
+    assert_eq!((&ours["summary"]["warnings"], &ours["summary"]["allowed"]), (&0.into(), &1.into()));
+    assert_eq!(ours["allowed"][0]["reason"], "the template sets it");
+    assert!(jsonschema::validator_for(&report_schema()).expect("a schema").is_valid(&ours), "{ours:#}");
+    let sarif = parse(Format::Sarif);
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let suppressed: Vec<&Value> = results.iter().filter(|result| !result["suppressions"].is_null()).collect();
+    assert_eq!(suppressed.len(), 1);
+    assert_eq!(suppressed[0]["ruleId"], "SB020");
+    assert_eq!(suppressed[0]["suppressions"][0]["kind"], "inSource");
+    assert_eq!(suppressed[0]["suppressions"][0]["justification"], "the template sets it");
+    for format in [Format::Github, Format::Gitlab, Format::Junit] {
+        assert!(!report(format, &run).contains("SB020"), "{}", format.name());
+    }
+    assert!(markdown(&run).contains("1 allowed by comments"));
 }
