@@ -7,8 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use seedbed::manifest::codes::find;
-use seedbed::manifest::report::report_schema;
-use seedbed::manifest::{Colour, Loaded, Options, Source, load, render, schema};
+use seedbed::manifest::{Colour, Loaded, Options, Source, load, render};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests")
@@ -94,27 +93,6 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
     let below = folders.iter().flat_map(|folder| rust_files(folder));
     files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs")).chain(below).collect()
-}
-
-#[test]
-fn the_committed_schemas_are_those_that_the_code_gives() {
-    for (name, schema) in [("seedbed.schema.json", schema()), ("report.schema.json", report_schema())] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
-        let found = format!("{schema:#}\n");
-        if writes_golden() {
-            fs::write(&path, &found).expect("write the schema");
-        }
-        assert!(
-            fs::read_to_string(&path).unwrap_or_default() == found,
-            "{name}: run this test with SEEDBED_GOLDEN=write"
-        );
-    }
-}
-
-#[test]
-fn the_schema_is_a_schema_of_draft_2020_12() {
-    jsonschema::draft202012::new(&schema()).expect("it compiles");
-    jsonschema::draft202012::meta::validate(&schema()).expect("it fits the meta-schema");
 }
 
 /// The example files of LXD's documentation of clustering, with a real certificate in place of the elided one.

@@ -57,7 +57,15 @@ pub fn examine(
             problems.extend(check_key(kind, &entities, name, value, &path, Side::Member));
         }
     }
-    problems.extend(by_kind(&*read, key, members, here));
+    let found = by_kind(&*read, key, members, here);
+    // What a kind says of a value is more than what the table says.
+    let is_said = |problem: &Problem| {
+        found.iter().any(|better| {
+            (&better.path, better.spot) == (&problem.path, problem.spot) && better.severity >= problem.severity
+        })
+    };
+    problems.retain(|problem| !is_said(problem));
+    problems.extend(found);
     Examined { problems, needs: read.needs(key) }
 }
 
@@ -171,11 +179,24 @@ fn wrong_value(info: &KeyInfo, name: &str, value: &str, path: &[&str]) -> Option
     if value.is_empty() {
         return None;
     }
-    let wanted = value::mismatch(info.kind, value)?;
+    let Some(wanted) = value::mismatch(info.kind, value) else { return other_word(info, name, value, path) };
     let message = if table::is_secret_key(name) {
         format!("`{name}` must be {wanted}")
     } else {
         format!("`{name}` must be {wanted}, not `{value}`")
     };
     Some(Problem::at_value("SB017", path, message))
+}
+
+fn other_word(info: &KeyInfo, name: &str, value: &str, path: &[&str]) -> Option<Problem> {
+    if info.has_other_words() || info.words().any(|word| word == value) {
+        return None;
+    }
+    let words: Vec<&str> = info.words().collect();
+    let message = format!("`{name}` must be one of {}, not `{value}`", words.join(", "));
+    let problem = Problem::at_value("SB017", path, message);
+    Some(match table::nearest(value, words.into_iter()) {
+        Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
+        None => problem,
+    })
 }

@@ -25,6 +25,12 @@ pub trait Resource: Send + Sync + 'static {
     /// The entities of the key table that hold the configuration keys of this spec: `["storage-zfs"]`.
     fn entities(&self, spec: &Self::Spec) -> Vec<&'static str>;
 
+    /// The field whose value decides which configuration keys there are, such as `driver`; `None` when all objects of
+    /// the kind have the same.
+    fn variants(&self) -> Option<Variants> {
+        None
+    }
+
     /// What is wrong with the object by itself, beyond what the key table tells. Needs no cluster.
     fn check(&self, key: &Key, spec: &Self::Spec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
         let _ = (key, spec, members);
@@ -75,6 +81,17 @@ pub struct Words {
     pub noun: &'static str,
     /// In LXD's messages: `storage pool`.
     pub spoken: &'static str,
+}
+
+/// How the objects of a kind differ in their configuration keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variants {
+    /// The field of the spec: `driver`, `type`.
+    pub field: &'static str,
+    /// Its values.
+    pub values: Vec<&'static str>,
+    /// The value that holds when the field is absent; without one the field is required.
+    pub default: Option<&'static str>,
 }
 
 /// Whether the objects of a kind belong to projects.
@@ -160,6 +177,8 @@ pub trait Kind: Send + Sync {
     fn normalise(&self, spec: &Spec) -> Result<Spec, Problem>;
     /// See [`Resource::entities`]; empty for a spec that does not parse.
     fn entities(&self, spec: &Spec) -> Vec<&'static str>;
+    /// See [`Resource::variants`].
+    fn variants(&self) -> Option<Variants>;
     /// See [`Resource::check`].
     fn check(&self, key: &Key, spec: &Spec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem>;
     /// See [`Resource::needs`]; empty for a spec that does not parse.
@@ -242,6 +261,10 @@ impl<R: Resource> Kind for R {
 
     fn entities(&self, spec: &Spec) -> Vec<&'static str> {
         parse::<R>(spec).map(|typed| Resource::entities(self, &typed)).unwrap_or_default()
+    }
+
+    fn variants(&self) -> Option<Variants> {
+        Resource::variants(self)
     }
 
     fn check(&self, key: &Key, spec: &Spec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {

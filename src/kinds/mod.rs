@@ -4,6 +4,7 @@ mod check;
 mod field;
 mod home;
 mod kind;
+pub mod meaning;
 mod node;
 mod problem;
 pub mod table;
@@ -21,7 +22,7 @@ pub mod token;
 pub use check::{Examined, check, edit_local, examine, is_member_specific, is_secret};
 pub use field::lenient;
 pub use home::home;
-pub use kind::{Completion, Dice, Kind, Need, Reading, Resource, Scope, Strength, Words};
+pub use kind::{Completion, Dice, Kind, Need, Reading, Resource, Scope, Strength, Variants, Words};
 pub use node::{AnyNode, Intent, Local, Node, Outcome, Work};
 pub use problem::{Problem, Spot};
 

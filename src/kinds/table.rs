@@ -2,7 +2,7 @@
 //!
 //! One table answers what a key means: checks, hints, secrets and the split by member all read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// One configuration key of one entity.
@@ -22,6 +22,20 @@ pub struct KeyInfo {
     pub dialect: &'static str,
     /// Whether the value may change once the object exists.
     pub edit: Edit,
+    /// The words that the value is one of, between bars; a final `…` says that there are more. Empty for free values.
+    pub words: &'static str,
+}
+
+impl KeyInfo {
+    /// The words that the value may be; see [`has_other_words`](Self::has_other_words).
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.words.split('|').filter(|word| !word.is_empty() && *word != "…")
+    }
+
+    /// Whether the value may be something else than one of the words.
+    pub fn has_other_words(&self) -> bool {
+        self.words.is_empty() || self.words.ends_with('…')
+    }
 }
 
 /// Whether a value may change once the object exists, as far as the key alone tells.
@@ -60,6 +74,7 @@ pub enum KeyScope {
 struct Table {
     exact: BTreeMap<&'static str, BTreeMap<&'static str, KeyInfo>>,
     patterns: BTreeMap<&'static str, Vec<KeyInfo>>,
+    entities: BTreeSet<&'static str>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| read(include_str!("keys.tsv")));
@@ -87,7 +102,7 @@ pub fn keys_of(entity: &str) -> impl Iterator<Item = &'static KeyInfo> {
 
 /// The names of all entities.
 pub fn entities() -> impl Iterator<Item = &'static str> {
-    TABLE.exact.keys().copied()
+    TABLE.entities.iter().copied()
 }
 
 /// The known key that was probably meant.
@@ -127,8 +142,9 @@ fn exact(entity: &str, key: &str) -> Option<&'static KeyInfo> {
 }
 
 fn read(text: &'static str) -> Table {
-    let mut table = Table { exact: BTreeMap::new(), patterns: BTreeMap::new() };
+    let mut table = Table { exact: BTreeMap::new(), patterns: BTreeMap::new(), entities: BTreeSet::new() };
     for row in text.lines().skip(1).filter_map(row) {
+        table.entities.insert(row.entity);
         if is_pattern(row.key) {
             table.patterns.entry(row.entity).or_default().push(row);
         } else {
@@ -156,15 +172,17 @@ fn row(line: &'static str) -> Option<KeyInfo> {
     let default = Some(next()?).filter(|text| *text != "-").unwrap_or_default();
     let dialect = next()?;
     let edit = if next()? == "fixed" { Edit::Fixed } else { Edit::Open };
-    Some(KeyInfo { entity, key, kind, scope, default, dialect, edit })
+    let words = Some(next()?).filter(|text| *text != "-").unwrap_or_default();
+    Some(KeyInfo { entity, key, kind, scope, default, dialect, edit, words })
 }
 
-fn is_pattern(key: &str) -> bool {
+/// Whether the key of a row stands for many: `user.*`, `tunnel.NAME.id`.
+pub fn is_pattern(key: &str) -> bool {
     key.ends_with(".*") || key.split('.').any(is_name_step)
 }
 
-// `NAME` and `POOL_NAME` are, `1GB` is not.
-fn is_name_step(step: &str) -> bool {
+/// Whether a step of a key stands for any name: `NAME` and `POOL_NAME` do, `1GB` does not.
+pub fn is_name_step(step: &str) -> bool {
     step.len() > 2 && step.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }
 
@@ -195,14 +213,7 @@ mod tests {
     #[test]
     fn every_row_of_the_table_is_read() {
         let rows = include_str!("keys.tsv").lines().count() - 1;
-        assert_eq!(entities_with_patterns().map(|entity| keys_of(entity).count()).sum::<usize>(), rows);
-    }
-
-    fn entities_with_patterns() -> impl Iterator<Item = &'static str> {
-        let mut all: Vec<_> = TABLE.exact.keys().chain(TABLE.patterns.keys()).copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        all.into_iter()
+        assert_eq!(entities().map(|entity| keys_of(entity).count()).sum::<usize>(), rows);
     }
 
     #[test]

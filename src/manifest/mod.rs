@@ -11,6 +11,7 @@ pub mod codes;
 mod compose;
 mod conceal;
 mod dom;
+mod editor;
 mod files;
 mod fit;
 mod formation;
@@ -45,12 +46,21 @@ use set::Set;
 
 pub use allow::Allowed;
 pub use cluster::{Cluster, MemberConfig, MemberSection};
+pub use editor::{schema, schema_draft_07};
 pub use files::{Sources, read_paths};
 pub use loaded::{Counts, Limits, Loaded, Options};
 pub use render::{Colour, render};
-pub use schema::schema;
 pub use secret::Secret;
 pub use source::Source;
+
+/// The schemas that this version publishes, by the names of their files; that of manifests comes first.
+pub fn schemas() -> [(&'static str, serde_json::Value); 3] {
+    [
+        ("seedbed.schema.json", schema()),
+        ("seedbed.draft-07.schema.json", schema_draft_07()),
+        ("report.schema.json", report::report_schema()),
+    ]
+}
 
 /// Reads a set of sources as one desired state.
 ///

@@ -13,12 +13,13 @@ use crate::kinds::table::{self, KeyInfo};
 use crate::model::Rollout;
 
 /// The schema, built once.
-pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
+pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(grammar);
 
-/// The JSON Schema (draft 2020-12) of one manifest document, as `schemas/seedbed.schema.json` holds it.
+/// The grammar of one manifest document as a JSON Schema: fields, types, what is required. What `config` maps may hold
+/// is left to the rules, which know the driver and say more; `editor` adds it for those who have nothing but a schema.
 ///
 /// Scalars may be written with or without quotes: where a text is wanted, numbers and booleans do.
-pub fn schema() -> Value {
+pub(super) fn grammar() -> Value {
     let mut generator =
         SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator();
     let mut sections = Map::new();
@@ -102,33 +103,12 @@ fn config_map(kind: &dyn Kind, generator: &mut SchemaGenerator) -> Value {
     schema
 }
 
-// The known keys with their meaning. Others are left to the rules, which know the driver and can say more.
+// The known keys by name. Others are left to the rules.
 fn keys(kind: &dyn Kind, wanted: impl Fn(&KeyInfo) -> bool) -> Value {
-    let mut properties = Map::new();
-    for info in section::entities_of(kind).into_iter().flat_map(table::keys_of).filter(|info| wanted(info)) {
-        if info.key.contains(['*', '/']) || info.key.contains(|c: char| c.is_ascii_uppercase()) {
-            continue;
-        }
-        let known = properties.entry(info.key).or_insert_with(|| json!({ "type": "string", "description": "" }));
-        let text = describe(info);
-        let so_far = known["description"].as_str().unwrap_or_default();
-        if !so_far.split(" | ").any(|part| part == text) {
-            known["description"] = json!(if so_far.is_empty() { text } else { format!("{so_far} | {text}") });
-        }
-    }
+    let known = section::entities_of(kind).into_iter().flat_map(table::keys_of);
+    let known = known.filter(|info| wanted(info) && !table::is_pattern(info.key));
+    let properties: Map<String, Value> = known.map(|info| (info.key.to_owned(), json!({ "type": "string" }))).collect();
     json!({ "type": "object", "properties": properties, "additionalProperties": { "type": "string" } })
-}
-
-fn describe(info: &KeyInfo) -> String {
-    let kind = match info.kind {
-        table::ValueKind::Text => "text",
-        table::ValueKind::Bool => "true or false",
-        table::ValueKind::Integer => "a whole number",
-        table::ValueKind::Size => "a size such as 10GiB",
-    };
-    let default = if info.default.is_empty() { String::new() } else { format!("; default: {}", info.default) };
-    let own = if info.scope == table::KeyScope::Global { "" } else { "; each member may have its own" };
-    format!("{}: {kind}{default}{own}", info.entity)
 }
 
 fn cluster(generator: &mut SchemaGenerator) -> Value {

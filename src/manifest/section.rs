@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kinds::{self, Kind, Scope, table};
+use crate::kinds::{self, Kind, Scope};
 use crate::model::{Key, Spec};
 
 /// A section whose objects belong to a kind.
@@ -65,12 +65,14 @@ impl Section {
 
 /// All entities of the key table that objects of a kind may use, whatever their driver or type.
 pub(super) fn entities_of(kind: &dyn Kind) -> BTreeSet<&'static str> {
-    let variants = table::entities().filter_map(|entity| entity.split_once('-')).map(|(_, variant)| variant);
-    let specs = variants.flat_map(|variant| ["driver", "type"].map(|field| spec_of(field, variant)));
+    let variants = kind.variants().into_iter();
+    let specs =
+        variants.flat_map(|variants| variants.values.into_iter().map(move |value| spec_of(variants.field, value)));
     specs.chain([Spec::default()]).flat_map(|spec| kind.entities(&spec)).collect()
 }
 
-fn spec_of(field: &str, variant: &str) -> Spec {
+/// A spec that says nothing but its driver or type.
+pub(super) fn spec_of(field: &str, variant: &str) -> Spec {
     let mut spec = Spec::default();
     spec.0.insert(field.to_owned(), variant.into());
     spec

@@ -69,7 +69,7 @@ fn keys(word: &str) -> Vec<&'static KeyInfo> {
 fn explain_keys(keys: &[&KeyInfo], screen: Screen) -> Result<(), Failure> {
     let mut table = Table::new(["OF", "KEY", "VALUE", "MEMBERS", "DEFAULT", "KNOWN TO", "CHANGES"]);
     for key in keys {
-        let KeyInfo { entity, key, kind, scope, default, dialect, edit } = key;
+        let KeyInfo { entity, key, kind, scope, default, dialect, edit, words: _ } = key;
         table.push([
             entity,
             key,

@@ -9,16 +9,15 @@ use crate::cli::failure::Failure;
 use crate::cli::screen::{Format, Screen};
 use crate::manifest;
 
-/// The files' names wherever they are written.
-const FILE: &str = "seedbed.schema.json";
-const REPORT_FILE: &str = "report.schema.json";
-
 /// The arguments of `seedbed schema`.
 #[derive(Args, Debug)]
 pub struct SchemaArgs {
-    /// Write it to DIR/seedbed.schema.json, and the schema of `validate --report json` beside it
+    /// Write seedbed.schema.json, its draft-07 twin and the schema of `validate --report json` into DIR
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "schemas")]
     write: Option<PathBuf>,
+    /// Print the twin in draft-07, for programs that read nothing newer
+    #[arg(long, conflicts_with = "write")]
+    draft_07: bool,
 }
 
 /// Prints or writes the schema.
@@ -26,20 +25,23 @@ pub struct SchemaArgs {
 /// # Errors
 /// When it cannot be written.
 pub fn run(args: &SchemaArgs, screen: Screen) -> Result<Exit, Failure> {
-    let text = format!("{:#}\n", manifest::schema());
     let Some(directory) = &args.write else {
+        let schema = if args.draft_07 { manifest::schema_draft_07() } else { manifest::schema() };
         match screen.format {
-            Format::Yaml => screen.write_value(&manifest::schema())?,
-            Format::Table | Format::Json | Format::Csv | Format::Compact => screen.write(&text)?,
+            Format::Yaml => screen.write_value(&schema)?,
+            Format::Table | Format::Json | Format::Csv | Format::Compact => screen.write(&format!("{schema:#}\n"))?,
         }
         return Ok(Exit::Done);
     };
-    let file = directory.join(FILE);
-    let report = format!("{:#}\n", manifest::report::report_schema());
     std::fs::create_dir_all(directory)
-        .and_then(|()| std::fs::write(&file, text))
-        .and_then(|()| std::fs::write(directory.join(REPORT_FILE), report))
-        .map_err(|cause| Failure::because(format!("write the schema to {}", file.display()), &cause))?;
+        .map_err(|cause| Failure::because(format!("make the directory {}", directory.display()), &cause))?;
+    for (name, schema) in manifest::schemas() {
+        let file = directory.join(name);
+        std::fs::write(&file, format!("{schema:#}\n"))
+            .map_err(|cause| Failure::because(format!("write the schema to {}", file.display()), &cause))?;
+    }
+    let [(name, _), ..] = manifest::schemas();
+    let file = directory.join(name);
     screen.say(&format!("Schema written to {}. Editors find it by the first line of a manifest:", file.display()));
     screen.say(&format!("# yaml-language-server: $schema={}", file.display()));
     Ok(Exit::Done)

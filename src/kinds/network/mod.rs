@@ -18,7 +18,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::field::lenient;
-use super::kind::{Completion, Resource, Scope, Words};
+use super::kind::{Completion, Resource, Scope, Variants, Words};
 use super::node::AnyNode;
 use super::problem::Problem;
 use crate::model::{Config, Key, MemberName, Rollout};
@@ -105,6 +105,11 @@ impl Resource for Network {
             NetworkType::Physical => "network-physical",
             NetworkType::Ovn => "network-ovn",
         }]
+    }
+
+    fn variants(&self) -> Option<Variants> {
+        let values = NetworkType::ALL.map(NetworkType::as_str).to_vec();
+        Some(Variants { field: "type", values, default: Some(NetworkType::default().as_str()) })
     }
 
     fn check(&self, key: &Key, spec: &NetworkSpec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {

@@ -25,10 +25,32 @@ const NIC_TYPES: [&str; 8] = ["bridged", "macvlan", "sriov", "physical", "p2p", 
 const GPU_TYPES: [&str; 5] = ["physical", "mdev", "mig", "sriov", "native-context"];
 
 /// Taken by every type, beside those of the key table.
-const COMMON: [&str; 6] = ["type", "nictype", "gputype", "maas.subnet.ipv4", "maas.subnet.ipv6", "optional"];
+pub const COMMON: [&str; 6] = ["type", "nictype", "gputype", "maas.subnet.ipv4", "maas.subnet.ipv6", "optional"];
 
 /// Belong to the managed network when a device names one.
 const OF_THE_NETWORK: [&str; 5] = ["nictype", "parent", "mtu", "maas.subnet.ipv4", "maas.subnet.ipv6"];
+
+/// What a device with certain fields may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The fields that decide, `type` first; an empty value stands for a field that is absent.
+    pub when: Vec<(&'static str, &'static str)>,
+    /// The entities of the key table that hold its keys; none when the keys are not known.
+    pub entities: Vec<&'static str>,
+}
+
+/// Every shape of devices.
+pub fn shapes() -> Vec<Shape> {
+    let shape = |kind: &'static str, field: &'static str, variant: &'static str| {
+        let config = Config::from([("type", kind), (field, variant)]);
+        let when = if field == "type" { vec![("type", kind)] } else { vec![("type", kind), (field, variant)] };
+        Shape { when, entities: entities(kind, &config) }
+    };
+    let plain = TYPES.into_iter().filter(|kind| !matches!(*kind, "nic" | "gpu")).map(|kind| shape(kind, "type", kind));
+    let nics = NIC_TYPES.into_iter().chain([""]).map(|variant| shape("nic", "nictype", variant));
+    let gpus = GPU_TYPES.into_iter().chain([""]).map(|variant| shape("gpu", "gputype", variant));
+    plain.chain(nics).chain(gpus).collect()
+}
 
 /// Everything that is wrong with one device.
 pub fn check(name: &str, config: &Config) -> Vec<Problem> {

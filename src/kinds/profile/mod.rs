@@ -13,6 +13,8 @@ use super::problem::Problem;
 use super::value;
 use crate::model::{Config, Key, MemberName, Rollout};
 
+pub use device::{COMMON, Shape, shapes};
+
 /// The kind.
 pub struct Profile;
 
@@ -41,7 +43,7 @@ impl Resource for Profile {
     const SCOPE: Scope = Scope::Project { feature: "features.profiles" };
 
     fn entities(&self, _: &ProfileSpec) -> Vec<&'static str> {
-        vec!["instance"]
+        vec!["instance", "kernel"]
     }
 
     fn check(&self, key: &Key, spec: &ProfileSpec, _: &BTreeMap<MemberName, Config>) -> Vec<Problem> {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::field::lenient;
-use super::kind::{Resource, Words};
+use super::kind::{Resource, Variants, Words};
 use super::node::AnyNode;
 use super::problem::Problem;
 use crate::model::{Config, Key, MemberName, Rollout};
@@ -65,6 +65,11 @@ impl Resource for StoragePool {
 
     fn entities(&self, spec: &StoragePoolSpec) -> Vec<&'static str> {
         DRIVERS.iter().filter(|(driver, _)| *driver == spec.driver).map(|(_, entity)| *entity).collect()
+    }
+
+    fn variants(&self) -> Option<Variants> {
+        let values = DRIVERS.iter().map(|(driver, _)| *driver).collect();
+        Some(Variants { field: "driver", values, default: None })
     }
 
     fn check(&self, key: &Key, spec: &StoragePoolSpec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
