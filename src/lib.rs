@@ -21,6 +21,7 @@
 //! | [`store`] | Raft and SQLite; it knows no kind | model |
 //! | [`reconcile`] | the loops: leader (phases, membership) and member (observe, steps, act, report) | model, host, kinds, plan, store |
 //! | [`client`] | the typed HTTP client | model, api |
+//! | [`watch`] | watched directories and git checkouts: when to read them, and how to read them whole | model, kinds, manifest, plan, store |
 //! | `http` | the server: routes from the registry, actions, peers | model, api, kinds, manifest, plan, store |
 //! | `daemon` | the composition root: the only place that picks `linux` or `fake` | all above |
 //! | [`cli`] | one file for each command, screens, exit codes | all above |
@@ -75,6 +76,8 @@ pub mod store;
 pub mod reconcile;
 
 pub mod client;
+
+pub mod watch;
 
 pub mod http;
 

@@ -1,0 +1,19 @@
+//! Watched directories and git checkouts: when to read them, how to read them whole, and what they then declare.
+//!
+//! [`Tracker`] decides and touches nothing; [`look`] reads a tree as it stood at one moment, [`Hints`] are the kernel's
+//! notifications, [`Follower`] brings the three together. A set that is bad, half written, empty or gone is never
+//! handed on: what was good last stays in force.
+
+mod follower;
+mod hints;
+mod resolve;
+mod tracker;
+mod tree;
+
+pub use follower::{Follower, Round};
+pub use hints::Hints;
+pub use tracker::{Action, Counters, Elapsed, Event, Pace, Seen, Tracker, Verdict};
+pub use tree::{Digest, Look, Outcome, Tree, is_temporary, look};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Real files, links and editors against the follower. Polling is switched off where notifications must do it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Follower, Outcome, Pace, Round, Tree, Verdict, is_temporary, look};
+
+/// Longer than any test waits for something that comes.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Many times the quiet time: what was to come has come by then.
+const SILENCE: Duration = Duration::from_millis(600);
+
+/// Notifications only: the net is an hour wide.
+fn by_hints() -> Pace {
+    Pace { quiet: Duration::from_millis(60), poll: Duration::from_secs(3600), ..Pace::default() }
+}
+
+struct Room {
+    // Kept so that it is removed at the end.
+    _dir: tempfile::TempDir,
+    top: PathBuf,
+}
+
+impl Room {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let top = dir.path().canonicalize().expect("a real path");
+        Self { _dir: dir, top }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.top.join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn follow(&self, name: &str) -> Follower {
+        Follower::new(vec![self.path(name)], by_hints(), None)
+    }
+}
+
+/// `name=text` of everything in a tree, the names without the room.
+fn shown(tree: &Tree) -> String {
+    let sources = tree.roots.iter().flatten();
+    let pair =
+        |path: &str, text: &str| format!("{}={text}", Path::new(path).file_name().expect("a name").to_string_lossy());
+    sources.map(|source| pair(&source.path, &source.text)).collect::<Vec<_>>().join(" ")
+}
+
+async fn next(follower: &mut Follower) -> Round {
+    timeout(PATIENCE, follower.next()).await.expect("something to tell")
+}
+
+/// The next set, taken as good.
+async fn loaded(follower: &mut Follower) -> String {
+    match next(follower).await {
+        Round::Load(tree) => {
+            follower.took(Verdict::Good);
+            shown(&tree)
+        }
+        other => panic!("no set but {other:?}"),
+    }
+}
+
+async fn nothing_comes(follower: &mut Follower) {
+    if let Ok(round) = timeout(SILENCE, follower.next()).await {
+        panic!("nothing was to come, but {round:?} did");
+    }
+}
+
+#[tokio::test]
+async fn the_swap_of_a_mounted_config_map_is_seen_as_one_change() {
+    let room = Room::new();
+    for (rev, text) in [("..2026_1", "one"), ("..2026_2", "two")] {
+        room.write(&format!("site/{rev}/a.yaml"), text);
+        room.write(&format!("site/{rev}/b.yaml"), text);
+    }
+    symlink("..2026_1", room.path("site/..data")).expect("a link");
+    symlink("..data/a.yaml", room.path("site/a.yaml")).expect("a link");
+    symlink("..data/b.yaml", room.path("site/b.yaml")).expect("a link");
+    let mut follower = room.follow("site");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=one b.yaml=one");
+    symlink("..2026_2", room.path("site/..data_tmp")).expect("a link");
+    fs::rename(room.path("site/..data_tmp"), room.path("site/..data")).expect("renamed");
+    fs::remove_dir_all(room.path("site/..2026_1")).expect("removed");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=two b.yaml=two");
+}
+
+#[tokio::test]
+async fn the_flip_of_a_link_on_the_way_is_seen_and_so_are_edits_behind_it() {
+    let room = Room::new();
+    room.write("rev-1/site/a.yaml", "one");
+    room.write("rev-2/site/a.yaml", "two");
+    symlink("rev-1", room.path("current")).expect("a link");
+    let mut follower = room.follow("current/site");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=one");
+    symlink("rev-2", room.path("next")).expect("a link");
+    fs::rename(room.path("next"), room.path("current")).expect("renamed");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=two");
+    room.write("rev-2/site/a.yaml", "three");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=three");
+    room.write("rev-1/site/a.yaml", "nobody looks here any more");
+    nothing_comes(&mut follower).await;
+}
+
+#[tokio::test]
+async fn saves_of_editors_are_seen_once_and_their_own_files_never() {
+    let room = Room::new();
+    room.write("site/a.yaml", "one");
+    let mut follower = room.follow("site");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=one");
+
+    // vim: a swap file, a probe, a backup by renaming, a new file.
+    room.write("site/.a.yaml.swp", "swap");
+    nothing_comes(&mut follower).await;
+    room.write("site/4913", "");
+    fs::remove_file(room.path("site/4913")).expect("removed");
+    fs::rename(room.path("site/a.yaml"), room.path("site/a.yaml~")).expect("renamed");
+    room.write("site/a.yaml", "vim");
+    fs::remove_file(room.path("site/a.yaml~")).expect("removed");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=vim");
+
+    // emacs: a lock that is a link to nowhere, an auto-save, a backup that stays.
+    symlink("me@here.1:2", room.path("site/.#a.yaml")).expect("a link");
+    room.write("site/#a.yaml#", "half");
+    room.write("site/a.yaml~", "vim");
+    nothing_comes(&mut follower).await;
+    room.write("site/.a.yaml.new", "emacs");
+    fs::rename(room.path("site/.a.yaml.new"), room.path("site/a.yaml")).expect("renamed");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=emacs");
+
+    let sed = std::process::Command::new("sed").args(["-i", "s/emacs/sed/"]).arg(room.path("site/a.yaml")).status();
+    assert!(sed.expect("sed runs").success());
+    assert_eq!(loaded(&mut follower).await, "a.yaml=sed");
+}
+
+#[tokio::test]
+async fn a_touch_is_counted_and_not_loaded() {
+    let room = Room::new();
+    room.write("site/a.yaml", "one");
+    let mut follower = room.follow("site");
+    loaded(&mut follower).await;
+    let before = follower.counters();
+    room.write("site/a.yaml", "one");
+    nothing_comes(&mut follower).await;
+    let after = follower.counters();
+    assert_eq!(after.loads, before.loads);
+    assert!(after.unchanged > before.unchanged, "{after:?}: the notification has led to no look");
+}
+
+#[tokio::test]
+async fn a_tree_is_not_loaded_while_files_still_come_in() {
+    let room = Room::new();
+    room.write("site/00.yaml", "old");
+    let pace = Pace { quiet: Pace::default().quiet, ..by_hints() };
+    let mut follower = Follower::new(vec![room.path("site")], pace, None);
+    loaded(&mut follower).await;
+    let site = room.path("site");
+    let writer = tokio::spawn(async move {
+        for number in 0..40 {
+            fs::create_dir_all(site.join(format!("d{}", number % 4))).expect("a directory");
+            fs::write(site.join(format!("d{}/{number:02}.yaml", number % 4)), "new").expect("a file");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let shown = loaded(&mut follower).await;
+    writer.await.expect("written");
+    assert_eq!(shown.matches("=new").count(), 40, "{shown}");
+}
+
+#[tokio::test]
+async fn a_checkout_is_not_loaded_while_git_holds_its_lock() {
+    let room = Room::new();
+    room.write("repo/.git/HEAD", "ref: refs/heads/main");
+    room.write("repo/site/a.yaml", "one");
+    let mut follower = room.follow("repo/site");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=one");
+    room.write("repo/.git/index.lock", "");
+    room.write("repo/site/a.yaml", "half");
+    nothing_comes(&mut follower).await;
+    room.write("repo/site/a.yaml", "whole");
+    fs::remove_file(room.path("repo/.git/index.lock")).expect("removed");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=whole");
+}
+
+#[tokio::test]
+async fn a_directory_that_vanishes_or_empties_is_told_once_and_never_loaded() {
+    let room = Room::new();
+    room.write("site/a.yaml", "one");
+    let mut follower = room.follow("site");
+    loaded(&mut follower).await;
+    fs::rename(room.path("site"), room.path("elsewhere")).expect("renamed");
+    let Round::Nothing(why) = next(&mut follower).await else { panic!("nothing is there to load") };
+    assert_eq!(why, format!("`{}` is not there", room.path("site").display()));
+    nothing_comes(&mut follower).await;
+    fs::rename(room.path("elsewhere"), room.path("site")).expect("renamed");
+    assert!(matches!(next(&mut follower).await, Round::Unchanged(_)));
+    fs::remove_file(room.path("site/a.yaml")).expect("removed");
+    let Round::Nothing(why) = next(&mut follower).await else { panic!("an empty set must not be loaded") };
+    assert!(why.contains("holds no manifest"), "{why}");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_replaced_by_another_of_its_name_is_watched_anew() {
+    let room = Room::new();
+    room.write("site/conf/a.yaml", "one");
+    let mut follower = room.follow("site");
+    loaded(&mut follower).await;
+    for text in ["two", "three"] {
+        fs::remove_dir_all(room.path("site/conf")).expect("removed");
+        room.write("site/conf/a.yaml", text);
+        assert_eq!(loaded(&mut follower).await, format!("a.yaml={text}"));
+    }
+    room.write("site/conf/a.yaml", "four");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=four");
+}
+
+#[tokio::test]
+async fn a_single_file_and_its_replacement_are_followed() {
+    let room = Room::new();
+    room.write("a.yaml", "one");
+    let mut follower = room.follow("a.yaml");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=one");
+    room.write("new", "two");
+    fs::rename(room.path("new"), room.path("a.yaml")).expect("renamed");
+    assert_eq!(loaded(&mut follower).await, "a.yaml=two");
+}
+
+#[tokio::test]
+async fn what_no_notification_tells_is_found_by_polling() {
+    let room = Room::new();
+    room.write("site/a.yaml", "one");
+    let pace = Pace { poll: Duration::from_millis(100), ..by_hints() };
+    let mut follower = Follower::new(vec![room.path("site")], pace, None);
+    loaded(&mut follower).await;
+    // No content changes and no event comes: only the looks tell that polling goes on.
+    let before = follower.counters().looks;
+    nothing_comes(&mut follower).await;
+    assert!(follower.counters().looks >= before + 3, "{:?}", follower.counters());
+}
+
+#[test]
+fn names_and_contents_make_the_digest_and_times_do_not() {
+    let room = Room::new();
+    let digest = |name: &str| match look(&[room.path(name)]).outcome {
+        Outcome::Whole(tree) => tree.digest,
+        other => panic!("{other:?}"),
+    };
+    room.write("one/ab.yaml", "c");
+    room.write("two/ab.yaml", "c");
+    room.write("two/notes.txt", "not a manifest");
+    room.write("three/a.yaml", "bc");
+    room.write("four/x/ab.yaml", "c");
+    assert_eq!(digest("one"), digest("two"));
+    assert_ne!(digest("one"), digest("three"));
+    assert_ne!(digest("one"), digest("four"));
+}
+
+#[test]
+fn a_file_that_is_no_text_is_a_finding_and_keeps_its_place_in_the_digest() {
+    let room = Room::new();
+    fs::create_dir_all(room.path("site")).expect("a directory");
+    fs::write(room.path("site/a.yaml"), b"caf\xe9").expect("a file");
+    let Outcome::Whole(tree) = look(&[room.path("site")]).outcome else { panic!("no tree") };
+    assert_eq!(tree.findings.len(), 1);
+    assert_eq!(tree.findings[0].code, "SB002");
+}
+
+#[test]
+fn temporary_names_are_known() {
+    for name in [".a.yaml.swp", "a.yaml~", ".#a.yaml", "4913", ".git", "a.tmp", "..data", "..2026_1", "#a.yaml#"] {
+        assert!(is_temporary(name), "{name}");
+    }
+    for name in ["a.yaml", "site", "49131", "a.git"] {
+        assert!(!is_temporary(name), "{name}");
+    }
+}
