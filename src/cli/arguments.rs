@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Su
 
 use super::command::{
     apply, cluster, completions, config, daemon, explain, get, init, man, noun, plan, schema, status, validate,
-    waitready,
+    waitready, watch,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -60,6 +60,8 @@ pub enum Verb {
     Plan(plan::PlanArgs),
     /// Bring the cluster to what manifests say
     Apply(apply::ApplyArgs),
+    /// Keep the cluster at what a directory says, in the foreground
+    Watch(watch::WatchArgs),
     /// Show how every object stands on every member
     Status(status::StatusArgs),
     /// List the objects of a kind, or show one

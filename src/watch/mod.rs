@@ -7,11 +7,13 @@
 mod follower;
 mod hints;
 mod resolve;
+mod set;
 mod tracker;
 mod tree;
 
 pub use follower::{Follower, Round};
 pub use hints::Hints;
+pub use set::load;
 pub use tracker::{Action, Counters, Elapsed, Event, Pace, Seen, Tracker, Verdict};
 pub use tree::{Digest, Look, Outcome, Tree, is_temporary, look};
 

@@ -31,6 +31,11 @@ impl Moment {
         format!("{how_long} (since {})", then.strftime(form))
     }
 
+    /// `14:02:11`: the time of day.
+    pub fn clock(&self) -> String {
+        self.zoned(self.now).map(|now| now.strftime("%H:%M:%S").to_string()).unwrap_or_default()
+    }
+
     fn zoned(&self, at: Timestamp) -> Option<jiff::Zoned> {
         Some(jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone()))
     }

@@ -16,3 +16,4 @@ pub mod schema;
 pub mod status;
 pub mod validate;
 pub mod waitready;
+pub mod watch;
