@@ -1,6 +1,6 @@
 //! Watched directories and git checkouts: when to read them, how to read them whole, and what they then declare.
 //!
-//! [`Tracker`] decides and touches nothing; [`look`] reads a tree as it stood at one moment, [`Hints`] are the kernel's
+//! [`Tracker`] decides and touches nothing; [`look`] reads a tree as it stood at one moment, `hints` are the kernel's
 //! notifications, [`Follower`] brings the three together. A set that is bad, half written, empty or gone is never
 //! handed on: what was good last stays in force.
 
@@ -12,7 +12,6 @@ mod tracker;
 mod tree;
 
 pub use follower::{Follower, Round};
-pub use hints::Hints;
 pub use set::load;
 pub use tracker::{Action, Counters, Elapsed, Event, Pace, Seen, Tracker, Verdict};
 pub use tree::{Digest, Look, Outcome, Tree, is_temporary, look};
