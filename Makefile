@@ -1,7 +1,7 @@
 # `make demo` shows the main job on this machine, `make test` checks everything, `make bench` measures beside LXD and etcd.
 
 # Debian packages that the daemon, its tests and its build use at run time.
-PACKAGES := gcc libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates
+PACKAGES := gcc libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates libxml2-utils
 
 # A shell that has not been restarted since rustup ran does not know cargo; one that is not root's does not know `ip`.
 export PATH := $(HOME)/.cargo/bin:$(PATH):/usr/sbin:/sbin

@@ -69,6 +69,10 @@ fn every_valid_manifest_and_example_fits_both_schemas() {
     let twins = twins();
     for path in [yaml_files("tests/manifests/valid"), yaml_files("examples")].concat() {
         let text = fs::read_to_string(&path).expect("a manifest");
+        // A schema knows nothing of comments that allow a finding.
+        if !load(&[Source::new("m.yaml", text.clone())], &Options::default()).allowed.is_empty() {
+            continue;
+        }
         for document in documents(&text).expect("YAML").iter().filter(|document| !document.is_null()) {
             for (draft, validator) in &twins {
                 let faults: Vec<String> = validator
