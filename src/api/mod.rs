@@ -18,7 +18,7 @@ pub use envelope::{ApiError, Envelope, Kind};
 pub use event::Event;
 pub use objects::{Network, Profile, Project, StoragePool};
 pub use operation::{Operation, OperationClass, OperationStatus};
-pub use peer::{JoinChallenge, JoinCommit, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Standing};
+pub use peer::{JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Standing};
 pub use secret::Secret;
 pub use seedbed::{
     ApplyReply, ApplyRequest, ClusterSection, DeclaredMember, InitOutcome, InitReply, InitRequest, ObjectsReply,

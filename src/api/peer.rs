@@ -96,11 +96,21 @@ pub struct Standing {
     pub is_member: bool,
 }
 
-/// The new member gives up: the cluster forgets its place.
+/// The joiner asks how its join ended, and gives up its place unless the cluster has made it a member by then.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoinUndo {
     /// The place that was offered.
     pub id: MemberId,
     /// The name that it was offered to.
     pub server_name: MemberName,
+}
+
+/// How a join ended. Neither answer ever changes: identities are used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinEnd {
+    /// The cluster has committed it.
+    Member,
+    /// There is no such place, and there never will be again.
+    Undone,
 }

@@ -46,7 +46,7 @@ impl Hub {
         let belongs = match self.dir.belongs(&database)? {
             Some(belongs) => belongs,
             None => {
-                let fresh = Belongs { id: MemberId(1), address: String::new() };
+                let fresh = Belongs { id: MemberId(1), address: String::new(), name: None };
                 self.dir.set_belongs(&database, &fresh)?;
                 fresh
             }
@@ -58,7 +58,7 @@ impl Hub {
         if belongs.id == MemberId(1) {
             first::ensure(&store, &first::hostname(), server, clock.now()).await?;
         }
-        let name = name_of(&store, belongs.id)?.unwrap_or_else(first::hostname);
+        let name = name_of(&store, belongs.id)?.or(belongs.name).unwrap_or_else(first::hostname);
         Ok(Node { store, name, id: belongs.id })
     }
 
@@ -107,6 +107,13 @@ impl Former for Hub {
 
     fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> Forming<'a, InitReply> {
         Box::pin(form::put(self, server, request, by))
+    }
+
+    fn resume<'a>(&'a self, server: &'a Arc<Server>) -> Forming<'a, ()> {
+        Box::pin(async move {
+            form::resume(self, server).await;
+            Ok(())
+        })
     }
 
     fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> Forming<'a, ()> {

@@ -1,10 +1,12 @@
 //! The composition root: picks the real machine or the imagined one, wires everything, starts and stops it.
 
 mod certificate;
+mod durable;
 mod error;
 mod first;
 mod form;
 mod hub;
+mod journal;
 mod listen;
 mod liveness;
 mod lonely;
@@ -17,6 +19,7 @@ mod state_dir;
 mod tls;
 mod transport;
 
+pub use crate::http::{Crash, CrashPoint};
 pub use error::DaemonError;
 pub use options::{DaemonOptions, HostChoice};
 pub use run::{Daemon, run};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::http::Crash;
 use crate::store::Timing;
 
 /// What the command line says.
@@ -17,6 +18,8 @@ pub struct DaemonOptions {
     pub timing: Timing,
     /// What `NOTIFY_SOCKET` says: the socket of a service manager that waits for us.
     pub notify_socket: Option<String>,
+    /// Where a test ends this daemon.
+    pub crash: Crash,
 }
 
 /// Which machine the daemon works on.

@@ -11,7 +11,9 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::timeout;
 
 use super::error::DaemonError;
+use super::form;
 use super::hub::Hub;
+use super::journal::Prepared;
 use super::listen::Port;
 use super::options::{DaemonOptions, HostChoice};
 use super::state_dir::StateDir;
@@ -25,7 +27,7 @@ use crate::http::{
     Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Trust, configuration, router, serve_unix,
     store_failed,
 };
-use crate::model::{Liveness, Tally};
+use crate::model::{Liveness, MemberId, Tally};
 use crate::store::Role;
 
 /// Handing over the lead must not hold up a machine that shuts down.
@@ -85,6 +87,7 @@ impl Daemon {
         let server = Arc::new(Server {
             node: watch::Sender::new(Arc::new(node)),
             joining: watch::Sender::new(None),
+            undecided: watch::Sender::new(None),
             liveness: watch::Sender::new(Liveness::default()),
             members_changed: Notify::new(),
             trust: Trust::default(),
@@ -96,16 +99,23 @@ impl Daemon {
             tally: watch::Sender::new(Tally::default()),
             host,
             environment: machine::environment(),
+            crash: options.crash,
             former: Arc::clone(&hub) as _,
         });
         let router = hub.router.get_or_init(|| router(&server)).clone();
         let socket = hub.dir.socket();
         let listener = listen_unix(&socket, options.group.as_deref())?;
         server.trust.refresh(&server.store());
-        open_port(&server).await?;
         let (stop, stopped) = watch::channel(false);
+        match hub.dir.prepared()? {
+            None => {
+                forget_left_cluster(&hub, &server)?;
+                open_port(&server).await?;
+                hub.restart_loops(&server).await;
+            }
+            Some(prepared) => wait_for_the_cluster(&hub, &server, &prepared).await?,
+        }
         tokio::spawn(serve_unix(Arc::clone(&server), router, listener, stopped));
-        hub.restart_loops(&server).await;
         tracing::info!(member = %server.node().name, socket = %socket.display(), "ready");
         Ok(Self { server, hub, stop, socket })
     }
@@ -122,6 +132,9 @@ impl Daemon {
             tracing::warn!("the lead was not handed over in time; the others elect a new leader");
         }
         self.stop.send_replace(true);
+        if let Some(joining) = self.server.joining.send_replace(None) {
+            joining.store.shutdown().await;
+        }
         self.hub.end_loops().await;
         if let Err(error) = self.hub.port.set(&self.server, &axum::Router::new(), None).await {
             tracing::warn!(error = %error.message, "cannot close the HTTPS port");
@@ -144,6 +157,9 @@ fn host(options: &DaemonOptions) -> Host {
 fn credentials(dir: &StateDir) -> Result<Credentials, DaemonError> {
     let server = match dir.pair("server")? {
         Some(pair) => pair,
+        None if dir.database().exists() && dir.path("server.key").exists() => {
+            return Err(DaemonError::Unreadable { path: dir.path("server.crt"), detail: "it is missing".to_owned() });
+        }
         None => {
             let pair = certificate::generate(first::hostname().as_str())?;
             dir.set_pair("server", Some(&pair))?;
@@ -177,6 +193,26 @@ fn group_id(group: &str) -> Result<u32, DaemonError> {
         fields.nth(1).filter(|_| is_it)?.parse().ok()
     });
     found.ok_or_else(|| DaemonError::NoGroup(group.to_owned()))
+}
+
+/// A member that was stopped while it left its cluster keeps nothing of it.
+fn forget_left_cluster(hub: &Hub, server: &Server) -> Result<(), DaemonError> {
+    let is_alone = server.node().id == MemberId(1) && !server.is_clustered().map_err(DaemonError::Api)?;
+    if is_alone {
+        hub.dir.set_pair("cluster", None)?;
+        server.credentials.set_cluster(None);
+    }
+    Ok(())
+}
+
+/// A join was interrupted: this member takes part in the cluster as far as it must to learn how that ended.
+async fn wait_for_the_cluster(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), DaemonError> {
+    server.undecided.send_replace(Some(form::waits_for(prepared)));
+    form::stand_by(hub, server, prepared).await.map_err(DaemonError::Api)?;
+    server.former.listen(server, prepared.contacts.listen.as_deref()).await.map_err(DaemonError::Api)?;
+    let server = Arc::clone(server);
+    tokio::spawn(async move { server.former.resume(&server).await });
+    Ok(())
 }
 
 /// A port that cannot be opened stops a start: nobody would notice otherwise.

@@ -1,18 +1,18 @@
 //! The state directory, with LXD's names in it. One daemon at a time.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
+use super::durable::{self, read};
 use super::error::DaemonError;
 use crate::api::Secret;
 use crate::http::Pair;
-use crate::model::MemberId;
+use crate::model::{MemberId, MemberName};
 
 /// The directory of one daemon, locked until the daemon has stopped.
 #[derive(Debug)]
@@ -28,6 +28,9 @@ pub struct Belongs {
     pub id: MemberId,
     /// Where the member is reached; empty while it stands alone.
     pub address: String,
+    /// Its name in the cluster, for as long as the database does not say it. None while it stands alone.
+    #[serde(default)]
+    pub name: Option<MemberName>,
 }
 
 impl StateDir {
@@ -58,7 +61,7 @@ impl StateDir {
             fs::DirBuilder::new().recursive(true).mode(0o711).create(&below).map_err(failed("create", &below))?;
         }
         let dir = Self { path: path.to_owned(), lock: Mutex::new(Some(file)) };
-        dir.finish_replacement()?;
+        dir.finish()?;
         Ok(dir)
     }
 
@@ -67,30 +70,29 @@ impl StateDir {
         self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     }
 
+    /// Something in the directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
     /// The unix socket.
     pub fn socket(&self) -> PathBuf {
-        self.path.join("unix.socket")
+        self.path("unix.socket")
     }
 
     /// The database.
     pub fn database(&self) -> PathBuf {
-        self.path.join("database")
+        self.path("database")
     }
 
-    /// The database of a join that is under way.
-    pub fn joining(&self) -> PathBuf {
-        self.path.join("database.joining")
+    /// A database that is being removed.
+    pub fn dropped(&self) -> PathBuf {
+        self.path("database.dropped")
     }
 
     /// The certificate and key under this name, when they exist.
     pub fn pair(&self, name: &str) -> Result<Option<Pair>, DaemonError> {
-        let (certificate, key) = (self.path.join(format!("{name}.crt")), self.path.join(format!("{name}.key")));
-        match (read(&certificate)?, read(&key)?) {
-            (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key: Secret::new(key) })),
-            (None, None) => Ok(None),
-            (Some(_), None) => Err(DaemonError::Unreadable { path: key, detail: "it is missing".to_owned() }),
-            (None, Some(_)) => Err(DaemonError::Unreadable { path: certificate, detail: "it is missing".to_owned() }),
-        }
+        pair(&self.path, name)
     }
 
     /// Keeps a certificate and its key, or removes them.
@@ -98,12 +100,12 @@ impl StateDir {
         let (certificate, key) = (self.path.join(format!("{name}.crt")), self.path.join(format!("{name}.key")));
         match pair {
             Some(pair) => {
-                write(&key, pair.key.reveal(), 0o600)?;
-                write(&certificate, &pair.certificate, 0o644)
+                durable::write(&key, pair.key.reveal(), 0o600)?;
+                durable::write(&certificate, &pair.certificate, 0o644)
             }
             None => {
-                remove(&certificate)?;
-                remove(&key)
+                durable::remove(&certificate)?;
+                durable::remove(&key)
             }
         }
     }
@@ -118,83 +120,36 @@ impl StateDir {
 
     /// Says who the database below `dir` belongs to.
     pub fn set_belongs(&self, dir: &Path, belongs: &Belongs) -> Result<(), DaemonError> {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|source| DaemonError::disk("create", dir, source))?;
+        durable::make_dir(dir)?;
         let path = dir.join("member.json");
         let text = serde_json::to_string(belongs)
             .map_err(|cause| DaemonError::Unreadable { path: path.clone(), detail: cause.to_string() })?;
-        write(&path, &text, 0o600)
+        durable::write(&path, &text, 0o600)
     }
 
-    /// Puts the joined database in the place of the old one, also when the power fails in between.
-    pub fn replace_database(&self) -> Result<(), DaemonError> {
-        write(&self.joining().join("committed"), "", 0o600)?;
-        self.finish_replacement()
-    }
-
-    /// Drops the database: this member starts anew.
+    /// Drops the database: this member starts anew. Half a database would be worse than none.
     pub fn drop_database(&self) -> Result<(), DaemonError> {
-        remove_tree(&self.database())
+        durable::remove_tree(&self.dropped())?;
+        durable::rename_if_there(&self.database(), &self.dropped())?;
+        durable::remove_tree(&self.dropped())
     }
 
     /// Keeps the database under another name, for somebody who may want to look at it, and starts anew.
     pub fn set_database_aside(&self) -> Result<(), DaemonError> {
-        let (from, to) = (self.database(), self.path.join("database.removed"));
-        remove_tree(&to)?;
-        fs::rename(&from, &to).map_err(|source| DaemonError::disk("rename", &from, source))
-    }
-
-    /// Drops what a failed join left.
-    pub fn drop_joining(&self) -> Result<(), DaemonError> {
-        remove_tree(&self.joining())
-    }
-
-    /// A join that was committed is finished; one that was not is dropped.
-    fn finish_replacement(&self) -> Result<(), DaemonError> {
-        let (old, new, aside) = (self.database(), self.joining(), self.path.join("database.old"));
-        if new.join("committed").exists() {
-            if !aside.exists() && old.exists() {
-                fs::rename(&old, &aside).map_err(|source| DaemonError::disk("rename", &old, source))?;
-            }
-            remove_tree(&old)?;
-            fs::rename(&new, &old).map_err(|source| DaemonError::disk("rename", &new, source))?;
-        }
-        remove(&old.join("committed"))?;
-        remove_tree(&aside)?;
-        self.drop_joining()
+        let to = self.path("database.removed");
+        durable::remove_tree(&to)?;
+        durable::rename(&self.database(), &to)
     }
 }
 
-fn read(path: &Path) -> Result<Option<String>, DaemonError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(DaemonError::disk("read", path, source)),
-    }
-}
-
-/// Writes a file so that it is either the old or the new one, whatever happens.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), DaemonError> {
-    let failed = |source| DaemonError::disk("write", path, source);
-    let new = path.with_extension("new");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&new).map_err(failed)?;
-    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)
-}
-
-fn remove(path: &Path) -> Result<(), DaemonError> {
-    match fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(DaemonError::disk("remove", path, source)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn remove_tree(path: &Path) -> Result<(), DaemonError> {
-    match fs::remove_dir_all(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(DaemonError::disk("remove", path, source)),
-        Ok(()) | Err(_) => Ok(()),
+/// The certificate and key under this name below `dir`, when they exist.
+pub fn pair(dir: &Path, name: &str) -> Result<Option<Pair>, DaemonError> {
+    let (certificate, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
+    match (read(&certificate)?, read(&key)?) {
+        (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key: Secret::new(key) })),
+        // The key is written before its certificate and removed after it.
+        (None, _) => Ok(None),
+        (Some(_), None) => Err(DaemonError::Unreadable { path: key, detail: "it is missing".to_owned() }),
     }
 }
 
@@ -213,38 +168,5 @@ mod tests {
         let (place, _dir) = opened();
         let refused = StateDir::open(place.path()).expect_err("locked");
         assert!(matches!(refused, DaemonError::Busy(_)), "{refused}");
-    }
-
-    #[test]
-    fn a_committed_join_survives_a_crash_at_any_moment() {
-        for crashed_after in 0..3 {
-            let (place, dir) = opened();
-            dir.set_belongs(&dir.database(), &Belongs { id: MemberId(1), address: String::new() }).expect("written");
-            dir.set_belongs(&dir.joining(), &Belongs { id: MemberId(7), address: "a:1".into() }).expect("written");
-            write(&dir.joining().join("committed"), "", 0o600).expect("written");
-            let (database, aside) = (dir.database(), place.path().join("database.old"));
-            if crashed_after > 0 {
-                fs::rename(&database, &aside).expect("renamed");
-            }
-            if crashed_after > 1 {
-                fs::rename(dir.joining(), &database).expect("renamed");
-            }
-            drop(dir);
-            let dir = StateDir::open(place.path()).expect("a state directory");
-            let found = dir.belongs(&dir.database()).expect("readable").expect("a database");
-            assert_eq!(found.id, MemberId(7), "crashed after {crashed_after} steps");
-            assert!(!aside.exists() && !dir.joining().exists());
-        }
-    }
-
-    #[test]
-    fn a_join_that_was_not_committed_is_dropped() {
-        let (place, dir) = opened();
-        dir.set_belongs(&dir.database(), &Belongs { id: MemberId(1), address: String::new() }).expect("written");
-        dir.set_belongs(&dir.joining(), &Belongs { id: MemberId(7), address: "a:1".into() }).expect("written");
-        drop(dir);
-        let dir = StateDir::open(place.path()).expect("a state directory");
-        assert_eq!(dir.belongs(&dir.database()).expect("readable").expect("a database").id, MemberId(1));
-        assert!(!dir.joining().exists());
     }
 }

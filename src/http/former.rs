@@ -29,6 +29,9 @@ pub trait Former: Send + Sync + 'static {
     /// LXD's own form of bootstrapping and joining.
     fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> Forming<'a, InitReply>;
 
+    /// Waits until it is known how an interrupted join ended, and goes on as what this member is then.
+    fn resume<'a>(&'a self, server: &'a Arc<Server>) -> Forming<'a, ()>;
+
     /// Stands alone from now on, with nothing.
     fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> Forming<'a, ()>;
 

@@ -57,7 +57,9 @@ pub async fn standing(State(server): State<Arc<Server>>, Path(id): Path<u64>) ->
     let is_known = node.store.peers().iter().any(|peer| peer.peer.id == MemberId(id));
     let is_recorded = node.store.list(Key::MEMBER).map_err(store_failed)?.iter().any(|it| id_of(it) == MemberId(id));
     let has_leader = node.store.leadership().borrow().leader.is_some();
-    Answer::of(&Standing { is_certain: has_leader, is_member: is_known || is_recorded })
+    // Somebody who joins shows the cluster's certificate before it has the cluster's records.
+    let is_certain = has_leader && server.is_clustered()?;
+    Answer::of(&Standing { is_certain, is_member: is_known || is_recorded })
 }
 
 async fn take_down(server: &Server, mut held: Vec<Object>) -> Vec<String> {

@@ -1,8 +1,8 @@
-//! The cluster's side of a join, on the leader. Until the one entry that makes the new member real, everything can be
-//! undone, and is: by the joiner, by the failing step itself, or by the clock.
+//! The cluster's side of a join, on the leader. One entry of the log makes the new member real, and it is the only
+//! commit point of a join. Until then everything can be undone, and is: by the joiner, by the failing step itself, or
+//! by the leader's loop when nobody is heard of any more.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -13,13 +13,16 @@ use axum::response::{IntoResponse, Response};
 use super::admit;
 use super::answer::{Answer, Outcome, parse};
 use super::caller::Caller;
+use super::crash::CrashPoint;
 use super::forward;
 use super::leave::{self, id_of};
 use super::password::{self, Purpose};
 use super::root::configuration;
 use super::server::{Server, store_failed};
 use super::{tokens, write};
-use crate::api::{ApiError, JoinChallenge, JoinCommit, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Secret};
+use crate::api::{
+    ApiError, JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Secret,
+};
 use crate::client::fingerprint;
 use crate::kinds;
 use crate::kinds::member::Member;
@@ -32,11 +35,11 @@ pub const CHALLENGE: &str = "/internal/cluster/challenge";
 pub const OFFER: &str = "/internal/cluster/join";
 /// Second half of a join.
 pub const COMMIT: &str = "/internal/cluster/join/commit";
-/// The end of a join that failed.
+/// How a join ended: undone, unless it was committed.
 pub const UNDO: &str = "/internal/cluster/join/undo";
 
-/// A joiner that has not committed by then has died.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Whoever commits at the same moment gets in between; more often than this in a row they do not.
+const TRIES: usize = 5;
 
 /// `GET /internal/cluster/challenge`: what anybody may know.
 pub async fn challenge(State(server): State<Arc<Server>>) -> Outcome {
@@ -72,7 +75,7 @@ pub async fn offer(
     let record = write_down(&server, &request, &print).await?;
     server.trust.refresh(&server.store());
     let id = MemberId(record.uid.0);
-    forget_later(&server, &request.server_name, id);
+    server.crash.at(CrashPoint::Recorded);
     Ok(Answer::of(&place(&server, &request, &print, id)?)?.into_response())
 }
 
@@ -91,7 +94,7 @@ pub async fn commit(
     let work = tokio::spawn(async move {
         let outcome = follow_and_commit(&server, &request, id, &print).await;
         if outcome.is_err() {
-            undo_place(&server, &request.server_name, id).await;
+            give_up(&server, &request.server_name, id).await;
         }
         outcome
     });
@@ -101,26 +104,54 @@ pub async fn commit(
     }
 }
 
-/// `POST /internal/cluster/join/undo`: the joiner gives up.
+/// `POST /internal/cluster/join/undo`: the joiner asks how its join ended, and ends it unless that has happened.
 pub async fn undo(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let JoinUndo { id, server_name } = parse(&body)?;
-    let allowed = match &caller {
-        Caller::Member(name) => *name == server_name,
-        Caller::Forwarded { by } => *by == Caller::Member(server_name.clone()).audit(),
-        Caller::Local { .. } | Caller::Client { .. } | Caller::Stranger { .. } => false,
-    };
-    if !allowed {
-        return Err(ApiError::forbidden());
+    // Somebody who joins shows the cluster's certificate before the cluster counts it: such a one knows nothing.
+    if !server.is_clustered()? {
+        return Err(ApiError::unavailable("this member is in no cluster: ask another one"));
     }
     if let Some(answer) = forward::to_leader(&server, Method::POST, UNDO, &caller.audit(), body).await? {
         return Ok(answer);
     }
-    undo_place(&server, &server_name, id).await;
-    Ok(Answer::done()?.into_response())
+    let is_its_own = |record: &Object| {
+        let its_name = Caller::Member(server_name.clone());
+        let by = caller.audit();
+        by == its_name.audit() || fingerprint(record.spec.text("certificate")).is_ok_and(|print| print == by)
+    };
+    Ok(Answer::of(&end(&server, id, is_its_own).await?)?.into_response())
+}
+
+/// Takes a place back that has not become a member. Both answers are final: the log has decided.
+async fn end(server: &Server, id: MemberId, may: impl Fn(&Object) -> bool) -> Result<JoinEnd, ApiError> {
+    let store = server.store();
+    let mut last = None;
+    for _ in 0..TRIES {
+        store.barrier().await.map_err(store_failed)?;
+        let records = store.list(Key::MEMBER).map_err(store_failed)?;
+        let Some(record) = records.into_iter().find(|record| id_of(record) == id) else { return Ok(JoinEnd::Undone) };
+        if record.phase != Phase::Pending {
+            return Ok(JoinEnd::Member);
+        }
+        if !may(&record) {
+            return Err(ApiError::forbidden());
+        }
+        // The leader's loop takes its seat in Raft away: a leader that dies here leaves nothing behind.
+        let change = vec![Change::Forget { key: record.key.clone() }];
+        match write::submit_as(server, "join".to_owned(), vec![write::unchanged(&record)], change).await {
+            Ok(_) => {
+                server.trust.refresh(&store);
+                return Ok(JoinEnd::Undone);
+            }
+            Err(error) if error.status == 409 => last = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| ApiError::conflict("the join is being committed; ask again")))
 }
 
 /// The fingerprint of the joiner's certificate, which its connection must use.
@@ -164,10 +195,7 @@ fn check_proof(server: &Server, request: &JoinRequest, print: &str) -> Result<()
 /// Drops what an earlier join of the same machine left.
 async fn replace(server: &Server, caller: &Caller, earlier: &Object) -> Result<(), ApiError> {
     match earlier.phase {
-        Phase::Pending => {
-            undo_place(server, &MemberName(earlier.key.name.clone()), id_of(earlier)).await;
-            Ok(())
-        }
+        Phase::Pending => end(server, id_of(earlier), |_| true).await.map(|_| ()),
         Phase::Created | Phase::Creating | Phase::Errored | Phase::Deleting => {
             leave::forget(server, caller, earlier).await
         }
@@ -227,7 +255,10 @@ async fn follow_and_commit(
     check_pending(server, &request.server_name, id, print)?;
     server.peers.forget_address(&request.address);
     server.store().add_learner(Peer { id, address: request.address.clone() }).await.map_err(store_failed)?;
-    admit::commit(server, request, id, print).await
+    server.crash.at(CrashPoint::Seated);
+    let revision = admit::commit(server, request, id, print).await?;
+    server.crash.at(CrashPoint::Admitted);
+    Ok(revision)
 }
 
 fn check_pending(server: &Server, name: &MemberName, id: MemberId, print: &str) -> Result<Object, ApiError> {
@@ -238,28 +269,9 @@ fn check_pending(server: &Server, name: &MemberName, id: MemberId, print: &str) 
     if known == print { Ok(record) } else { Err(ApiError::forbidden()) }
 }
 
-/// Forgets a member that has not become real. Nothing is done about one that has.
-async fn undo_place(server: &Server, name: &MemberName, id: MemberId) {
-    let store = server.store();
-    let pending = |record: &Object| record.phase == Phase::Pending && record.uid.0 == id.0;
-    let Some(record) = store.get(&Key::member(name)).ok().flatten().filter(pending) else { return };
-    let follows = store.peers().iter().any(|peer| peer.peer.id == id);
-    if follows && let Err(error) = store.remove(id).await {
-        tracing::warn!(member = %name, %error, "cannot take a failed join out of the Raft group");
+/// After a failure: what cannot be undone now, the joiner or the leader's loop undoes.
+async fn give_up(server: &Server, name: &MemberName, id: MemberId) {
+    if let Err(error) = end(server, id, |_| true).await {
+        tracing::warn!(member = %name, error = %error.message, "a failed join is not undone yet; it will be");
     }
-    let change = vec![Change::Forget { key: record.key.clone() }];
-    if let Err(error) = write::submit_as(server, "join".to_owned(), vec![write::unchanged(&record)], change).await {
-        tracing::warn!(member = %name, error = %error.message, "cannot forget a failed join");
-    }
-    server.trust.refresh(&store);
-}
-
-fn forget_later(server: &Arc<Server>, name: &MemberName, id: MemberId) {
-    let (server, name) = (Arc::downgrade(server), name.clone());
-    tokio::spawn(async move {
-        tokio::time::sleep(PATIENCE).await;
-        if let Some(server) = server.upgrade() {
-            undo_place(&server, &name, id).await;
-        }
-    });
 }

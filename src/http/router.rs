@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::{
-    certificates, cluster, collection, events, internal, join, leave, machine, members, metrics, operations, raft,
-    root, seedbed, tokens,
+    certificates, cluster, collection, events, gate, internal, join, leave, machine, members, metrics, operations,
+    raft, root, seedbed, tokens,
 };
 use crate::api::{ApiError, paths};
 
@@ -32,6 +33,7 @@ pub fn router(server: &Arc<Server>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(server), gate::keep))
         .with_state(Arc::clone(server))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 use super::caller::Trust;
+use super::crash::Crash;
 use super::credentials::Credentials;
 use super::events::Events;
 use super::former::Former;
@@ -32,6 +33,8 @@ pub struct Server {
     pub node: watch::Sender<Arc<Node>>,
     /// The store of a join that is under way; it answers Raft only.
     pub joining: watch::Sender<Option<Arc<Node>>>,
+    /// What a join that was interrupted waits for: until then this member is neither alone nor in a cluster.
+    pub undecided: watch::Sender<Option<String>>,
     /// Which members answer, as the leader sees it.
     pub liveness: watch::Sender<Liveness>,
     /// Wakes whoever keeps the table of who answers.
@@ -54,6 +57,8 @@ pub struct Server {
     pub host: Host,
     /// The machine in words.
     pub environment: Environment,
+    /// Where tests end this daemon.
+    pub crash: Crash,
     /// Forms and leaves clusters.
     pub former: Arc<dyn Former>,
 }

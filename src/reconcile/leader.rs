@@ -1,4 +1,5 @@
-//! The loop of the leader: the right members vote, and creates that had to wait for a member go on.
+//! The loop of the leader: the right members vote, creates that had to wait for a member go on, and joins that nobody
+//! ends are undone.
 //! Every member runs it; all but one only wait.
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::places::{self, Places};
 use super::roster::Roster;
 use super::voters::{Limits, voters};
 use crate::host::Clock;
@@ -22,13 +24,24 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// Does the leader's work while this member leads, until `shutdown` says true or its sender has gone.
-pub async fn run_leader(store: Store, clock: Arc<dyn Clock>, mut shutdown: watch::Receiver<bool>) {
+pub async fn run_leader(store: Store, clock: Arc<dyn Clock>, shutdown: watch::Receiver<bool>) {
+    run_patient_leader(store, clock, places::PATIENCE, shutdown).await;
+}
+
+/// The same with another patience with joiners that are not heard of any more.
+pub(super) async fn run_patient_leader(
+    store: Store,
+    clock: Arc<dyn Clock>,
+    patience: Duration,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let mut leadership = store.leadership();
     let mut applied = store.applied();
-    let leader = Leader { store, clock };
+    let mut leader = Leader { store, clock, patience, places: Places::default() };
     while !*shutdown.borrow_and_update() {
         let now = leadership.borrow_and_update().clone();
         if !now.is_me {
+            leader.places.clear();
             tokio::select! {
                 _ = leadership.changed() => {}
                 _ = shutdown.changed() => {}
@@ -55,16 +68,19 @@ pub async fn run_leader(store: Store, clock: Arc<dyn Clock>, mut shutdown: watch
 struct Leader {
     store: Store,
     clock: Arc<dyn Clock>,
+    patience: Duration,
+    places: Places,
 }
 
 impl Leader {
-    async fn look(&self, leadership: &Leadership) -> Result<(), StoreError> {
+    async fn look(&mut self, leadership: &Leadership) -> Result<(), StoreError> {
         let config = self.store.get(&Key::server())?.map(|server| server.spec.config()).unwrap_or_default();
         let Some(roster) = Roster::read(&self.store, leadership, &config)? else { return Ok(()) };
         if let Some(next) = voters(&roster.candidates(), &roster.voters, roster.leader, limits(&config)) {
             tracing::info!(current = ?roster.voters, ?next, "changing the voters");
             self.store.set_voters(next).await?;
         }
+        self.places.look(&self.store, self.patience, self.clock.now()).await?;
         match roster.me() {
             Some(me) if self.may_wait()? => self.go_on(me, &roster, leadership).await,
             Some(_) | None => Ok(()),

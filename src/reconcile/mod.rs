@@ -10,6 +10,7 @@ mod leader;
 mod member;
 mod memory;
 mod pass;
+mod places;
 mod roster;
 mod said;
 mod voters;

@@ -66,8 +66,7 @@ fn entry(
     leading_ms: u64,
     offline_ms: u64,
 ) -> Entry {
-    let id = record.spec.0.get("id").and_then(serde_json::Value::as_u64).filter(|id| *id > 0);
-    let id = MemberId(id.unwrap_or(record.uid.0));
+    let id = id_of(record);
     let heard_ms = peers.get(&id).and_then(|peer| peer.silent_ms);
     let silent_ms = if id == leader { 0 } else { heard_ms.unwrap_or(leading_ms) };
     let candidate = Candidate {
@@ -77,6 +76,12 @@ fn entry(
         is_offline: silent_ms > offline_ms,
     };
     Entry { name: MemberName(record.key.name.clone()), silent_ms, candidate }
+}
+
+/// The Raft identity of a record: one that is still joining has only the number of its entry.
+pub(super) fn id_of(record: &Object) -> MemberId {
+    let id = record.spec.0.get("id").and_then(serde_json::Value::as_u64).filter(|id| *id > 0);
+    MemberId(id.unwrap_or(record.uid.0))
 }
 
 fn domain(text: &str) -> &str {

@@ -114,6 +114,12 @@ impl Lab {
 
     /// Forms a cluster of all machines from one manifest with `cluster.members`, which it returns.
     pub fn form(&mut self) -> String {
+        let all = self.nodes.len();
+        self.form_of(all)
+    }
+
+    /// Starts all machines and forms a cluster of the first ones; the manifest names them all.
+    pub fn form_of(&mut self, count: usize) -> String {
         self.start_all();
         let members: String = (self.nodes.iter())
             .map(|node| format!("    {}: {{address: \"{}:8443\"}}\n", node.name, node.address))
@@ -122,10 +128,10 @@ impl Lab {
             "config:\n  core.trust_password: sekret\ncluster:\n  enabled: true\n  cluster_password: sekret\n  members:\n{members}"
         );
         let file = self.write("form.yaml", &text);
-        for node in &self.nodes {
+        for node in &self.nodes[..count] {
             node.run_ok(&["init", "--preseed", &file]);
         }
-        self.nodes[0].wait_members(self.nodes.len(), "Online");
+        self.nodes[0].wait_members(count, "Online");
         file
     }
 
@@ -175,10 +181,19 @@ fn end_all_in(space: &str) {
 impl Node {
     /// Starts the daemon without waiting for it.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the daemon so that it ends itself, as `kill -9` does, at this instant of a join.
+    pub fn start_mortal(&mut self, instant: &str) {
+        self.start_with(&["--crash-at", instant]);
+    }
+
+    fn start_with(&mut self, arguments: &[&str]) {
         let log = fs::File::options().create(true).append(true).open(&self.log).expect("open the log");
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.space, PROGRAM, "daemon", "--log", "info,openraft=error", "--state-dir"]);
-        command.arg(&self.state_dir);
+        command.arg(&self.state_dir).args(arguments);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
         self.daemon = Some(command.spawn().expect("start a daemon"));
     }
@@ -193,6 +208,21 @@ impl Node {
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
+    }
+
+    /// Whether the daemon has ended by itself by now.
+    pub fn has_died(&mut self) -> bool {
+        let ended = self.daemon.as_mut().is_none_or(|daemon| daemon.try_wait().is_ok_and(|status| status.is_some()));
+        if ended {
+            self.daemon = None;
+        }
+        ended
+    }
+
+    /// Waits for the end of a daemon that was started to die.
+    pub fn wait_dead(&mut self) {
+        let name = self.name.clone();
+        wait_for(&format!("the end of {name}"), Duration::from_secs(30), || self.has_died());
     }
 
     pub fn is_running(&self) -> bool {

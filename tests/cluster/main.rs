@@ -3,6 +3,7 @@
 mod bad_input;
 mod forming;
 mod hundred_objects;
+mod joins;
 mod lab;
 mod monitoring;
 mod outages;

@@ -10,7 +10,7 @@ use super::check;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
 use crate::cli::session::Session;
-use crate::daemon::{self, DaemonError, DaemonOptions, HostChoice};
+use crate::daemon::{self, Crash, CrashPoint, DaemonError, DaemonOptions, HostChoice};
 use crate::store::Timing;
 
 /// The arguments of `seedbed daemon`.
@@ -28,6 +28,9 @@ pub struct DaemonArgs {
     /// How to log
     #[arg(long, value_enum, default_value_t = LogForm::Text)]
     log_form: LogForm,
+    /// For tests of crashes: ends the process at this instant of a join, as kill -9 does
+    #[arg(long, hide = true, value_name = "INSTANT")]
+    crash_at: Option<CrashPoint>,
     /// Only say what this machine can do and what is missing
     #[arg(long)]
     check: bool,
@@ -71,6 +74,7 @@ pub async fn run(args: &DaemonArgs, session: &Session) -> Result<Exit, Failure> 
         group: args.group.clone(),
         timing: Timing::default(),
         notify_socket: std::env::var_os("NOTIFY_SOCKET").map(|socket| socket.to_string_lossy().into_owned()),
+        crash: Crash(args.crash_at),
     };
     daemon::run(options).await.map_err(|error| told(&error))?;
     Ok(Exit::Done)

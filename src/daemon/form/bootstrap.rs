@@ -117,7 +117,7 @@ async fn commit(
 ) -> Result<Revision, ApiError> {
     let peer = Peer { id: node.id, address: part.address.clone() };
     node.store.set_address(peer.clone()).await.map_err(store_failed)?;
-    let belongs = Belongs { id: node.id, address: peer.address };
+    let belongs = Belongs { id: node.id, address: peer.address, name: Some(part.name.clone()) };
     hub.dir.set_belongs(&hub.dir.database(), &belongs).map_err(failed)?;
     let command = in_one_entry(naming, plan);
     match node.store.submit(command).await.map_err(store_failed)? {

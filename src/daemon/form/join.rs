@@ -1,28 +1,31 @@
 //! The joiner's side of a join. Everything is prepared beside what stands; only when the cluster has committed, the new
-//! database takes the place of the old one.
+//! database takes the place of the old one. The cluster's one log entry decides, and nothing on this side does.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::hub::Hub;
+use super::super::journal::{Contacts, Prepared};
 use super::super::machine;
 use super::super::state_dir::Belongs;
 use super::apply::limit;
 use super::contact::{self, Contact};
 use super::failed;
 use super::part::{Doors, Part};
-use crate::api::{ApiError, EXTENSIONS, InitOutcome, InitReply, JoinCommit, JoinOffer, JoinRequest, JoinUndo};
-use crate::client::fingerprint;
-use crate::http::{self, Node, Pair, Server, store_failed};
+use super::undecided;
+use crate::api::{ApiError, EXTENSIONS, InitOutcome, InitReply, JoinCommit, JoinEnd, JoinOffer, JoinRequest, JoinUndo};
+use crate::http::{self, CrashPoint, Pair, Server, store_failed};
 use crate::kinds::server::TRUST_PASSWORD;
-use crate::model::{Desired, Key, MemberName, Object, Phase, Revision, Rollout};
+use crate::model::{Desired, Key, MemberName, Object, Phase, PlacementPhase, Revision};
 
 const COMMIT_LIMIT: Duration = Duration::from_secs(50);
 const UNDO_LIMIT: Duration = Duration::from_secs(5);
-const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
+/// How long the cluster's state may take to arrive once the join is committed, before the cluster is asked again.
+const ARRIVE_LIMIT: Duration = Duration::from_secs(2);
+/// How long whoever started the join waits for its outcome; the daemon waits for ever.
+const DECIDE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Joins, or leaves both sides as they were.
 pub async fn join(
@@ -44,16 +47,15 @@ pub async fn join(
         Ok(offer) => enter(hub, server, &contact, request, offer).await,
         Err(error) => Err(error),
     };
-    match outcome {
-        Ok(revision) => {
-            settle(server, limit(timeout_ms)).await?;
-            Ok(InitReply { outcome: InitOutcome::Joined, server_name: part.name.clone(), revision: Some(revision) })
-        }
-        Err(error) => {
+    if let Err(error) = outcome {
+        if server.undecided.borrow().is_none() {
             server.former.listen(server, before.as_deref()).await?;
-            Err(error)
         }
+        return Err(error);
     }
+    settle(server, limit(timeout_ms)).await?;
+    let revision = Some(*server.store().applied().borrow());
+    Ok(InitReply { outcome: InitOutcome::Joined, server_name: part.name.clone(), revision })
 }
 
 fn request(server: &Server, part: &Part, mut desired: Desired, contact: &Contact) -> JoinRequest {
@@ -101,111 +103,96 @@ fn refuse_if_not_empty(server: &Server) -> Result<(), ApiError> {
     )))
 }
 
-/// From the offer on: whatever fails is undone here and there.
+/// From the offer on: writes down what is needed to come back, asks the cluster to commit, and learns how it ended.
 async fn enter(
     hub: &Hub,
     server: &Arc<Server>,
     contact: &Contact,
     request: JoinRequest,
     offer: JoinOffer,
-) -> Result<Revision, ApiError> {
-    let (id, name) = (offer.id, request.server_name.clone());
-    let outcome = follow(hub, server, contact, request, &offer).await;
-    let joining = server.joining.send_replace(None);
-    if let Some(joining) = &joining {
-        joining.store.shutdown().await;
-    }
-    match outcome {
-        Ok(revision) => {
-            let pair = Pair { certificate: offer.cluster_certificate, key: offer.cluster_key };
-            move_in(hub, server, &name, id, pair, revision).await?;
-            Ok(revision)
-        }
-        Err(error) => {
-            let undo = contact.client.with_timeout(UNDO_LIMIT);
-            if let Err(undone) = undo.post::<serde_json::Value>(http::UNDO, &JoinUndo { id, server_name: name }).await {
-                tracing::warn!(error = %undone, "the cluster could not be told that the join failed; it forgets by itself");
-            }
-            server.trust.offer(HashMap::new());
-            server.credentials.set_cluster(None);
-            server.peers.forget();
-            hub.dir.drop_joining().map_err(failed)?;
-            Err(error)
-        }
-    }
-}
-
-/// Listens as a member and lets the cluster send its state; returns when the cluster has committed the join.
-async fn follow(
-    hub: &Hub,
-    server: &Arc<Server>,
-    contact: &Contact,
-    request: JoinRequest,
-    offer: &JoinOffer,
-) -> Result<Revision, ApiError> {
-    let print = |certificate: &str| fingerprint(certificate).map_err(|error| ApiError::failed(error.to_string()));
-    let mut members = HashMap::new();
-    for member in &offer.members {
-        members.insert(print(&member.certificate)?, member.name.clone());
-    }
-    server.trust.offer(members);
-    server
-        .credentials
-        .set_cluster(Some(Pair { certificate: offer.cluster_certificate.clone(), key: offer.cluster_key.clone() }));
-    server.peers.forget();
-    let belongs = Belongs { id: offer.id, address: request.address.clone() };
-    hub.dir.drop_joining().map_err(failed)?;
-    hub.dir.set_belongs(&hub.dir.joining(), &belongs).map_err(failed)?;
-    let store = hub.open_store(&hub.dir.joining(), &belongs).await.map_err(store_failed)?;
-    let name = request.server_name.clone();
-    server.joining.send_replace(Some(Arc::new(Node { store: store.clone(), name, id: offer.id })));
-    let commit = JoinCommit { id: offer.id, request };
-    let client = contact.client.with_timeout(COMMIT_LIMIT);
-    let revision: Revision = client.post(http::COMMIT, &commit).await.map_err(contact::refused)?;
-    let mut applied = store.applied();
-    let caught_up = applied.wait_for(|applied| *applied >= revision);
-    match timeout(CATCH_UP_LIMIT, caught_up).await {
-        Ok(Ok(_)) => {}
-        // It is a member all the same: the rest arrives after the restart of its store.
-        Ok(Err(_)) | Err(_) => tracing::warn!("the cluster's state has not arrived yet; it follows"),
-    }
-    Ok(revision)
-}
-
-/// Puts the joined database in the place of the old one.
-async fn move_in(
-    hub: &Hub,
-    server: &Arc<Server>,
-    name: &MemberName,
-    id: crate::model::MemberId,
-    pair: Pair,
-    revision: Revision,
 ) -> Result<(), ApiError> {
-    hub.end_loops().await;
-    server.node().store.shutdown().await;
-    hub.dir.set_pair("cluster", Some(&pair)).map_err(failed)?;
-    hub.dir.replace_database().map_err(failed)?;
-    let database = hub.dir.database();
-    let belongs = hub.dir.belongs(&database).map_err(failed)?;
-    let belongs =
-        belongs.ok_or_else(|| ApiError::failed("the joined database has lost its name; restart the daemon"))?;
-    let store = hub.open_store(&database, &belongs).await.map_err(store_failed)?;
-    let mut applied = store.applied();
-    let caught_up = applied.wait_for(|applied| *applied >= revision);
-    if timeout(CATCH_UP_LIMIT, caught_up).await.is_err() {
-        tracing::warn!("the cluster's state has not arrived yet; it follows");
+    server.crash.at(CrashPoint::Offered);
+    let prepared = prepared(&request, offer);
+    let undo = JoinUndo { id: prepared.belongs.id, server_name: prepared.contacts.name.clone() };
+    if let Err(error) = follow(hub, server, &prepared).await {
+        let client = contact.client.with_timeout(UNDO_LIMIT);
+        if let Err(undone) = client.post::<JoinEnd>(http::UNDO, &undo).await {
+            tracing::warn!(error = %undone, "the cluster could not be told that the join failed; it forgets by itself");
+        }
+        undecided::move_out(hub, server).await?;
+        return Err(error);
     }
-    server.node.send_replace(Arc::new(Node { store: store.clone(), name: name.clone(), id }));
-    server.trust.offer(HashMap::new());
-    server.trust.refresh(&store);
-    hub.restart_loops(server).await;
+    let commit = JoinCommit { id: prepared.belongs.id, request };
+    let client = contact.client.with_timeout(COMMIT_LIMIT);
+    let asked = client.post::<Revision>(http::COMMIT, &commit).await.map_err(contact::refused);
+    // After a good answer the cluster's state is on its way; after any other one nobody knows what was committed.
+    let patience = if asked.is_ok() { ARRIVE_LIMIT } else { Duration::ZERO };
+    let end = timeout(DECIDE_LIMIT, undecided::end(server, &prepared, Instant::now() + patience)).await;
+    match end {
+        Ok(Some(end)) => {
+            undecided::conclude(hub, server, &prepared, end).await?;
+            match (end, asked) {
+                (JoinEnd::Member, _) => Ok(()),
+                (JoinEnd::Undone, Err(error)) => Err(error),
+                (JoinEnd::Undone, Ok(_)) => Err(ApiError::conflict("this member was removed again at once")),
+            }
+        }
+        Ok(None) => Err(ApiError::unavailable("the daemon is shutting down; the join goes on at its next start")),
+        Err(_) => {
+            let text = undecided::waits_for(&prepared);
+            server.undecided.send_replace(Some(text.clone()));
+            let server = Arc::clone(server);
+            tokio::spawn(async move { server.former.resume(&server).await });
+            Err(ApiError::unavailable(text))
+        }
+    }
+}
+
+fn prepared(request: &JoinRequest, offer: JoinOffer) -> Prepared {
+    let own = request.desired.objects.get(&Key::server()).map(|server| server.of(&request.server_name));
+    let listen = own.and_then(|own| own.value(http::HTTPS_ADDRESS).map(str::to_owned));
+    Prepared {
+        belongs: Belongs { id: offer.id, address: request.address.clone(), name: Some(request.server_name.clone()) },
+        cluster: Pair { certificate: offer.cluster_certificate, key: offer.cluster_key },
+        contacts: Contacts { name: request.server_name.clone(), listen, members: offer.members },
+    }
+}
+
+/// Writes down that the join may be committed from now on, and answers as the member that this one may become.
+async fn follow(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
+    hub.dir.prepare(prepared).map_err(failed)?;
+    server.crash.at(CrashPoint::Prepared);
+    undecided::stand_by(hub, server, prepared).await?;
+    server.crash.at(CrashPoint::Following);
     Ok(())
 }
 
-/// Waits until this member has everything that the cluster has.
+/// Waits until this member has everything that the cluster has. Another one that is away holds up nobody.
 async fn settle(server: &Server, limit: Duration) -> Result<(), ApiError> {
-    let state = server.store().state().map_err(store_failed)?;
-    let everywhere = |object: &&Object| object.rollout == Rollout::EveryMember && object.phase != Phase::Pending;
-    let keys: Vec<Key> = state.objects.values().filter(everywhere).map(|object| object.key.clone()).collect();
-    http::settle(server, &keys, limit).await
+    let node = server.node();
+    let (mut applied, deadline) = (node.store.applied(), Instant::now() + limit);
+    loop {
+        applied.borrow_and_update();
+        let state = node.store.state().map_err(store_failed)?;
+        let left: Vec<&Object> = state.objects.values().filter(|object| is_awaited(object, &node.name)).collect();
+        let troubles: Vec<String> = left.iter().filter_map(|object| trouble(object, &node.name)).collect();
+        if troubles.len() == left.len() {
+            return if left.is_empty() { Ok(()) } else { Err(ApiError::failed(troubles.join("; "))) };
+        }
+        if !matches!(timeout_at(deadline, applied.changed()).await, Ok(Ok(()))) {
+            let names: Vec<String> = left.iter().map(|object| object.key.to_string()).collect();
+            return Err(ApiError::new(504, format!("joined, but without {} yet; it follows", names.join(", "))));
+        }
+    }
+}
+
+/// Whether the member still has to make something, or cannot.
+fn is_awaited(object: &Object, me: &MemberName) -> bool {
+    let placement = object.placements.get(me).filter(|_| object.phase != Phase::Pending);
+    placement.is_some_and(|own| own.observed < object.generation || own.phase == PlacementPhase::Errored)
+}
+
+fn trouble(object: &Object, me: &MemberName) -> Option<String> {
+    let own = object.placements.get(me).filter(|own| own.observed == object.generation)?;
+    Some(format!("{} on {me}: {}", object.key, own.condition.message))
 }

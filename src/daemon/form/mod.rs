@@ -6,6 +6,7 @@ mod contact;
 mod join;
 mod leave;
 mod part;
+mod undecided;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::http::Server;
 use crate::model::{Config, Declared, Desired, Key, Place, Spec};
 
 pub use leave::leave;
+pub use undecided::{resume, stand_by, waits_for};
 
 use part::{Ask, Part};
 

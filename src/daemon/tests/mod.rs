@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Daemon, DaemonOptions, HostChoice};
+use super::{Crash, Daemon, DaemonOptions, HostChoice};
 use crate::api::{ClusterMember, ClusterSection, InitReply, InitRequest, Secret};
 use crate::client::{Client, ClientError};
 use crate::model::{Config, Declared, Desired, Key, Place, Spec};
@@ -29,6 +29,7 @@ fn options(dir: &std::path::Path) -> DaemonOptions {
         group: None,
         timing: Timing::default(),
         notify_socket: None,
+        crash: Crash::default(),
     }
 }
 

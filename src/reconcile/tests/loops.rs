@@ -16,7 +16,8 @@ use crate::host::fake::FakeHost;
 use crate::model::{
     Change, Command, Config, Key, MemberId, Object, Phase, Put, Rollout, Stage, Tally, Timestamp, Write,
 };
-use crate::reconcile::{run_leader, run_member};
+use crate::reconcile::leader::run_patient_leader;
+use crate::reconcile::run_member;
 use crate::store::{BoxFuture, Peer, Rpc, Store, StoreOptions, Timing, Transport, TransportError};
 
 /// A member that stands alone has nobody to call.
@@ -50,6 +51,10 @@ struct Alone {
 
 impl Alone {
     async fn new() -> Self {
+        Self::with_patience(Duration::from_secs(3600)).await
+    }
+
+    async fn with_patience(patience: Duration) -> Self {
         let dir = TempDir::new().expect("a directory");
         let address = "127.0.0.1:1".to_owned();
         let me_peer = Peer { id: MemberId(1), address };
@@ -64,7 +69,7 @@ impl Alone {
         let tally = watch::Sender::new(Tally::default());
         let loops = vec![
             tokio::spawn(run_member(store.clone(), host, named, Box::new(Lowest), tally.clone(), stopped.clone())),
-            tokio::spawn(run_leader(store.clone(), clock, stopped)),
+            tokio::spawn(run_patient_leader(store.clone(), clock, patience, stopped)),
         ];
         Self { machine, store, stop, loops, tally, _name: name, _dir: dir }
     }
@@ -127,5 +132,25 @@ async fn a_failure_heals_by_itself() {
     let tally = alone.tally.borrow().clone();
     let counted: Vec<_> = tally.attempts().map(|(_, ending, timing)| (ending.word(), timing.count)).collect();
     assert_eq!(counted, [("done", 1), ("failed", 1)]);
+    alone.end().await;
+}
+
+fn member(name: &str, stage: Stage, id: u64) -> Change {
+    let spec = serde_json::json!({"id": id, "address": "", "certificate": ""});
+    let spec = crate::model::Spec(spec.as_object().expect("an object").clone());
+    let (key, rollout) = (Key::member(&name.into()), Rollout::RecordOnly);
+    Change::Put(Put { key, rollout, stage, spec, applied: None, placements: BTreeMap::new() })
+}
+
+#[tokio::test]
+async fn a_join_that_nobody_ends_is_forgotten_and_members_are_not() {
+    let alone = Alone::with_patience(Duration::ZERO).await;
+    alone.write(member("node1", Stage::Live, 1)).await;
+    alone.write(member("node2", Stage::Define, 0)).await;
+    let mut applied = alone.store.applied();
+    while alone.store.get(&Key::member(&"node2".into())).expect("it can be read").is_some() {
+        applied.changed().await.expect("the store lives");
+    }
+    assert!(alone.store.get(&Key::member(&"node1".into())).expect("it can be read").is_some());
     alone.end().await;
 }

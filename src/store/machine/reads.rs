@@ -32,7 +32,11 @@ impl Reads {
 
     /// Runs a short query in one read transaction: it sees one revision.
     fn query<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let idle = lock(&self.idle).as_mut().and_then(Vec::pop);
+        let idle = match lock(&self.idle).as_mut() {
+            Some(idle) => idle.pop(),
+            // Another database may lie at this path by now.
+            None => return Err(StoreError::Stopped { reason: "it was closed".to_owned() }),
+        };
         let mut connection = match idle {
             Some(connection) => connection,
             None => disk::open_reader(&self.path)?,
