@@ -42,6 +42,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["src/http", "src/daemon"]),
     ("clap", &["src/cli", "src/main.rs"]),
     ("granit_parser", &["src/manifest"]),
+    ("ignore", &["src/manifest/files.rs"]),
 ];
 
 const FUNCTION_LINES_MAX: usize = 70;

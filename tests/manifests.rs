@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use seedbed::manifest::codes::find;
-use seedbed::manifest::{Colour, Loaded, Options, Source, load, render};
+use seedbed::manifest::{Colour, Loaded, Options, Source, load, read_paths, render};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests")
@@ -22,15 +22,27 @@ fn cases(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
-// A case is a file, or a folder whose files are one set.
-fn sources(case: &Path) -> Vec<Source> {
-    let mut files = vec![case.to_owned()];
-    if case.is_dir() {
-        files = fs::read_dir(case).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
-        files.sort();
+// A case is a file, or a folder that is read as a user names it: what it holds is one set.
+fn read(case: &Path) -> (Vec<Source>, Loaded) {
+    let path = case.to_string_lossy().into_owned();
+    let mut read = read_paths(std::slice::from_ref(&path), None);
+    let above = match case.is_dir() {
+        true => path + "/",
+        false => path.trim_end_matches(|c| c != '/').to_owned(),
+    };
+    for source in &mut read.sources {
+        source.path = source.path.replace(&above, "");
     }
-    let read = |path: &PathBuf| fs::read_to_string(path).expect("a case");
-    files.iter().map(|path| Source::new(path.file_name().expect("a name").to_string_lossy(), read(path))).collect()
+    let mut options = Options::default();
+    if case.ends_with("a-file-is-too-large.yaml") {
+        options.limits.source_bytes_max = 64;
+    }
+    let mut loaded = load(&read.sources, &options);
+    for finding in &mut read.findings {
+        finding.message = finding.message.replace(&above, "").replace(above.trim_end_matches('/'), ".");
+    }
+    loaded.findings.splice(0..0, read.findings);
+    (read.sources, loaded)
 }
 
 fn report(sources: &[Source], loaded: &Loaded) -> String {
@@ -58,8 +70,7 @@ fn compare(case: &Path, found: &str) {
 #[test]
 fn valid_manifests_load_without_an_error() {
     for case in cases("valid") {
-        let sources = sources(&case);
-        let loaded = load(&sources, &Options::default());
+        let (sources, loaded) = read(&case);
         assert!(loaded.is_usable(), "{}:\n{}", case.display(), render(&loaded.findings, &sources, Colour::Never));
         compare(&case, &report(&sources, &loaded));
     }
@@ -68,8 +79,7 @@ fn valid_manifests_load_without_an_error() {
 #[test]
 fn invalid_manifests_give_the_findings_that_stand_beside_them() {
     for case in cases("invalid") {
-        let sources = sources(&case);
-        let loaded = load(&sources, &Options::default());
+        let (sources, loaded) = read(&case);
         assert!(!loaded.findings.is_empty(), "{} has no finding", case.display());
         compare(&case, &report(&sources, &loaded));
     }
@@ -265,7 +275,7 @@ mod laws {
     }
 
     fn samples() -> Vec<String> {
-        let all = ["valid", "invalid"].into_iter().flat_map(cases).flat_map(|case| sources(&case));
+        let all = ["valid", "invalid"].into_iter().flat_map(cases).flat_map(|case| read(&case).0);
         all.map(|source| source.text).collect()
     }
 

@@ -23,14 +23,25 @@ impl Input {
     /// # Errors
     /// When there is nothing to read at all, or standard input cannot be read.
     pub fn read(paths: &[String]) -> Result<Self, Failure> {
+        let input = Self::gather(paths)?;
+        if input.is_nothing() { Err(nothing(paths, &input.loaded.findings)) } else { Ok(input) }
+    }
+
+    /// Reads and validates what there is, which may be nothing.
+    ///
+    /// # Errors
+    /// When standard input cannot be read.
+    pub fn gather(paths: &[String]) -> Result<Self, Failure> {
         let stdin = if paths.iter().any(|path| path == Source::STDIN) { Some(read_stdin()?) } else { None };
         let Sources { sources, findings } = manifest::read_paths(paths, stdin.as_deref());
         let mut loaded = manifest::load(&sources, &Options::default());
         loaded.findings.splice(0..0, findings);
-        if loaded.counts.documents == 0 && loaded.is_usable() || sources.is_empty() {
-            return Err(nothing(paths, &loaded.findings));
-        }
         Ok(Self { sources, loaded })
+    }
+
+    /// Whether the paths hold no manifest at all.
+    pub fn is_nothing(&self) -> bool {
+        self.loaded.counts.documents == 0 && self.loaded.is_usable() || self.sources.is_empty()
     }
 
     /// Reads what must be valid: a plan, an apply, an init. Warnings are told, errors refuse.
@@ -87,10 +98,12 @@ fn spoken(paths: &[String]) -> String {
     names.join(", ")
 }
 
-fn nothing(paths: &[String], findings: &[Finding]) -> Failure {
+/// There is nothing to read.
+pub fn nothing(paths: &[String], findings: &[Finding]) -> Failure {
     let failure = Failure::new(Exit::NoInput, format!("there is no manifest in {}", spoken(paths)));
-    findings
-        .iter()
+    // A note on an empty file says nothing new here.
+    let graver = findings.iter().filter(|finding| finding.severity > Severity::Note);
+    graver
         .fold(failure, |failure, finding| failure.detail(finding.message.clone()))
         .hint("name a file, a directory with .yaml files, or `-` for standard input")
 }

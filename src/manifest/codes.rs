@@ -28,7 +28,7 @@ pub static RULES: &[Rule] = &[
     rule(
         "SB003",
         "a directory without a manifest",
-        "Directories are searched for files whose names end in .yaml or .yml; hidden ones are left out. An empty set would ask for nothing, which is rarely meant.",
+        "Directories are searched for files whose names end in .yaml or .yml; hidden ones and those that a .seedbedignore names are left out. An empty set would ask for nothing, which is rarely meant.",
     ).binding(),
     rule(
         "SB004",
@@ -75,6 +75,12 @@ pub static RULES: &[Rule] = &[
         "a key that is no text",
         "Mostly the braces of a template that was not filled in: YAML reads {{ name }} as a mapping whose key is a mapping.",
     ).binding(),
+    rule(
+        "SB013",
+        "an ignore file that cannot be used",
+        "A .seedbedignore has the syntax of .gitignore: a pattern a line, `/` at its start ties it to the directory of the file, `/` at its end means directories, `!` takes an earlier pattern back. It holds for the directory that it stands in and those below; the one of the working directory holds for all directories that are named.",
+    )
+    .binding(),
     rule(
         "SB014",
         "an unknown configuration key",
@@ -231,8 +237,13 @@ pub static RULES: &[Rule] = &[
     rule(
         "SB106",
         "a file of another program",
-        "The document has the form of something else, such as an object of Kubernetes, a cloud-init file or a single object.",
+        "The document has the form of something else, such as an object of Kubernetes, a cloud-init file or a single object. Where manifests share a directory with other files, name those in .seedbedignore, which has the syntax of .gitignore.",
     ).binding(),
+    rule(
+        "SB107",
+        "a file that holds nothing",
+        "The file has no document, or only comments. It adds nothing to the set: remove it, or name it in .seedbedignore.",
+    ),
     rule(
         "SB111",
         "declared twice",

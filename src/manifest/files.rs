@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ignore::WalkBuilder;
+
 use super::source::Source;
 use crate::model::Finding;
 
@@ -15,9 +17,14 @@ pub struct Sources {
     pub findings: Vec<Finding>,
 }
 
+/// The file that names what directories hold besides manifests, in the syntax of `.gitignore`.
+const IGNORE_FILE: &str = ".seedbedignore";
+
 /// Reads paths: files, directories (recursive, every `.yaml` and `.yml`) and `-` for `stdin`.
 ///
-/// Names that start with a dot are left out of directories: editors and checkouts keep their own files there.
+/// Directories are read depth first in the order of names, byte by byte. Left out are names that start with a dot,
+/// because editors and checkouts keep their own files there, and what a `.seedbedignore` names: the one of the working
+/// directory, and those of the directory and of the directories below it. A file that is named itself is always read.
 pub fn read_paths(paths: &[String], stdin: Option<&str>) -> Sources {
     let mut read = Sources::default();
     for path in paths {
@@ -33,39 +40,52 @@ pub fn read_paths(paths: &[String], stdin: Option<&str>) -> Sources {
 }
 
 fn read_directory(path: &str, into: &mut Sources) {
+    let mut walk = walk(path);
+    walk.add_custom_ignore_filename(IGNORE_FILE);
+    if Path::new(IGNORE_FILE).is_file() {
+        into.findings.extend(walk.add_ignore(IGNORE_FILE).map(|cause| unusable(&cause)));
+    }
     let mut files = Vec::new();
-    collect(Path::new(path), &mut files, into);
+    for entry in walk.build() {
+        match entry {
+            Ok(entry) => {
+                into.findings.extend(entry.error().map(unusable));
+                files.extend(Some(entry.into_path()).filter(|path| is_manifest(path)));
+            }
+            Err(cause) => into.findings.push(Finding::error("SB002", format!("cannot list `{path}`: {cause}"))),
+        }
+    }
     if files.is_empty() {
         let finding = Finding::error("SB003", format!("the directory `{path}` holds no manifest"));
-        into.findings.push(finding.helping("a manifest is a file whose name ends in .yaml or .yml"));
+        into.findings.push(finding.helping(match walk_all(path).any(|path| is_manifest(&path)) {
+            true => "a .seedbedignore names all of its .yaml files",
+            false => "a manifest is a file whose name ends in .yaml or .yml",
+        }));
     }
     for file in files {
         read_file(&file.to_string_lossy(), into);
     }
 }
 
-fn collect(directory: &Path, files: &mut Vec<PathBuf>, into: &mut Sources) {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(cause) => {
-            into.findings.push(Finding::error("SB002", format!("cannot list `{}`: {cause}", directory.display())));
-            return;
-        }
-    };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    for path in paths.into_iter().filter(|path| !is_hidden(path)) {
-        // A link to a directory may lead back up: it is not followed.
-        if path.is_dir() && !path.is_symlink() {
-            collect(&path, files, into);
-        } else if path.extension().is_some_and(|end| end == "yaml" || end == "yml") && path.is_file() {
-            files.push(path);
-        }
-    }
+// A link to a directory may lead back up: it is not followed.
+fn walk(path: &str) -> WalkBuilder {
+    let mut walk = WalkBuilder::new(path);
+    walk.standard_filters(false).hidden(true).follow_links(false).sort_by_file_name(Ord::cmp);
+    walk
 }
 
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'))
+fn walk_all(path: &str) -> impl Iterator<Item = PathBuf> {
+    walk(path).build().filter_map(|entry| entry.ok().map(ignore::DirEntry::into_path))
+}
+
+fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "yaml" || end == "yml") && path.is_file()
+}
+
+// Left alone, a pattern that cannot be read would let a file in that was meant to stay out.
+fn unusable(cause: &ignore::Error) -> Finding {
+    let finding = Finding::error("SB013", format!("an ignore file cannot be used: {cause}"));
+    finding.helping("its lines are patterns as in .gitignore")
 }
 
 fn read_file(path: &str, into: &mut Sources) {
@@ -108,5 +128,34 @@ mod tests {
         assert_eq!(read.sources, [Source::new("-", "config: {}")]);
         let codes: Vec<&str> = read.findings.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, ["SB002", "SB002", "SB003"]);
+    }
+
+    #[test]
+    fn an_ignore_file_holds_for_its_directory_and_those_below() {
+        let root = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(root.path().join("a/b")).expect("directories");
+        fs::create_dir_all(root.path().join("drafts")).expect("directories");
+        let files =
+            ["x.yaml", "k8s.yaml", "a/k8s.yaml", "a/keep.draft.yaml", "a/b/y.draft.yaml", "a/z.yml", "drafts/d.yaml"];
+        for name in files {
+            fs::write(root.path().join(name), name).expect("a file");
+        }
+        fs::write(root.path().join(".seedbedignore"), "# others\n/k8s.yaml\n*.draft.yaml\ndrafts/\n").expect("a file");
+        fs::write(root.path().join("a/.seedbedignore"), "!keep.draft.yaml\n").expect("a file");
+        let texts = |path: &Path| {
+            let read = read_paths(&[path.to_string_lossy().into_owned()], None);
+            let texts: Vec<String> = read.sources.into_iter().map(|source| source.text).collect();
+            (texts.join(" "), read.findings)
+        };
+        assert_eq!(texts(root.path()), ("a/k8s.yaml a/keep.draft.yaml a/z.yml x.yaml".to_owned(), Vec::new()));
+        // What is named itself is meant, and a directory that is named is searched.
+        assert_eq!(texts(&root.path().join("k8s.yaml")).0, "k8s.yaml");
+        assert_eq!(texts(&root.path().join("drafts")).0, "drafts/d.yaml");
+        fs::write(root.path().join(".seedbedignore"), "*\n").expect("a file");
+        let (read, findings) = texts(root.path());
+        assert_eq!((read.as_str(), findings[0].code.as_str()), ("", "SB003"));
+        assert_eq!(findings[0].help, ["a .seedbedignore names all of its .yaml files"]);
+        fs::write(root.path().join(".seedbedignore"), "{a\n").expect("a file");
+        assert_eq!(texts(root.path()).1[0].code, "SB013");
     }
 }

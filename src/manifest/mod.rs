@@ -14,6 +14,7 @@ mod dom;
 mod editor;
 mod files;
 mod fit;
+mod foreign;
 mod formation;
 mod gather;
 mod grammar;
@@ -79,8 +80,10 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
     let mut sections = Vec::new();
     for document in &documents {
         let shape = shape::check(document, &allowances);
-        gather(document, &shape, &mut set);
-        sections.extend(cluster::read(document, &shape, &mut set.findings));
+        if !shape.is_foreign {
+            gather(document, &shape, &mut set);
+            sections.extend(cluster::read(document, &shape, &mut set.findings));
+        }
         let is_news = |finding: &Finding| !in_text.iter().any(|known| explains(known, finding));
         findings.extend(shape.findings.into_iter().filter(is_news));
     }

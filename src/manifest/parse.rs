@@ -70,6 +70,9 @@ pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
         }
     }
     parsed.findings.extend(composer.into_findings());
+    if parsed.documents.is_empty() && !parsed.is_partial {
+        parsed.findings.push(trouble::nothing(source));
+    }
     parsed.findings.sort_by_key(|finding| finding.place.as_ref().map(|place| place.start));
     // What lies behind a mistake may not be readable for the same reason.
     parsed.findings.dedup_by(|second, first| second.code == first.code && second.place == first.place);

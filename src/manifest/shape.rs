@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::allow::Allowances;
 use super::dom::{Document, Node, Value, pointer};
 use super::fit::Fit;
+use super::foreign;
 use super::schema::SCHEMA;
 use super::section;
 use crate::kinds::table;
@@ -27,6 +28,8 @@ pub(super) struct Shape {
     pub findings: Vec<Finding>,
     /// The places of values that cannot be used.
     pub broken: BTreeSet<String>,
+    /// Whether the document belongs to another program: nothing in it declares anything.
+    pub is_foreign: bool,
     /// Those of them that a comment allows.
     forgiven: BTreeSet<String>,
 }
@@ -73,6 +76,9 @@ pub(super) fn check(document: &Document<'_>, allowances: &Allowances) -> Shape {
     if FIT.holds(&document.root) {
         return shape;
     }
+    if let Some(finding) = foreign::check(document) {
+        return Shape { findings: vec![finding], is_foreign: true, ..shape };
+    }
     let json = document.root.typed_json();
     for error in VALIDATOR.iter_errors(&json) {
         Fault { document, error: &error, path: steps(&error) }.report(&mut shape);
@@ -95,10 +101,6 @@ struct Fault<'a, 'd> {
 impl Fault<'_, '_> {
     fn report(&self, shape: &mut Shape) {
         if let ValidationErrorKind::AdditionalProperties { unexpected } = self.error.kind() {
-            if let Some(finding) = self.foreign() {
-                shape.findings.push(finding);
-                return;
-            }
             for key in unexpected {
                 let finding = self.unknown(key);
                 shape.broken.extend(finding.place.iter().map(|place| place.pointer.clone()));
@@ -123,29 +125,6 @@ impl Fault<'_, '_> {
     fn place(&self) -> Place {
         let span = self.node().map(|node| node.span).unwrap_or_default();
         self.document.place(span, pointer(&self.path))
-    }
-
-    // A document of another program: one finding says so, instead of one for each of its keys.
-    fn foreign(&self) -> Option<Finding> {
-        let root = self.node().filter(|_| self.path.is_empty())?;
-        let has = |key: &str| root.entry(key).is_some();
-        let at = |key: &str, message: &str| {
-            let span = root.entry(key).map(|entry| entry.key_span).unwrap_or_default();
-            Finding::error("SB106", message).at(self.document.place(span, pointer(&[key])))
-        };
-        if has("apiVersion") && has("kind") {
-            return Some(at("kind", "this is an object of Kubernetes, not a manifest"));
-        }
-        if has("lxd") || has("incus") {
-            let key = if has("lxd") { "lxd" } else { "incus" };
-            let finding = at(key, "this is a file of cloud-init, not a manifest");
-            return Some(finding.helping("the manifest in it is the text under `preseed`"));
-        }
-        let is_object = has("name") && ["driver", "type", "devices", "config"].into_iter().any(has);
-        is_object.then(|| {
-            at("name", "this is a single object, not a manifest")
-                .helping("objects stand in a list under their section: write `storage_pools:` and `- name: …` below it")
-        })
     }
 
     // The keys that the schema knows where this fault is.

@@ -35,6 +35,17 @@ pub(super) fn oddities(source: &Source) -> Vec<Finding> {
     found
 }
 
+/// What to say of a text without a document.
+pub(super) fn nothing(source: &Source) -> Finding {
+    let span = Span { start: 0, end: 0, line: 1, column: 1 };
+    let message = match source.text.trim().is_empty() {
+        true => "this file is empty",
+        false => "this file holds no document",
+    };
+    let finding = Finding { severity: Severity::Note, ..Finding::error("SB107", message) };
+    finding.at(place(&source.path, span, String::new()))
+}
+
 /// A text whose lines all start at the first column although sections hold something: pasted without its blanks.
 pub(super) fn lost_indentation(source: &Source) -> Option<Finding> {
     let lines = || Lines::of(&source.text).filter(|line| !line.text.trim().is_empty() && !line.text.starts_with('#'));

@@ -1,5 +1,6 @@
 //! `seedbed validate PATH…`: no daemon, no network, the same result on any machine.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,11 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::input::{Input, count, plural};
+use crate::cli::input::{Input, count, nothing, plural};
 use crate::cli::screen::Screen;
-use crate::manifest::Loaded;
 use crate::manifest::report::{Format, Run, markdown, report};
-use crate::model::Severity;
+use crate::manifest::{Allowed, Colour, Counts, Loaded, Source, render};
+use crate::model::{Finding, Severity};
 
 /// The arguments of `seedbed validate`.
 #[derive(Args, Debug)]
@@ -25,6 +26,9 @@ pub struct ValidateArgs {
     /// Files, directories (every .yaml and .yml below), or `-` for standard input; together they are one desired state
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
+    /// Each path is a set of its own: names and subnets of one say nothing to another
+    #[arg(long)]
+    each: bool,
     /// Count warnings as errors: the same as --fail-on warning
     #[arg(long, conflicts_with = "fail_on")]
     strict: bool,
@@ -87,45 +91,127 @@ impl FromStr for Report {
 /// When there is nothing to read, or a report cannot be written.
 pub fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let start = Instant::now();
-    let input = Input::read(&args.paths)?;
+    let mut output = Output::open(args, screen)?;
+    let mut total = Total::default();
+    let sets: Vec<&[String]> = if args.each { args.paths.chunks(1).collect() } else { vec![&args.paths] };
+    for set in sets {
+        let input = Input::gather(set)?;
+        total.is_something |= !input.is_nothing();
+        if args.each || total.is_something {
+            output.show(&input)?;
+        }
+        total.absorb(input, args.each);
+    }
+    if !total.is_something {
+        // What was shown already is not told twice.
+        return Err(nothing(&args.paths, if args.each { &[] } else { &total.findings }));
+    }
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Loaded { findings, allowed, counts, .. } = &input.loaded;
-    let run = Run { sources: &input.sources, findings, allowed, counts, elapsed_ms };
-    write_reports(&args.report, &input, &run, screen)?;
+    let Total { sources, findings, allowed, counts, .. } = &total;
+    let run = Run { sources, findings, allowed, counts, elapsed_ms };
+    output.finish(&run)?;
     if let Some(file) = &args.summary {
         append(file, &markdown(&run))?;
-    }
-    let takes_stdout = |report: &Report| report.file.is_none();
-    if !args.report.iter().any(takes_stdout) {
-        show(&input, &run, screen)?;
     }
     screen.say(&summary_line(&run));
     let fail_on = if args.strict { FailOn::Warning } else { args.fail_on };
     Ok(if fails(&run, fail_on) { Exit::Failed } else { Exit::Done })
 }
 
-fn show(input: &Input, run: &Run<'_>, screen: Screen) -> Result<(), Failure> {
-    if screen.format.is_for_programs() {
-        let value: serde_json::Value =
-            serde_json::from_str(&report(Format::Json, run)).expect("our own report is JSON");
-        return screen.write_value(&value);
-    }
-    screen.write(&input.render(screen.data))
+/// What all sets together come to. It keeps no set: only what the reports need of it.
+#[derive(Default)]
+struct Total {
+    sources: Vec<Source>,
+    findings: Vec<Finding>,
+    allowed: Vec<Allowed>,
+    counts: Counts,
+    /// Whether any set held a manifest.
+    is_something: bool,
 }
 
-fn write_reports(wanted: &[Report], input: &Input, run: &Run<'_>, screen: Screen) -> Result<(), Failure> {
-    for Report { format, file } in wanted {
-        match (format, file) {
-            (None, None) => screen.write(&input.render(screen.data))?,
-            (Some(format), None) => screen.write(&report(*format, run))?,
-            (format, Some(file)) => {
-                let plain = || crate::manifest::render(run.findings, run.sources, crate::manifest::Colour::Never);
-                let text = format.map_or_else(plain, |format| report(format, run));
-                std::fs::write(file, text).map_err(|cause| unwritable(file, &cause))?;
+impl Total {
+    fn absorb(&mut self, input: Input, is_one_of_many: bool) {
+        let Input { mut sources, loaded } = input;
+        let Loaded { findings, allowed, counts, .. } = loaded;
+        if is_one_of_many {
+            forget_texts(&mut sources, &findings, &allowed);
+        }
+        self.sources.append(&mut sources);
+        self.findings.extend(findings);
+        self.allowed.extend(allowed);
+        let Counts { files, documents, objects, valid } = counts;
+        self.counts.files += files;
+        self.counts.documents += documents;
+        self.counts.objects += objects;
+        self.counts.valid += valid;
+    }
+}
+
+// Reports need the text of a file only where something was found in it.
+fn forget_texts(sources: &mut [Source], findings: &[Finding], allowed: &[Allowed]) {
+    let all = findings.iter().chain(allowed.iter().map(|allowed| &allowed.finding));
+    let also = |finding: &'_ Finding| finding.also.iter().map(|label| label.place.file.clone()).collect::<Vec<_>>();
+    let named: HashSet<String> =
+        all.flat_map(|finding| finding.place.iter().map(|place| place.file.clone()).chain(also(finding))).collect();
+    for source in sources.iter_mut().filter(|source| !named.contains(&source.path)) {
+        source.text = String::new();
+    }
+}
+
+/// Where findings go: text at once, set by set; what programs read when all is known.
+struct Output<'a> {
+    reports: &'a [Report],
+    screen: Screen,
+    /// Whether people read standard output.
+    shows_text: bool,
+    /// The files of `--report text=FILE`.
+    texts: Vec<(&'a Path, File)>,
+}
+
+impl<'a> Output<'a> {
+    fn open(args: &'a ValidateArgs, screen: Screen) -> Result<Self, Failure> {
+        let reports = args.report.as_slice();
+        let mut texts = Vec::new();
+        for file in reports.iter().filter(|report| report.format.is_none()).filter_map(|report| report.file.as_deref())
+        {
+            texts.push((file, File::create(file).map_err(|cause| unwritable(file, &cause))?));
+        }
+        let mut on_stdout = reports.iter().filter(|report| report.file.is_none()).peekable();
+        let shows_text = match on_stdout.peek() {
+            None => !screen.format.is_for_programs(),
+            Some(_) => on_stdout.any(|report| report.format.is_none()),
+        };
+        Ok(Self { reports, screen, shows_text, texts })
+    }
+
+    fn show(&mut self, input: &Input) -> Result<(), Failure> {
+        if self.shows_text {
+            self.screen.write(&input.render(self.screen.data))?;
+        }
+        for (path, file) in &mut self.texts {
+            let text = render(&input.loaded.findings, &input.sources, Colour::Never);
+            file.write_all(text.as_bytes()).map_err(|cause| unwritable(path, &cause))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, run: &Run<'_>) -> Result<(), Failure> {
+        for Report { format, file } in self.reports {
+            match (format, file) {
+                (None, _) => {}
+                (Some(format), None) => self.screen.write(&report(*format, run))?,
+                (Some(format), Some(file)) => {
+                    std::fs::write(file, report(*format, run)).map_err(|cause| unwritable(file, &cause))?;
+                }
             }
         }
+        let takes_stdout = |report: &Report| report.file.is_none();
+        if !self.screen.format.is_for_programs() || self.reports.iter().any(takes_stdout) {
+            return Ok(());
+        }
+        let value = serde_json::from_str(&report(Format::Json, run)).expect("our own report is JSON");
+        self.screen.write_value(&value)
     }
-    Ok(())
 }
 
 // A CI job's summary gathers what all its steps say.
@@ -167,8 +253,6 @@ fn summary_line(run: &Run<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Counts, Source};
-    use crate::model::Finding;
 
     fn check(findings: &[Finding], files: usize, objects: usize, valid: usize) -> (String, bool, bool) {
         let sources = vec![Source::new("a.yaml", ""); files];
