@@ -8,6 +8,9 @@ use super::table::{self, Edit, KeyInfo, KeyScope};
 use super::value;
 use crate::model::{Config, Key, MemberName, Rollout, Spec};
 
+/// The table has to be searched for each unknown key: after so many in one object nobody waits for more.
+const PROBLEMS_MAX: usize = 1_000;
+
 /// What an object says of itself.
 #[derive(Clone, Debug, Default)]
 pub struct Examined {
@@ -43,20 +46,20 @@ pub fn examine(
         Err(problem) => return Examined { problems: vec![problem], needs: Vec::new() },
     };
     let entities = read.entities();
-    let mut problems = Vec::new();
-    for (name, value) in spec.config_entries() {
-        let path = ["config", name];
-        problems.extend(check_key(kind, &entities, name, value, &path, Side::Shared));
-    }
-    for (name, value) in here.iter() {
-        problems.extend(check_key(kind, &entities, name, value, &["config", name], Side::Member));
-    }
-    for (member, config) in members {
-        for (name, value) in config.iter() {
-            let path = ["members", member.as_str(), name];
-            problems.extend(check_key(kind, &entities, name, value, &path, Side::Member));
-        }
-    }
+    let shared = spec
+        .config_entries()
+        .filter_map(|(name, value)| check_key(kind, &entities, name, value, &["config", name], Side::Shared));
+    let here_only = here
+        .iter()
+        .filter_map(|(name, value)| check_key(kind, &entities, name, value, &["config", name], Side::Member));
+    let of_member = |(member, config): (&MemberName, &Config)| {
+        let own = |(name, value): (&String, &String)| {
+            check_key(kind, &entities, name, value, &["members", member.as_str(), name], Side::Member)
+        };
+        config.iter().filter_map(own).collect::<Vec<_>>()
+    };
+    let of_table = shared.chain(here_only).chain(members.iter().flat_map(of_member));
+    let mut problems: Vec<Problem> = of_table.take(PROBLEMS_MAX).collect();
     let found = by_kind(&*read, key, members, here);
     // What a kind says of a value is more than what the table says.
     let is_said = |problem: &Problem| {

@@ -71,6 +71,9 @@ pub enum KeyScope {
     Either,
 }
 
+/// Longer texts are no slip of the pen.
+const MEANT_BYTES_MAX: usize = 100;
+
 struct Table {
     exact: BTreeMap<&'static str, BTreeMap<&'static str, KeyInfo>>,
     patterns: BTreeMap<&'static str, Vec<KeyInfo>>,
@@ -113,8 +116,13 @@ pub fn suggest(entities: &[&str], key: &str) -> Option<&'static str> {
 
 /// The candidate that looks most like `text`, when one looks enough like it.
 pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes time and memory for each pair of characters.
+    if text.len() > MEANT_BYTES_MAX {
+        return None;
+    }
     let worth = |candidate: &str| strsim::normalized_damerau_levenshtein(text, candidate);
-    let scored = candidates.map(|candidate| (worth(candidate), candidate));
+    let short = candidates.filter(|candidate| candidate.len() <= MEANT_BYTES_MAX);
+    let scored = short.map(|candidate| (worth(candidate), candidate));
     let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
     (best.0 >= 0.6).then_some(best.1)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dom::{Document, Node, Span, pointer};
+use super::findings::Findings;
 use super::grammar::{ClusterGrammar, MemberConfigGrammar, MemberGrammar};
 use super::pem::{self, Pasted};
 use super::secret::Secret;
@@ -84,7 +85,7 @@ pub(super) struct Section<'d> {
 }
 
 /// Reads the section; `None` when the document has none or it is empty.
-pub(super) fn read<'d>(document: &'d Document<'d>, shape: &Shape, findings: &mut Vec<Finding>) -> Option<Section<'d>> {
+pub(super) fn read<'d>(document: &'d Document<'d>, shape: &Shape, findings: &mut Findings) -> Option<Section<'d>> {
     let entry = document.root.entry("cluster").filter(|entry| !entry.value.entries().is_empty())?;
     let path = ["cluster".to_owned()];
     let grammar: ClusterGrammar = serde_json::from_value(shape.usable(&entry.value, &path)).ok()?;
@@ -107,7 +108,7 @@ impl Section<'_> {
         }
     }
 
-    fn cluster(&self, grammar: ClusterGrammar, findings: &mut Vec<Finding>) -> Cluster {
+    fn cluster(&self, grammar: ClusterGrammar, findings: &mut Findings) -> Cluster {
         let ClusterGrammar {
             enabled,
             server_name,
@@ -136,7 +137,7 @@ impl Section<'_> {
         }
     }
 
-    fn certificate(&self, text: &str, findings: &mut Vec<Finding>) -> Option<String> {
+    fn certificate(&self, text: &str, findings: &mut Findings) -> Option<String> {
         let place = || self.place(&["cluster_certificate"]);
         match pem::normalise(text) {
             Ok(Pasted::Good(pem)) => Some(pem),

@@ -336,6 +336,12 @@ pub static RULES: &[Rule] = &[
         "Rules without which a file cannot be read or its objects cannot be told apart hold for every file. What such a rule finds has to be corrected.",
     )
     .binding(),
+    rule(
+        "SB160",
+        "more findings than are shown",
+        "After a thousand findings the search ends, so that no input can exhaust memory. One cause is probably behind most of them.",
+    )
+    .binding(),
 ];
 
 const fn rule(code: &'static str, title: &'static str, explanation: &'static str) -> Rule {

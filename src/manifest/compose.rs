@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use granit_parser::{Event, ScalarStyle};
 
 use super::dom::{Entry, Node, Scalar, Span, Value, place};
+use super::findings::Findings;
 use crate::model::{Finding, Place};
 
 /// Deeper values than this are no manifest; walking them could exhaust the stack.
@@ -24,7 +25,7 @@ pub(super) struct Composer<'a> {
     anchors: HashMap<usize, Anchored<'a>>,
     nodes_left: usize,
     root: Option<Node<'a>>,
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 /// A collection that is still open.
@@ -63,7 +64,7 @@ impl<'a> Composer<'a> {
             anchors: HashMap::new(),
             nodes_left: nodes_max,
             root: None,
-            findings: Vec::new(),
+            findings: Findings::default(),
         }
     }
 
@@ -81,7 +82,7 @@ impl<'a> Composer<'a> {
 
     /// What was wrong but left usable trees.
     pub fn into_findings(self) -> Vec<Finding> {
-        self.findings
+        self.findings.into_vec()
     }
 
     /// Takes one event.
@@ -199,7 +200,7 @@ impl<'a> Composer<'a> {
             }
         }
         for merge in merges {
-            self.merge(merge, &mut kept);
+            self.merge(merge, &mut kept, &mut index);
         }
         kept
     }
@@ -212,7 +213,7 @@ impl<'a> Composer<'a> {
             .helping("keep one of them: which one counts would depend on the program that reads the file")
     }
 
-    fn merge(&mut self, merge: Entry<'a>, into: &mut Vec<Entry<'a>>) {
+    fn merge(&mut self, merge: Entry<'a>, into: &mut Vec<Entry<'a>>, index: &mut Index<'a>) {
         let parts = match merge.value.value {
             Value::List(items) => items,
             Value::Map(_) => vec![merge.value],
@@ -225,8 +226,8 @@ impl<'a> Composer<'a> {
         for part in parts {
             let Value::Map(entries) = part.value else { continue };
             for entry in entries {
-                if !into.iter().any(|have| have.key == entry.key) {
-                    into.push(entry);
+                if index.find(into, &entry.key).is_none() {
+                    index.push(into, entry);
                 }
             }
         }

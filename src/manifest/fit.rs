@@ -10,6 +10,9 @@ use serde_json::{Map, Value as Json};
 
 use super::dom::{Node, Value};
 
+/// As many values that do not fit are shown to the full validation.
+const MISFITS_MAX: usize = 1_000;
+
 /// Keywords that say nothing about whether a value fits.
 const ANNOTATIONS: [&str; 7] = ["$schema", "title", "description", "default", "deprecated", "examples", "$id"];
 
@@ -118,6 +121,49 @@ impl Fit {
                     && self.required.iter().all(|name| node.entry(name).is_some())
                     && entries.iter().all(|entry| fits(&entry.key, &entry.value))
             }
+        }
+    }
+
+    /// What a full validation has to see of a value that does not fit: the rest is left out, and of a million mistakes
+    /// all but the first.
+    pub fn misfits(&self, node: &Node<'_>) -> Json {
+        let mut left = MISFITS_MAX;
+        self.excerpt(node, &mut left)
+    }
+
+    fn excerpt(&self, node: &Node<'_>, left: &mut usize) -> Json {
+        *left = left.saturating_sub(1);
+        match &node.value {
+            Value::Scalar(scalar) => scalar.typed(),
+            Value::List(_) if !self.takes(Types::ARRAY) => Json::Array(Vec::new()),
+            Value::Map(_) if !self.takes(Types::OBJECT) => Json::Object(Map::new()),
+            Value::List(items) => {
+                let item = |item: &Node<'_>, left: &mut usize| match &self.items {
+                    Some(fit) => fit.part(item, left).unwrap_or(Json::Null),
+                    None => Json::Null,
+                };
+                Json::Array(items.iter().map(|node| item(node, left)).collect())
+            }
+            Value::Map(entries) => {
+                let mut map = Map::new();
+                for entry in entries {
+                    let part = match self.properties.get(&*entry.key).or(self.additional.as_deref()) {
+                        Some(fit) => fit.part(&entry.value, left),
+                        None => Some(Json::Null),
+                    };
+                    map.extend(part.map(|part| (entry.key.clone().into_owned(), part)));
+                }
+                Json::Object(map)
+            }
+        }
+    }
+
+    // `None` for what fits nowhere when there is enough of it.
+    fn part(&self, node: &Node<'_>, left: &mut usize) -> Option<Json> {
+        match &node.value {
+            _ if !self.holds(node) => (*left > 0).then(|| self.excerpt(node, left)),
+            Value::List(_) | Value::Map(_) if self.types.has(Types::NULL) => Some(Json::Null),
+            Value::Scalar(_) | Value::List(_) | Value::Map(_) => Some(node.typed_json()),
         }
     }
 
@@ -232,6 +278,19 @@ mod tests {
         fn both_validations_agree_on_any_document(value in values()) {
             for (full, short) in BOTH.verdicts(&value) {
                 prop_assert_eq!(full, short, "{}", value);
+            }
+        }
+
+        #[test]
+        fn the_full_validation_finds_as_much_in_the_misfits_as_in_the_whole(value in values()) {
+            let source = Source::new("a.yaml", value.as_str());
+            for document in parse::parse(&source, &Limits::default()).documents {
+                let told = |json: &Json| -> Vec<String> {
+                    BOTH.full.iter_errors(json).map(|error| format!("{:?} {}", error.kind(), error.instance_path())).collect()
+                };
+                if !BOTH.short.holds(&document.root) {
+                    prop_assert_eq!(told(&document.root.typed_json()), told(&BOTH.short.misfits(&document.root)));
+                }
             }
         }
     }

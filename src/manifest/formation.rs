@@ -1,6 +1,6 @@
 //! What the `cluster:` section says to the rest of the set, and whether it can work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value as Json, json};
 
@@ -21,8 +21,10 @@ pub(super) fn apply<'d>(sections: Vec<Section<'d>>, set: &mut Set<'d>) -> Option
             .with(section.cluster.at.clone(), "first here");
         set.findings.push(finding.helping("validate the files of different members one at a time"));
     }
+    let names = if section.cluster.member_config.is_empty() { HashMap::new() } else { set.names() };
     for (index, entry) in section.cluster.member_config.iter().enumerate() {
-        member_config(&section, index, entry, set);
+        let named = names.get(&(entry.entity.clone(), entry.name.clone()));
+        member_config(&section, index, entry, named, set);
     }
     for (name, member) in &section.cluster.members {
         declare(&section, name, member, set);
@@ -36,7 +38,7 @@ pub(super) fn apply<'d>(sections: Vec<Section<'d>>, set: &mut Set<'d>) -> Option
     Some(section.cluster)
 }
 
-fn member_config(section: &Section<'_>, index: usize, entry: &MemberConfig, set: &mut Set<'_>) {
+fn member_config(section: &Section<'_>, index: usize, entry: &MemberConfig, named: Option<&Key>, set: &mut Set<'_>) {
     let step = index.to_string();
     if entry.key.starts_with("volatile.") {
         let message = format!("`{}` is an internal key: old releases of LXD asked for it", entry.key);
@@ -45,7 +47,7 @@ fn member_config(section: &Section<'_>, index: usize, entry: &MemberConfig, set:
         return;
     }
     let Some(found) =
-        set.named(&entry.entity, &entry.name).filter(|_| !entry.value.is_empty() && !entry.key.is_empty())
+        named.and_then(|key| set.objects.get_mut(key)).filter(|_| !entry.value.is_empty() && !entry.key.is_empty())
     else {
         return;
     };

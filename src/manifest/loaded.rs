@@ -50,7 +50,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { source_bytes_max: 32 << 20, source_nodes_max: 1_000_000 }
+        Self { source_bytes_max: 16 << 20, source_nodes_max: 500_000 }
     }
 }
 

@@ -13,6 +13,7 @@ mod conceal;
 mod dom;
 mod editor;
 mod files;
+mod findings;
 mod fit;
 mod foreign;
 mod formation;
@@ -41,6 +42,7 @@ use std::mem::take;
 use crate::model::{Desired, Finding};
 use allow::Allowances;
 use dom::Document;
+use findings::Findings;
 use gather::gather;
 use parse::{Parsed, parse};
 use set::Set;
@@ -70,7 +72,7 @@ pub fn schemas() -> [(&'static str, serde_json::Value); 3] {
 pub fn load(sources: &[Source], options: &Options) -> Loaded {
     let mut parsed: Vec<Parsed<'_>> = sources.iter().map(|source| parse(source, &options.limits)).collect();
     let in_text: Vec<Finding> = parsed.iter_mut().flat_map(|parsed| take(&mut parsed.findings)).collect();
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     let mut allowances = Allowances::default();
     parsed.iter_mut().for_each(|parsed| allowances.extend(take(&mut parsed.allowances)));
     let partial: BTreeSet<&str> =
@@ -79,13 +81,16 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
     let mut set = Set::default();
     let mut sections = Vec::new();
     for document in &documents {
+        if findings.is_full() {
+            break;
+        }
         let shape = shape::check(document, &allowances);
         if !shape.is_foreign {
             gather(document, &shape, &mut set);
             sections.extend(cluster::read(document, &shape, &mut set.findings));
         }
         let is_news = |finding: &Finding| !in_text.iter().any(|known| explains(known, finding));
-        findings.extend(shape.findings.into_iter().filter(is_news));
+        findings.extend(shape.findings.into_vec().into_iter().filter(is_news));
     }
     let cluster = formation::apply(sections, &mut set);
     set.check(&allowances);
@@ -96,8 +101,8 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
         references::check(&mut set, cluster.as_ref());
     }
     findings.extend(in_text);
-    findings.append(&mut set.findings);
-    let mut findings = in_order(findings, sources);
+    findings.extend(take(&mut set.findings).into_vec());
+    let mut findings = in_order(findings.into_vec(), sources);
     let allowed = allowances.apply(&mut findings, &partial);
     let valid = set.objects.values().filter(|found| !found.is_faulty).count();
     let counts = Counts { files: sources.len(), documents: documents.len(), objects: set.objects.len(), valid };

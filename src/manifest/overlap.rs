@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::findings::Findings;
 use super::set::{Found, Set};
 use crate::kinds::Spot;
 use crate::model::{Finding, Key, Place};
@@ -26,14 +27,14 @@ pub(super) fn check(set: &mut Set<'_>) {
     // A wider subnet comes before those that it holds.
     subnets.sort_by_key(|subnet| (subnet.family, subnet.bits, subnet.length));
     let mut widest: Option<&Subnet> = None;
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     for subnet in &subnets {
         match widest.filter(|wide| wide.holds(subnet)) {
             Some(wide) => findings.push(subnet.overlaps(wide)),
             None => widest = Some(subnet),
         }
     }
-    set.findings.extend(findings);
+    set.findings.extend(findings.into_vec());
 }
 
 fn subnets(key: &Key, found: &Found<'_>) -> Vec<Subnet> {

@@ -10,6 +10,9 @@ use super::source::Source;
 use super::trouble;
 use crate::model::Finding;
 
+/// After so many broken documents the rest of a source is not read.
+const BROKEN_MAX: usize = 100;
+
 /// What a source holds.
 pub(super) struct Parsed<'a> {
     /// The documents that could be read, empty ones left out.
@@ -64,7 +67,7 @@ pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
             parsed.forget_cut_document(source, &finding);
             parsed.findings.push(*finding);
             parsed.is_partial = true;
-            if !matches!(parser.proceed_next_document(), Ok(true)) {
+            if parsed.findings.len() >= BROKEN_MAX || !matches!(parser.proceed_next_document(), Ok(true)) {
                 break;
             }
         }

@@ -6,8 +6,7 @@ use crate::model::Finding;
 
 /// Warns of every secret key whose value stands for something else.
 pub(super) fn check(set: &mut Set<'_>) {
-    let findings: Vec<Finding> = set.objects.values().flat_map(of_object).collect();
-    set.findings.extend(findings);
+    set.findings.extend(set.objects.values().flat_map(of_object));
 }
 
 fn of_object(found: &Found<'_>) -> Vec<Finding> {

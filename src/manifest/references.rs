@@ -1,6 +1,7 @@
 //! What objects name, and whether anything of that name is declared.
 
 use super::cluster::Cluster;
+use super::findings::Findings;
 use super::set::Set;
 use crate::kinds::table;
 use crate::kinds::{Need, Spot, Strength};
@@ -14,8 +15,11 @@ pub(super) fn check(set: &mut Set<'_>, cluster: Option<&Cluster>) {
     if joins {
         return;
     }
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     for (key, found) in &set.objects {
+        if findings.is_full() {
+            break;
+        }
         let project = Need::required(Key::new("project", key.project.as_str()), &["project"]);
         if !is_there(&project.key, set) {
             findings.push(missing(key, &project, set).at(found.place(&project.path, Spot::Value)));
@@ -27,7 +31,7 @@ pub(super) fn check(set: &mut Set<'_>, cluster: Option<&Cluster>) {
         }
     }
     findings.extend(server_volumes(set));
-    set.findings.extend(findings);
+    set.findings.extend(findings.into_vec());
 }
 
 // LXD applies the server configuration before it makes any volume, and fails.
@@ -58,7 +62,8 @@ fn missing(key: &Key, need: &Need, set: &Set<'_>) -> Finding {
     let message = format!("{key} names {kind}/{name}, which these files do not declare");
     let first = Key { project: ProjectName::from(""), ..Key::new(kind.as_str(), "") };
     let declared = set.objects.range(first..).map(|(known, _)| known).take_while(|known| known.kind == *kind);
-    let declared = declared.map(|known| known.name.as_str());
+    // To compare with each of many names would take longer than to find the mistake by eye.
+    let declared = declared.map(|known| known.name.as_str()).take(200);
     let finding = Finding::warning("SB113", message);
     match table::nearest(name, declared) {
         Some(meant) => finding.noting(format!("did you mean `{meant}`?")),

@@ -8,6 +8,9 @@ use super::conceal::conceal;
 use super::source::Source;
 use crate::model::{Finding, Place, Severity};
 
+/// Places further apart than this are shown one after the other, and longer lines are not shown.
+const SHOWN_BYTES_MAX: usize = 8 << 10;
+
 /// Whether the output may hold colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -44,7 +47,7 @@ fn group<'a>(finding: &'a Finding, sources: &'a [Source]) -> Group<'a> {
     let mut group = Group::with_title(level.primary_title(finding.message.as_str()).id(finding.code.as_str()));
     for marks in by_file(finding) {
         group = match sources.iter().find(|source| source.path == marks[0].place.file) {
-            Some(source) if !source.text.is_empty() => group.element(snippet(source, &marks)),
+            Some(source) if !source.text.is_empty() && fits(source, &marks) => group.element(snippet(source, &marks)),
             Some(_) | None => group.elements(marks.iter().map(|mark| origin(mark.place))),
         };
     }
@@ -69,12 +72,21 @@ fn by_file(finding: &Finding) -> Vec<Vec<Mark<'_>>> {
     });
     let mut files: Vec<Vec<Mark<'_>>> = Vec::new();
     for mark in main.chain(others) {
-        match files.iter_mut().find(|marks| marks[0].place.file == mark.place.file) {
+        match files.iter_mut().find(|marks| is_near(marks[0].place, mark.place)) {
             Some(marks) => marks.push(mark),
             None => files.push(vec![mark]),
         }
     }
     files
+}
+
+fn is_near(one: &Place, other: &Place) -> bool {
+    one.file == other.file && one.start.abs_diff(other.start) < SHOWN_BYTES_MAX
+}
+
+// A line can be as long as a file: then its place has to do.
+fn fits(source: &Source, marks: &[Mark<'_>]) -> bool {
+    lines_around(&source.text, marks).len() < 2 * SHOWN_BYTES_MAX
 }
 
 fn origin(place: &Place) -> Origin<'_> {

@@ -1,11 +1,15 @@
 //! The objects of a set of documents, each with the way back to the text that declares it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::allow::Allowances;
 use super::dom::{Document, Span, pointer};
+use super::findings::Findings;
 use crate::kinds::{self, Examined, Kind, Need, Problem, Spot, table, value};
 use crate::model::{Declared, Finding, Key, MemberName, Place};
+
+/// Among more keys than this nobody looks for a misspelt one.
+pub(super) const LIKELY_MAX: usize = 100;
 
 /// All objects of a set, and what is wrong with them so far.
 #[derive(Default)]
@@ -15,7 +19,7 @@ pub(super) struct Set<'d> {
     /// The storage volumes that the set declares, as `POOL/NAME`.
     pub volumes: BTreeSet<String>,
     /// What is wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }
 
 /// One declared object and where it stands.
@@ -75,15 +79,18 @@ impl<'d> Set<'d> {
         );
     }
 
-    /// The object of this kind and name, whatever its project.
-    pub fn named(&mut self, kind: &str, name: &str) -> Option<&mut Found<'d>> {
-        let found = self.objects.iter_mut().find(|(key, _)| key.kind.as_str() == kind && key.name == name);
-        found.map(|(_, found)| found)
+    /// The first object of each kind and name, whatever its project.
+    pub fn names(&self) -> HashMap<(String, String), Key> {
+        let named = |key: &Key| (key.kind.to_string(), key.name.clone());
+        self.objects.keys().rev().map(|key| (named(key), key.clone())).collect()
     }
 
     /// What the kinds find wrong with each object by itself.
     pub fn check(&mut self, allowances: &Allowances) {
         for (key, found) in &mut self.objects {
+            if self.findings.is_full() {
+                break;
+            }
             let Declared { spec, members, here, at: _ } = &found.declared;
             let Examined { problems, needs } = kinds::examine(found.kind, key, spec, members, here);
             found.needs = needs;
@@ -170,7 +177,7 @@ impl Origin<'_> {
         let Some(node) = self.document.root.at(&self.path).filter(|node| node.entry(field).is_none()) else {
             return false;
         };
-        node.entries().iter().any(|entry| table::nearest(&entry.key, [field].into_iter()).is_some())
+        node.entries().iter().take(LIKELY_MAX).any(|entry| table::nearest(&entry.key, [field].into_iter()).is_some())
     }
 
     // The place of a part, or of the nearest thing around it that stands in the text.

@@ -9,12 +9,17 @@ use serde_json::{Map, Value as Json};
 
 use super::allow::Allowances;
 use super::dom::{Document, Node, Value, pointer};
+use super::findings::Findings;
 use super::fit::Fit;
 use super::foreign;
 use super::schema::SCHEMA;
 use super::section;
+use super::set::LIKELY_MAX;
 use crate::kinds::table;
 use crate::model::{Finding, Place};
+
+/// Unknown keys of one mapping: nobody reads on after so many.
+const UNKNOWN_MAX: usize = 1_000;
 
 static FIT: LazyLock<Fit> = LazyLock::new(|| Fit::new(&SCHEMA));
 
@@ -25,7 +30,7 @@ static VALIDATOR: LazyLock<Validator> =
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     /// What is wrong, each cause once.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
     /// The places of values that cannot be used.
     pub broken: BTreeSet<String>,
     /// Whether the document belongs to another program: nothing in it declares anything.
@@ -77,13 +82,17 @@ pub(super) fn check(document: &Document<'_>, allowances: &Allowances) -> Shape {
         return shape;
     }
     if let Some(finding) = foreign::check(document) {
-        return Shape { findings: vec![finding], is_foreign: true, ..shape };
+        shape.findings.push(finding);
+        return Shape { is_foreign: true, ..shape };
     }
-    let json = document.root.typed_json();
+    let json = FIT.misfits(&document.root);
     for error in VALIDATOR.iter_errors(&json) {
         Fault { document, error: &error, path: steps(&error) }.report(&mut shape);
+        if shape.findings.is_full() {
+            break;
+        }
     }
-    let forgiven = shape.findings.iter().filter(|finding| allowances.covers(finding));
+    let forgiven = shape.findings.kept().iter().filter(|finding| allowances.covers(finding));
     shape.forgiven = forgiven.filter_map(|finding| Some(finding.place.as_ref()?.pointer.clone())).collect();
     shape
 }
@@ -101,7 +110,7 @@ struct Fault<'a, 'd> {
 impl Fault<'_, '_> {
     fn report(&self, shape: &mut Shape) {
         if let ValidationErrorKind::AdditionalProperties { unexpected } = self.error.kind() {
-            for key in unexpected {
+            for key in unexpected.iter().take(UNKNOWN_MAX) {
                 let finding = self.unknown(key);
                 shape.broken.extend(finding.place.iter().map(|place| place.pointer.clone()));
                 shape.findings.push(finding);
@@ -182,7 +191,7 @@ impl Fault<'_, '_> {
 
     fn missing(&self, property: &str) -> Option<Finding> {
         // A misspelt key says already why the right one is missing.
-        let unknown = self.node()?.entries().iter().map(|entry| entry.key.as_ref());
+        let unknown = self.node()?.entries().iter().take(LIKELY_MAX).map(|entry| entry.key.as_ref());
         let misspelt =
             unknown.filter(|key| *key != property).any(|key| table::nearest(key, [property].into_iter()).is_some());
         if misspelt && !self.known_without(property) {

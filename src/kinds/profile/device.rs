@@ -111,7 +111,8 @@ fn keys(name: &str, kind: &str, config: &Config) -> Vec<Problem> {
         return Vec::new();
     }
     let of_table = config.iter().filter(|(key, _)| !COMMON.contains(&key.as_str()) && !key.starts_with("user."));
-    of_table.filter_map(|(key, text)| key_problem(name, kind, &entities, (key, text), config)).collect()
+    let found = of_table.filter_map(|(key, text)| key_problem(name, kind, &entities, (key, text), config));
+    found.take(super::PROBLEMS_MAX).collect()
 }
 
 fn key_problem(

@@ -15,6 +15,9 @@ use crate::model::{Config, Key, MemberName, Rollout};
 
 pub use device::{COMMON, Shape, shapes};
 
+/// After so many problems of one profile nobody waits for more.
+const PROBLEMS_MAX: usize = 1_000;
+
 /// The kind.
 pub struct Profile;
 
@@ -53,11 +56,12 @@ impl Resource for Profile {
             problems.push(Problem::at_value("SB018", &["name"], text));
         }
         let volatile = spec.config.keys().filter(|name| name.starts_with("volatile."));
-        problems.extend(volatile.map(|name| {
+        problems.extend(volatile.take(PROBLEMS_MAX).map(|name| {
             let text = format!("`{name}` belongs to one instance: `volatile.*` keys cannot be set in profiles");
             Problem::at_key("SB021", &["config", name], text)
         }));
-        problems.extend(spec.devices.iter().flat_map(|(name, config)| device::check(name, config)));
+        let of_devices = spec.devices.iter().flat_map(|(name, config)| device::check(name, config));
+        problems.extend(of_devices.take(PROBLEMS_MAX));
         problems.extend(device::check_roots(&spec.devices));
         problems
     }
