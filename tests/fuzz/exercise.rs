@@ -1,0 +1,146 @@
+//! What the fuzzers and the replay of their corpus do with bytes, and what must hold of any of them.
+
+use std::collections::BTreeMap;
+
+use seedbed::kinds::Dice;
+use seedbed::manifest::report::{Format, Run, markdown, report};
+use seedbed::manifest::{Colour, Loaded, Options, Source, load, render};
+use seedbed::model::{
+    Change, ClusterState, Command, Condition, Finding, Generation, Key, LastSeen, Liveness, MemberName, Object, Phase,
+    Placement, PlacementPhase, Put, Revision, Rollout, Spec, Timestamp,
+};
+use seedbed::plan::{Context, Mode, plan as plan_of};
+
+/// Stands between the texts of an input that is more than one.
+const CUT: &str = "\n=====\n";
+
+/// Reads the bytes as a set of files: never panics, and every place that it names is in the file that it names.
+pub fn parse(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let sources = sources(&text);
+    places_are_in_the_text(&sources, &loaded(&sources));
+}
+
+/// Validates and renders in every form.
+pub fn validate(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let sources = sources(&text);
+    let once = loaded(&sources);
+    let again = loaded(&sources);
+    assert_eq!(once.findings, again.findings, "the same input gives the same findings");
+    assert_eq!(once.desired, again.desired, "the same input declares the same");
+    places_are_in_the_text(&sources, &once);
+    for colour in [Colour::Always, Colour::Never] {
+        let shown = render(&once.findings, &sources, colour);
+        assert_eq!(shown.is_empty(), once.findings.is_empty());
+    }
+    let Loaded { findings, allowed, counts, .. } = &once;
+    let run = Run { sources: &sources, findings, allowed, counts, elapsed_ms: 0 };
+    for format in Format::ALL {
+        assert!(!report(format, &run).is_empty() || findings.is_empty());
+    }
+    markdown(&run);
+}
+
+/// Plans one manifest against nothing, another against what the first one left, and the other once more.
+pub fn plan(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut state = cluster();
+    for text in text.split(CUT).take(2) {
+        let loaded = loaded(&[Source::new("a.yaml", text)]);
+        if !loaded.is_usable() {
+            return;
+        }
+        let here = MemberName::from("node1");
+        let liveness = liveness();
+        let context = Context { here: &here, liveness: &liveness, mode: Mode::Declarative };
+        let Ok(planned) = plan_of(&loaded.desired, &state, &context, &mut Zeros) else { return };
+        let Command::Write(write) = planned.write("fuzz".to_owned(), Timestamp(2), "fuzz".to_owned()) else { return };
+        write.changes.iter().for_each(|change| apply(change, &mut state));
+        let again = plan_of(&loaded.desired, &state, &context, &mut Zeros).expect("what could be planned still can be");
+        assert!(again.is_empty(), "the same manifest again changes nothing: {:?}", again.changes);
+    }
+}
+
+fn sources(text: &str) -> Vec<Source> {
+    text.split(CUT).take(4).enumerate().map(|(number, text)| Source::new(format!("{number}.yaml"), text)).collect()
+}
+
+fn loaded(sources: &[Source]) -> Loaded {
+    load(sources, &Options::default())
+}
+
+fn places_are_in_the_text(sources: &[Source], loaded: &Loaded) {
+    let check = |finding: &Finding| {
+        for place in finding.place.iter().chain(finding.also.iter().map(|label| &label.place)) {
+            let source = sources.iter().find(|source| source.path == place.file).expect("a place is in a source");
+            let within = source.text.get(place.start..place.end);
+            assert!(within.is_some(), "{place:?} is not in the text: {finding:?}");
+            assert!(place.line as usize <= source.text.split('\n').count() + 1, "{finding:?}");
+        }
+    };
+    loaded.findings.iter().for_each(check);
+}
+
+struct Zeros;
+
+impl Dice for Zeros {
+    fn below(&mut self, _: u64) -> u64 {
+        0
+    }
+}
+
+fn liveness() -> Liveness {
+    let seen = LastSeen { heard: Timestamp(1), reachable: true };
+    Liveness { at: Timestamp(1), members: [(MemberName::from("node1"), seen)].into() }
+}
+
+// A cluster of one member, as a fresh daemon is.
+fn cluster() -> ClusterState {
+    let mut state = ClusterState { revision: Revision(1), objects: BTreeMap::new() };
+    let node1 = MemberName::from("node1");
+    let address = [("address".to_owned(), "10.93.0.1:8443".into()), ("id".to_owned(), 1.into())];
+    for (key, spec) in [
+        (Key::member(&node1), Spec(address.into_iter().collect())),
+        (Key::new("project", "default"), Spec::default()),
+        (Key::new("profile", "default"), Spec::default()),
+        (Key::membership(), Spec::default()),
+    ] {
+        state.objects.insert(key.clone(), object(key, Rollout::RecordOnly, spec));
+    }
+    state
+}
+
+fn object(key: Key, rollout: Rollout, spec: Spec) -> Object {
+    Object {
+        key,
+        uid: Revision(1),
+        generation: Generation(1),
+        phase: Phase::Created,
+        rollout,
+        spec,
+        applied: None,
+        created_at: Timestamp(1),
+        updated_at: Timestamp(1),
+        placements: BTreeMap::new(),
+    }
+}
+
+// What the log does with a change once every member has done its part.
+fn apply(change: &Change, state: &mut ClusterState) {
+    let Change::Put(put) = change else { return };
+    let Put { key, rollout, stage: _, spec, applied, placements } = put;
+    let mut made = object(key.clone(), *rollout, spec.clone());
+    let old = state.objects.get(key);
+    made.applied = applied.clone().or_else(|| old.and_then(|old| old.applied.clone()));
+    made.generation = Generation(old.map_or(1, |old| old.generation.0 + 1));
+    let placement = |config: &seedbed::model::Config| Placement {
+        config: config.clone(),
+        phase: PlacementPhase::Created,
+        observed: made.generation,
+        realised: made.generation,
+        condition: Condition::ready(Timestamp(3)),
+    };
+    made.placements = placements.iter().map(|(member, config)| (member.clone(), placement(config))).collect();
+    state.objects.insert(key.clone(), made);
+}
