@@ -44,7 +44,8 @@ pub struct ApplyReply {
 /// `GET /1.0/seedbed/objects`: everything that is stored.
 ///
 /// With `?after=REVISION&timeout_ms=N` the answer waits until the state is newer than that revision, or until
-/// the time is over. `?key=KIND/NAME` may be given several times and restricts the list.
+/// the time is over. `?key=KIND/NAME` may be given several times and restricts the list; a `POST` takes any number of keys
+/// as its body.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ObjectsReply {
     /// The revision of the state.

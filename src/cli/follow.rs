@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::board::{Board, Row};
 use super::failure::Failure;
 use super::screen::Screen;
-use super::session::{Session, asked, failure};
+use super::session::{Session, failure};
 use crate::client::Waited;
 use crate::model::{Key, Revision};
 
@@ -65,8 +65,7 @@ pub struct Goal<'a> {
 /// What the daemon says.
 pub async fn follow(goal: &Goal<'_>, session: &Session) -> Result<Followed, Failure> {
     let start = Instant::now();
-    let asked = asked(goal.keys);
-    let mut reply = session.client.objects(asked).await.map_err(failure)?;
+    let mut reply = session.client.objects(goal.keys).await.map_err(failure)?;
     let mut progress = Progress::new(session.screen, goal.keys.len());
     let mut blocked_since: Option<Instant> = None;
     let ended = loop {
@@ -85,7 +84,7 @@ pub async fn follow(goal: &Goal<'_>, session: &Session) -> Result<Followed, Fail
             break if blocked_since.is_some() { Ended::Blocked } else { Ended::TimedOut };
         }
         tokio::time::sleep(PAUSE.min(left)).await;
-        let next = session.client.objects_after(asked, reply.revision, LOOK.min(left));
+        let next = session.client.objects_after(goal.keys, reply.revision, LOOK.min(left));
         reply = tokio::select! {
             next = next => match next.map_err(failure)? {
                 Waited::Changed(reply) | Waited::Unchanged(reply) => reply,

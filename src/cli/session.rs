@@ -8,7 +8,6 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
 use crate::client::{Answer, Client, ClientError};
-use crate::model::Key;
 
 /// One command's conversation with one daemon.
 #[derive(Clone)]
@@ -63,12 +62,6 @@ impl Session {
             None => Ok(()),
         }
     }
-}
-
-/// The keys to ask for: none, which is all, when there are too many for the line of a request.
-pub fn asked(keys: &[Key]) -> &[Key] {
-    const KEYS_MAX: usize = 40;
-    if keys.len() <= KEYS_MAX { keys } else { &[] }
 }
 
 /// The socket of a state directory.

@@ -13,6 +13,9 @@ use crate::api::{
 };
 use crate::model::{Key, MemberName, Revision};
 
+/// More keys than these do not fit into the line of a request.
+const LINE_KEYS_MAX: usize = 40;
+
 /// Whether a wait saw something new.
 #[derive(Debug)]
 pub enum Waited {
@@ -46,13 +49,26 @@ impl Client {
 
     /// Everything that is stored; only these objects when `keys` is not empty.
     pub async fn objects(&self, keys: &[Key]) -> Result<ObjectsReply, ClientError> {
-        self.get(&objects_path(keys, None)).await
+        self.some_objects(keys, Vec::new()).await
     }
 
     /// The same as soon as the state is newer than `after`, or when the time is over.
     pub async fn objects_after(&self, keys: &[Key], after: Revision, timeout: Duration) -> Result<Waited, ClientError> {
-        let reply: ObjectsReply = self.get(&objects_path(keys, Some((after, timeout)))).await?;
+        let wait = format!("after={after}&timeout_ms={}", timeout.as_millis());
+        let reply = self.some_objects(keys, vec![wait]).await?;
         Ok(if reply.revision > after { Waited::Changed(reply) } else { Waited::Unchanged(reply) })
+    }
+
+    async fn some_objects(&self, keys: &[Key], mut query: Vec<String>) -> Result<ObjectsReply, ClientError> {
+        let path = |query: &[String]| match query {
+            [] => paths::OBJECTS.to_owned(),
+            parts => format!("{}?{}", paths::OBJECTS, parts.join("&")),
+        };
+        if keys.len() > LINE_KEYS_MAX {
+            return self.post(&path(&query), &keys).await;
+        }
+        query.extend(keys.iter().map(|key| format!("key={}", paths::escape(&key.to_string()))));
+        self.get(&path(&query)).await
     }
 
     /// What applying would do: the plan of `plan/`.
@@ -98,15 +114,4 @@ pub enum Force {
     No,
     /// It is gone for good.
     Yes,
-}
-
-fn objects_path(keys: &[Key], wait: Option<(Revision, Duration)>) -> String {
-    let mut query: Vec<String> = keys.iter().map(|key| format!("key={}", paths::escape(&key.to_string()))).collect();
-    if let Some((after, timeout)) = wait {
-        query.push(format!("after={after}&timeout_ms={}", timeout.as_millis()));
-    }
-    match query.as_slice() {
-        [] => paths::OBJECTS.to_owned(),
-        parts => format!("{}?{}", paths::OBJECTS, parts.join("&")),
-    }
 }

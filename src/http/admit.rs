@@ -7,8 +7,8 @@ use super::server::{Server, store_failed};
 use super::{tokens, write};
 use crate::api::{ApiError, EXTENSIONS, JoinProof, JoinRequest};
 use crate::kinds::member::Member;
-use crate::model::{Change, Expect, Key, MemberId, Object, Phase, Revision};
-use crate::plan;
+use crate::model::{Change, Expect, Key, Known, MemberId, Object, Phase, Revision};
+use crate::plan::{self, extent};
 
 /// The version of the log's commands that this program writes and understands.
 pub const SCHEMA: u64 = 1;
@@ -93,9 +93,15 @@ pub async fn commit(server: &Arc<Server>, request: &JoinRequest, id: MemberId, b
 }
 
 fn entry(server: &Server, request: &JoinRequest, id: MemberId) -> Result<(Vec<Expect>, Vec<Change>), ApiError> {
-    let state = server.store().state().map_err(store_failed)?;
+    let name = Key::member(&request.server_name);
+    let extent = |_: &Known| {
+        let mut extent = extent::of_admission();
+        extent.keys.extend([name.clone(), Key::membership()]);
+        extent
+    };
+    let state = server.store().part(&extent).map_err(store_failed)?;
     let gone = || ApiError::new(410, "the place of this join was taken back; try again");
-    let member = state.get(&Key::member(&request.server_name)).ok_or_else(gone)?;
+    let member = state.get(&name).ok_or_else(gone)?;
     if member.phase != Phase::Pending || id_of(member) != id {
         return Err(gone());
     }

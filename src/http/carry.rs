@@ -10,7 +10,7 @@ use super::dice::SystemDice;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::model::{Desired, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout};
-use crate::plan::{Context, Mode, Plan, plan};
+use crate::plan::{Context, Mode, Plan, extent, plan};
 
 /// Changes of others get in between; more often than this in a row they do not.
 const TRIES: usize = 20;
@@ -40,7 +40,7 @@ pub async fn hide_secrets(server: &Server, desired: &mut Desired) -> Result<(), 
 /// What applying would do. Secrets must be hidden already.
 pub fn planned(server: &Server, desired: &Desired, mode: Mode) -> Result<Plan, ApiError> {
     let node = server.node();
-    let state = node.store.state().map_err(store_failed)?;
+    let state = node.store.part(&|known| extent::of_plan(desired, mode, known)).map_err(store_failed)?;
     let liveness = server.liveness.borrow().clone();
     let context = Context { here: &node.name, liveness: &liveness, mode };
     plan(desired, &state, &context, &mut SystemDice).map_err(|findings| {

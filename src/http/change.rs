@@ -12,7 +12,8 @@ use super::dice::SystemDice;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::kinds;
-use crate::model::{ClusterState, Command, Key, MemberName, Object, Phase, Reply, Rollout, Spec};
+use crate::model::{Command, Extent, Key, Known, MemberName, Object, Phase, Reply, Rollout, Spec};
+use crate::plan::extent;
 use crate::plan::two_phase::{self, Ask, Refusal, Stamp};
 
 /// Changes of others get in between; more often than this in a row they do not.
@@ -50,7 +51,8 @@ pub async fn create(
         Some(target) => two_phase::define(ask, spec, target),
         None => two_phase::create(ask, spec, &mut SystemDice),
     };
-    commit(server, caller, key, Some(spec), decide).await?;
+    let extent = |known: &Known| extent::of_request(key, spec, target.is_some(), known);
+    commit(server, caller, key, &extent, decide).await?;
     if target.is_none() { stands(server, key).await } else { Ok(()) }
 }
 
@@ -62,13 +64,15 @@ pub async fn update(
     spec: &Spec,
     target: Option<&MemberName>,
 ) -> Result<(), ApiError> {
-    commit(server, caller, key, Some(spec), |ask| two_phase::update(ask, spec, target)).await?;
+    let extent = |known: &Known| extent::of_request(key, spec, target.is_some(), known);
+    commit(server, caller, key, &extent, |ask| two_phase::update(ask, spec, target)).await?;
     stands(server, key).await
 }
 
 /// Removes an object; the answer comes when the last member has let it go.
 pub async fn delete(server: &Arc<Server>, caller: &Caller, object: &Object) -> Result<(), ApiError> {
-    commit(server, caller, &object.key, None, two_phase::delete).await?;
+    let extent = |known: &Known| extent::of_removal(&object.key, known);
+    commit(server, caller, &object.key, &extent, two_phase::delete).await?;
     let gone = |now: &Object| now.uid != object.uid;
     wait(server, &object.key, |now| match now {
         None => Some(Ok(())),
@@ -85,16 +89,12 @@ async fn commit(
     server: &Server,
     caller: &Caller,
     key: &Key,
-    spec: Option<&Spec>,
+    extent: &(dyn Fn(&Known) -> Extent + Sync),
     mut decide: impl FnMut(&Ask<'_>) -> Result<Command, Refusal>,
 ) -> Result<(), ApiError> {
     for _ in 0..TRIES {
         let node = server.node();
-        let state = match spec {
-            Some(spec) => surroundings(server, key, spec)?,
-            // Whether anybody uses the object takes a look at everything.
-            None => node.store.state().map_err(store_failed)?,
-        };
+        let state = node.store.part(extent).map_err(store_failed)?;
         let liveness = server.liveness.borrow().clone();
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: caller.audit() };
         let ask = Ask { state: &state, liveness: &liveness, here: &node.name, key, stamp };
@@ -111,28 +111,6 @@ async fn commit(
     Err(ApiError::conflict(format!("{key} changes too fast; try again")))
 }
 
-/// The part of the state that the rules look at for a record: reading everything would make each of many creates
-/// slower than the one before.
-fn surroundings(server: &Server, key: &Key, spec: &Spec) -> Result<ClusterState, ApiError> {
-    let store = server.store();
-    let kind = kinds::find(key.kind.as_str());
-    let Some(kind) = kind.filter(|kind| kind.rollout() == Rollout::RecordOnly) else {
-        return store.state().map_err(store_failed);
-    };
-    let mut wanted = vec![key.clone(), Key::membership(), Key::server(), Key::new("project", key.project.as_str())];
-    let needs = kind.needs(key, spec);
-    wanted.extend(needs.iter().map(|need| need.key.clone()));
-    // A reference may be met in the default project, too.
-    wanted.extend(needs.iter().map(|need| Key::new(need.key.kind.as_str(), &need.key.name)));
-    let mut state = ClusterState { revision: *store.applied().borrow(), ..ClusterState::default() };
-    for key in wanted {
-        if let Some(object) = store.get(&key).map_err(store_failed)? {
-            state.objects.insert(key, object);
-        }
-    }
-    Ok(state)
-}
-
 fn refused(refusal: Refusal) -> ApiError {
     let Refusal { status, message, hint } = refusal;
     match hint {
@@ -143,6 +121,10 @@ fn refused(refusal: Refusal) -> ApiError {
 
 /// Waits until the object stands everywhere, or a member has said that it cannot.
 async fn stands(server: &Server, key: &Key) -> Result<(), ApiError> {
+    // A record stands as soon as it is stored.
+    if kinds::find(key.kind.as_str()).is_some_and(|kind| kind.rollout() == Rollout::RecordOnly) {
+        return Ok(());
+    }
     wait(server, key, |now| match now {
         None => Some(Ok(())),
         Some(now) if now.phase == Phase::Deleting => Some(Ok(())),

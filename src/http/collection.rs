@@ -63,7 +63,7 @@ async fn list(
         let urls = objects.iter().map(|object| address(words.collection, object));
         return Answer::of(&urls.collect::<Vec<_>>());
     }
-    let usage = shown::Usage::of(&server, kind)?;
+    let usage = shown::Usage::of(&server, &objects)?;
     Answer::of(&objects.iter().map(|object| shown::show(kind, object, None, &usage)).collect::<Vec<_>>())
 }
 
@@ -80,7 +80,7 @@ async fn show(
     if let Some(target) = &target {
         server.member(target)?;
     }
-    let usage = shown::Usage::of(&server, kind)?;
+    let usage = shown::Usage::of(&server, [&object])?;
     let shown = shown::show(kind, &object, target.as_ref(), &usage);
     Ok(Answer::of(&shown)?.tagged(&shown::editable(&shown)))
 }

@@ -9,7 +9,7 @@ use super::peers::Line;
 use super::server::{Server, store_failed};
 use super::write;
 use crate::api::ApiError;
-use crate::model::{Change, Key, MemberId, MemberName, Object, Rollout};
+use crate::model::{Change, Extent, Key, MemberId, MemberName, Object, Rollout};
 use crate::store::Role;
 
 /// Where the leader tells a member that it is out, and what it is to take down before it stands alone.
@@ -48,7 +48,7 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
         }
     }
     let address = record.spec.text("address").to_owned();
-    let state = server.store().state().map_err(store_failed)?;
+    let state = server.store().part(&|_| placed()).map_err(store_failed)?;
     let held: Vec<Object> = match force {
         Force::No => state.objects.into_values().filter(|object| object.placements.contains_key(name)).collect(),
         // Whoever forces a removal may want to look at what is left on the machine.
@@ -114,13 +114,18 @@ async fn commit(server: &Server, caller: &Caller, record: &Object) -> Result<(),
 
 /// What stands on this member alone would be lost.
 fn refuse_if_in_use(server: &Server, name: &MemberName) -> Result<(), ApiError> {
-    let state = server.store().state().map_err(store_failed)?;
+    let state = server.store().part(&|_| placed()).map_err(store_failed)?;
     let here = |object: &&Object| object.rollout == Rollout::PlacedMembers && object.placements.contains_key(name);
     let kept: Vec<String> = state.objects.values().filter(here).map(|object| object.key.to_string()).collect();
     if kept.is_empty() {
         return Ok(());
     }
     Err(ApiError::bad_request(format!("member {name} still has {}: move or delete them first", kept.join(", "))))
+}
+
+/// Everything that stands on some member.
+fn placed() -> Extent {
+    Extent { placed: true, ..Extent::default() }
 }
 
 async fn reset(server: &Server, address: &str, held: &[Object]) -> Result<(), ApiError> {

@@ -58,7 +58,7 @@ fn cluster_routes() -> Router<Arc<Server>> {
 fn own_routes() -> Router<Arc<Server>> {
     Router::new()
         .route(paths::METRICS, get(metrics::show))
-        .route(paths::OBJECTS, get(seedbed::objects))
+        .route(paths::OBJECTS, get(seedbed::objects).post(seedbed::named_objects))
         .route(paths::INIT, post(seedbed::init))
         .route(paths::PLAN, post(seedbed::plan))
         .route(paths::APPLY, post(seedbed::apply))

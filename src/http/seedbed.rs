@@ -1,5 +1,6 @@
 //! Seedbed's own endpoints: the stored objects with their placements, plans, and forming clusters.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use super::server::{Server, store_failed};
 use crate::api::{ApiError, ApplyReply, ApplyRequest, InitRequest, ObjectsReply, PlanRequest};
 use crate::kinds;
 use crate::manifest::{self, Source};
-use crate::model::{Desired, Key, Object, Revision};
+use crate::model::{ClusterState, Desired, Extent, Key, KindName, Object, Revision};
 use crate::plan::Mode;
+use crate::store::Store;
 
 /// No client waits longer for news than this.
 const WAIT_MS_MAX: u64 = 600_000;
@@ -26,17 +28,48 @@ const WAIT_MS: u64 = 60_000;
 /// `GET /1.0/seedbed/objects`.
 pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
     caller.trusted()?;
-    if let Some(after) = asked.number("after").map(Revision) {
-        let limit = asked.number("timeout_ms").unwrap_or(30_000).min(WAIT_MS_MAX);
-        let mut applied = server.store().applied();
-        let newer = applied.wait_for(|revision| *revision > after);
-        // The state is shown either way.
-        drop(tokio::time::timeout(Duration::from_millis(limit), newer).await);
-    }
-    let keys = asked.values("key").map(|text| text.parse::<Key>()).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let keys = asked.values("key").map(|text| text.parse::<Key>()).collect::<Result<_, _>>();
+    let keys: BTreeSet<Key> = keys.map_err(|error| ApiError::bad_request(error.to_string()))?;
+    wait_for_news(&server, &asked).await;
     let store = server.store();
-    let state = store.state().map_err(store_failed)?;
+    let state = if keys.is_empty() { store.state().map_err(store_failed)? } else { these(&store, &keys)? };
+    shown(&server, state, &keys)
+}
+
+/// `POST /1.0/seedbed/objects`: the same for more keys than the line of a request holds.
+pub async fn named_objects(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
+    let keys: BTreeSet<Key> = parse(&body)?;
+    if keys.is_empty() {
+        return Err(ApiError::bad_request("no keys are given; GET shows all objects"));
+    }
+    wait_for_news(&server, &asked).await;
+    let state = these(&server.store(), &keys)?;
+    shown(&server, state, &keys)
+}
+
+/// The state is shown whether there is news or not.
+async fn wait_for_news(server: &Server, asked: &Asked) {
+    let Some(after) = asked.number("after").map(Revision) else { return };
+    let limit = asked.number("timeout_ms").unwrap_or(30_000).min(WAIT_MS_MAX);
+    let mut applied = server.store().applied();
+    let newer = applied.wait_for(|revision| *revision > after);
+    drop(tokio::time::timeout(Duration::from_millis(limit), newer).await);
+}
+
+/// These objects and the members.
+fn these(store: &Store, keys: &BTreeSet<Key>) -> Result<ClusterState, ApiError> {
+    let kinds = BTreeSet::from([KindName::from(Key::MEMBER)]);
+    let extent = Extent { keys: keys.clone(), kinds, ..Extent::default() };
+    store.part(&|_| extent.clone()).map_err(store_failed)
+}
+
+fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome {
     // The table is some 500 ms old: a member may have left or got another name since.
     let members = state.members();
     let mut liveness = server.liveness.borrow().members.clone();
@@ -44,7 +77,7 @@ pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Exten
     let objects = state.objects.into_values().filter(|object| keys.is_empty() || keys.contains(&object.key));
     Answer::of(&ObjectsReply {
         revision: state.revision,
-        last_log_index: store.last_log_index(),
+        last_log_index: server.store().last_log_index(),
         objects: objects.map(without_secrets).collect(),
         liveness,
     })

@@ -8,30 +8,25 @@ use super::server::{Server, store_failed};
 use crate::api::{ApiError, paths};
 use crate::kinds::{self, Kind};
 use crate::model::{Key, MemberName, Object, Rollout};
+use crate::plan::{self, extent};
 
 /// Which objects are used by which.
 #[derive(Default)]
 pub struct Usage {
-    by: BTreeMap<Key, Vec<String>>,
+    by: BTreeMap<Key, Vec<Key>>,
 }
 
 impl Usage {
-    /// Who uses objects of this kind.
-    pub fn of(server: &Server, kind: &dyn Kind) -> Result<Self, ApiError> {
-        let mut usage = Self::default();
-        // Only what comes later in the order of creation can need it.
-        let later = kinds::ALL.iter().filter(|other| kinds::rank(other.words().kind) > kinds::rank(kind.words().kind));
-        for other in later {
-            for object in server.store().list(other.words().kind).map_err(store_failed)? {
-                let path = path_of(*other, &object.key);
-                for need in other.needs(&object.key, &object.spec) {
-                    if need.key.kind.as_str() == kind.words().kind {
-                        usage.by.entry(need.key).or_default().push(path.clone());
-                    }
-                }
-            }
-        }
-        Ok(usage)
+    /// Who uses these objects.
+    pub fn of<'a>(server: &Server, objects: impl IntoIterator<Item = &'a Object>) -> Result<Self, ApiError> {
+        let keys: Vec<Key> = objects.into_iter().map(|object| object.key.clone()).collect();
+        let state = server.store().part(&|known| extent::of_users(&keys, known)).map_err(store_failed)?;
+        Ok(Self { by: plan::users(&keys, &state) })
+    }
+
+    fn paths(&self, key: &Key) -> Vec<String> {
+        let users = self.by.get(key).into_iter().flatten();
+        users.filter_map(|user| Some(path_of(kinds::find(user.kind.as_str())?, user))).collect()
     }
 }
 
@@ -51,7 +46,7 @@ pub fn show(kind: &dyn Kind, object: &Object, target: Option<&MemberName>, usage
     fields.insert("config".to_owned(), json!(config));
     fields.insert("name".to_owned(), json!(object.key.name));
     fields.entry("description").or_insert_with(|| json!(""));
-    fields.insert("used_by".to_owned(), json!(usage.by.get(&object.key).cloned().unwrap_or_default()));
+    fields.insert("used_by".to_owned(), json!(usage.paths(&object.key)));
     if kind.words().kind == "profile" {
         fields.entry("devices").or_insert_with(|| json!({}));
     }

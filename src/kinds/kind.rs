@@ -21,6 +21,10 @@ pub trait Resource: Send + Sync + 'static {
     const ROLLOUT: Rollout;
     /// Whether its objects belong to projects.
     const SCOPE: Scope = Scope::Cluster;
+    /// The kinds of the objects that [`Resource::needs`] gives: a name in an object means one of these.
+    const NAMES: &'static [&'static str] = &[];
+    /// The kinds whose objects [`Resource::complete`] looks at, beside the object itself.
+    const LOOKS_AT: &'static [&'static str] = &[];
 
     /// The entities of the key table that hold the configuration keys of this spec: `["storage-zfs"]`.
     fn entities(&self, spec: &Self::Spec) -> Vec<&'static str>;
@@ -37,7 +41,7 @@ pub trait Resource: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// The objects that must exist before this one.
+    /// The objects that must exist before this one; their kinds stand in [`Resource::NAMES`].
     fn needs(&self, key: &Key, spec: &Self::Spec) -> Vec<Need> {
         let _ = (key, spec);
         Vec::new()
@@ -143,7 +147,7 @@ impl Need {
 pub struct Completion<'a> {
     /// The object in question.
     pub key: &'a Key,
-    /// Everything else that is stored or declared: chosen values must not clash with it.
+    /// What else is stored or declared of the kinds in [`Resource::LOOKS_AT`]: chosen values must not clash with it.
     pub state: &'a ClusterState,
     /// Randomness, given from outside so that a simulation can repeat it.
     pub dice: &'a mut dyn Dice,
@@ -163,6 +167,10 @@ pub trait Kind: Send + Sync {
     fn rollout(&self) -> Rollout;
     /// Whether its objects belong to projects.
     fn scope(&self) -> Scope;
+    /// See [`Resource::NAMES`].
+    fn names(&self) -> &'static [&'static str];
+    /// See [`Resource::LOOKS_AT`].
+    fn looks_at(&self) -> &'static [&'static str];
     /// The JSON Schema of its spec.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Reads a spec once, for all the questions that follow.
@@ -247,6 +255,14 @@ impl<R: Resource> Kind for R {
         R::SCOPE
     }
 
+    fn names(&self) -> &'static [&'static str] {
+        R::NAMES
+    }
+
+    fn looks_at(&self) -> &'static [&'static str] {
+        R::LOOKS_AT
+    }
+
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<R::Spec>()
     }
@@ -275,7 +291,10 @@ impl<R: Resource> Kind for R {
     }
 
     fn needs(&self, key: &Key, spec: &Spec) -> Vec<Need> {
-        parse::<R>(spec).map(|typed| Resource::needs(self, key, &typed)).unwrap_or_default()
+        let needs = parse::<R>(spec).map(|typed| Resource::needs(self, key, &typed)).unwrap_or_default();
+        // Whoever looks for the users of an object looks only there.
+        debug_assert!(needs.iter().all(|need| R::NAMES.contains(&need.key.kind.as_str())), "{needs:?}");
+        needs
     }
 
     fn complete(&self, spec: &mut Spec, with: &mut Completion<'_>) {

@@ -4,6 +4,7 @@ mod command;
 mod condition;
 mod config;
 mod desired;
+mod extent;
 mod finding;
 mod key;
 mod liveness;
@@ -18,6 +19,7 @@ pub use command::{Change, Command, Expect, Fault, PlacementReport, Put, Reply, R
 pub use condition::{Condition, ConditionState};
 pub use config::Config;
 pub use desired::{Declared, Desired};
+pub use extent::{Extent, Known};
 pub use finding::{Finding, Label, Place, Severity};
 pub use key::Key;
 pub use liveness::{LastSeen, Liveness};

@@ -21,6 +21,24 @@ pub fn relied_upon(key: &Key, spec: &Spec, state: &ClusterState) -> Vec<Key> {
     needs(key, spec).into_iter().filter_map(|need| stored(need.key)).collect()
 }
 
+/// Which objects name each of these.
+pub fn users(keys: &[Key], state: &ClusterState) -> BTreeMap<Key, Vec<Key>> {
+    let nothing = BTreeMap::new();
+    let mut users: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
+    for object in state.objects.values() {
+        for need in needs(&object.key, &object.spec) {
+            let target = home(&need.key, |project| features(project, &nothing, state));
+            if keys.contains(&target) {
+                let users = users.entry(target).or_default();
+                if users.last() != Some(&object.key) {
+                    users.push(object.key.clone());
+                }
+            }
+        }
+    }
+    users
+}
+
 /// Names that lead nowhere, and kinds that nobody knows.
 pub fn check(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<Finding> {
     wanted.iter().flat_map(|(key, declared)| check_one(key, declared, wanted, state)).collect()

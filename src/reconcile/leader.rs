@@ -12,9 +12,8 @@ use super::places::{self, Places};
 use super::roster::Roster;
 use super::voters::{Limits, voters};
 use crate::host::Clock;
-use crate::kinds;
-use crate::model::{Command, Config, Key, MemberName, Phase, Reply, Rollout};
-use crate::plan::finish;
+use crate::model::{Command, Config, Key, MemberName, Reply};
+use crate::plan::{extent, finish};
 use crate::store::{Leadership, Store, StoreError};
 
 /// How often the leader looks whether members answer.
@@ -82,24 +81,14 @@ impl Leader {
         }
         self.places.look(&self.store, self.patience, self.clock.now()).await?;
         match roster.me() {
-            Some(me) if self.may_wait()? => self.go_on(me, &roster, leadership).await,
-            Some(_) | None => Ok(()),
+            Some(me) => self.go_on(me, &roster, leadership).await,
+            None => Ok(()),
         }
-    }
-
-    /// Whether anything is only defined. Asked often, so it reads few objects and not the whole state.
-    fn may_wait(&self) -> Result<bool, StoreError> {
-        for kind in kinds::ALL.iter().filter(|kind| kind.rollout() == Rollout::EveryMember) {
-            if self.store.list(kind.words().kind)?.iter().any(|object| object.phase == Phase::Pending) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Lets definitions go live that a manifest made while a member was away.
     async fn go_on(&self, me: &MemberName, roster: &Roster, leadership: &Leadership) -> Result<(), StoreError> {
-        let state = self.store.state()?;
+        let state = self.store.part(&|_| extent::of_finish())?;
         let now = self.clock.now();
         let Some(ready) = finish(&state, me, &roster.liveness(now)) else { return Ok(()) };
         tracing::info!(objects = ?ready.keys, "all members answer: what waited for them is created");

@@ -44,7 +44,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
             "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -512;",
         )
         .map_err(fail)?;
-    connection.set_prepared_statement_cache_capacity(8);
+    connection.set_prepared_statement_cache_capacity(16);
     Ok(connection)
 }
 

@@ -23,7 +23,7 @@ use super::options::{Peer, StoreOptions, Timing};
 use super::transport::{Rpc, Transport};
 use super::types::{Raft, node};
 use super::{answer, barrier, disk, members, submit};
-use crate::model::{ClusterState, Command, Key, MemberId, MemberName, Object, Reply, Revision};
+use crate::model::{ClusterState, Command, Extent, Key, Known, MemberId, MemberName, Object, Reply, Revision};
 
 /// The replicated state of the cluster on one member. Cloning is cheap.
 #[derive(Clone)]
@@ -116,7 +116,13 @@ impl Store {
         submit::submit(&self.inner, command).await
     }
 
-    /// Everything, as applied on this member.
+    /// The part of the state that `ask` asks for, at one revision, as applied on this member. `ask` is given what was
+    /// read so far, until it asks for nothing new.
+    pub fn part(&self, ask: &dyn Fn(&Known) -> Extent) -> Result<ClusterState, StoreError> {
+        self.inner.machine.reads().part(ask)
+    }
+
+    /// Everything, as applied on this member: as slow as there are many objects.
     pub fn state(&self) -> Result<ClusterState, StoreError> {
         self.inner.machine.reads().state()
     }

@@ -1,11 +1,12 @@
 //! Every refusal of LXD's two phases, with its status and its words.
 
 use seedbed::kinds;
-use seedbed::model::{Command, Config, Key, MemberName, Phase, PlacementPhase, Rollout, Spec};
+use seedbed::model::{ClusterState, Command, Config, Key, MemberName, Phase, PlacementPhase, Rollout, Spec};
+use seedbed::plan::extent;
 use seedbed::plan::two_phase::{Ask, Refusal, Stamp, create, define, delete, update};
 use serde_json::json;
 
-use crate::world::{World, name};
+use crate::world::{Lcg, World, name};
 
 /// A request as LXD's client makes it.
 enum Call<'a> {
@@ -22,13 +23,23 @@ fn ask(world: &mut World, key: &str, call: &Call<'_>, spec: serde_json::Value) -
     let request = format!("call-{}", world.state().revision);
     let stamp = Stamp { request, at: world.liveness.at, by: "test".to_owned() };
     let World { ledger, liveness, here, dice, .. } = world;
-    let ask = Ask { state: &ledger.state, liveness, here, key: &key, stamp };
-    match call {
-        Call::Define(target) => define(&ask, &spec, &name(target)),
-        Call::Create => create(&ask, &spec, dice),
-        Call::Update(target) => update(&ask, &spec, target.map(MemberName::from).as_ref()),
-        Call::Delete => delete(&ask),
-    }
+    let is_targeted = matches!(call, Call::Define(_) | Call::Update(Some(_)));
+    let part = match call {
+        Call::Delete => ledger.state.part(&|known| extent::of_removal(&key, known)),
+        _ => ledger.state.part(&|known| extent::of_request(&key, &spec, is_targeted, known)),
+    };
+    let decide = |state: &ClusterState, dice: &mut Lcg| {
+        let ask = Ask { state, liveness, here, key: &key, stamp: stamp.clone() };
+        match call {
+            Call::Define(target) => define(&ask, &spec, &name(target)),
+            Call::Create => create(&ask, &spec, dice),
+            Call::Update(target) => update(&ask, &spec, target.map(MemberName::from).as_ref()),
+            Call::Delete => delete(&ask),
+        }
+    };
+    let on_part = decide(&part, &mut Lcg(dice.0));
+    assert_eq!(on_part, decide(&ledger.state, dice), "a request must not depend on what it does not ask for");
+    on_part
 }
 
 fn done(world: &mut World, key: &str, call: Call<'_>, spec: serde_json::Value) {

@@ -8,7 +8,7 @@ use seedbed::model::{
     Change, ClusterState, Command, Condition, Config, Declared, Desired, Finding, Key, LastSeen, Liveness, MemberName,
     PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Spec, Stage, Timestamp, Write,
 };
-use seedbed::plan::{Context, Mode, Plan, plan};
+use seedbed::plan::{Context, Mode, Plan, extent, plan};
 use seedbed::store::Ledger;
 use serde_json::json;
 
@@ -101,7 +101,11 @@ impl World {
 
     pub fn plan(&mut self, desired: &Desired, mode: Mode) -> Result<Plan, Vec<Finding>> {
         let context = Context { here: &self.here, liveness: &self.liveness, mode };
-        plan(desired, &self.ledger.state, &context, &mut self.dice)
+        let part = self.ledger.state.part(&|known| extent::of_plan(desired, mode, known));
+        let on_part = plan(desired, &part, &context, &mut Lcg(self.dice.0));
+        let on_all = plan(desired, &self.ledger.state, &context, &mut self.dice);
+        assert_eq!(on_part, on_all, "a plan must not depend on what it does not ask for");
+        on_part
     }
 
     /// Plans and commits; members have not acted yet.

@@ -8,8 +8,8 @@ use seedbed::model::{
     Change, ClusterState, Command, Config, Declared, Desired, Expect, Key, Liveness, MemberName, Phase, Put, Rollout,
     Spec, Stage, Timestamp, Write,
 };
-use seedbed::plan::two_phase::{self, Ask, Stamp};
-use seedbed::plan::{self, Context, Mode};
+use seedbed::plan::two_phase::{self, Ask, Refusal, Stamp};
+use seedbed::plan::{self, Context, Mode, extent};
 use serde_json::{Value, json};
 
 use crate::dice::Seeded;
@@ -61,7 +61,8 @@ impl People {
     /// Applies the manifest as it is. `None` when nothing is to do, or when it cannot be done now.
     pub fn apply(&mut self, known: &Known<'_>) -> Option<Command> {
         let context = Context { here: known.here, liveness: known.liveness, mode: Mode::Declarative };
-        match plan::plan(&self.manifest, known.state, &context, &mut self.dice) {
+        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, known));
+        match plan::plan(&self.manifest, &part, &context, &mut self.dice) {
             Ok(plan) if plan.is_empty() => None,
             Ok(plan) => {
                 let Stamp { request, at, by } = self.stamp(known);
@@ -77,7 +78,8 @@ impl People {
     /// What a second apply would still change, or why it is refused.
     pub fn still_to_do(&mut self, known: &Known<'_>) -> Result<(), String> {
         let context = Context { here: known.here, liveness: known.liveness, mode: Mode::Declarative };
-        match plan::plan(&self.manifest, known.state, &context, &mut self.dice) {
+        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, known));
+        match plan::plan(&self.manifest, &part, &context, &mut self.dice) {
             Ok(plan) if plan.is_empty() => Ok(()),
             Ok(plan) => Err(format!("applying the manifest again would change {:?}", plan.changes)),
             Err(findings) => Err(format!("the manifest cannot be applied again: {findings:?}")),
@@ -96,18 +98,24 @@ impl People {
         let (kind, name) = *self.dice.pick(BESIDE_IT)?;
         let key = Key::new(kind, name);
         let stamp = self.stamp(known);
-        let ask = Ask { state: known.state, liveness: known.liveness, here: known.here, key: &key, stamp };
         let stored = known.state.get(&key);
         let is_record = kinds::find(kind)?.rollout() == Rollout::RecordOnly;
         let missing = |member: &MemberName| !stored.is_some_and(|object| object.placements.contains_key(member));
         let undefined: Vec<MemberName> = known.state.members().into_iter().filter(missing).collect();
         let reply = match stored.map(|object| object.phase) {
-            Some(Phase::Created) => two_phase::update(&ask, &self.spec(&key), None),
+            Some(Phase::Created) => {
+                let spec = self.spec(&key);
+                request(known, &key, &spec, stamp, |ask| two_phase::update(ask, &spec, None))
+            }
             None | Some(Phase::Pending) if !is_record && !undefined.is_empty() => {
                 let target = self.dice.pick(&undefined)?.clone();
-                two_phase::define(&ask, &self.definition(&key), &target)
+                let spec = self.definition(&key);
+                request(known, &key, &spec, stamp, |ask| two_phase::define(ask, &spec, &target))
             }
-            None | Some(_) => two_phase::create(&ask, &self.spec(&key), &mut self.dice),
+            None | Some(_) => {
+                let spec = self.spec(&key);
+                request(known, &key, &spec, stamp, |ask| two_phase::create(ask, &spec, &mut self.dice))
+            }
         };
         self.n_refusals += u64::from(reply.is_err());
         reply.ok()
@@ -120,7 +128,8 @@ impl People {
         let keys: Vec<Key> = known.state.objects.keys().filter(of_people).cloned().collect();
         let key = self.dice.pick(&keys)?.clone();
         let stamp = self.stamp(known);
-        let ask = Ask { state: known.state, liveness: known.liveness, here: known.here, key: &key, stamp };
+        let part = known.state.part(&|known| extent::of_removal(&key, known));
+        let ask = Ask { state: &part, liveness: known.liveness, here: known.here, key: &key, stamp };
         let reply = two_phase::delete(&ask);
         self.n_refusals += u64::from(reply.is_err());
         reply.ok()
@@ -128,14 +137,15 @@ impl People {
 
     /// What the leader does about definitions that waited for a member.
     pub fn finish(&mut self, known: &Known<'_>) -> Option<Command> {
-        let finish = plan::finish(known.state, known.here, known.liveness)?;
+        let finish = plan::finish(&known.state.part(&|_| extent::of_finish()), known.here, known.liveness)?;
         let Stamp { request, at, .. } = self.stamp(known);
         Some(Command::Write(finish.write(request, at, "reconciler".to_owned())))
     }
 
     /// A member joins: its record, and a place in everything that every member has.
     pub fn join(&mut self, state: &ClusterState, member: &MemberName, at: Timestamp) -> Command {
-        let admission = plan::join::admit(member, &Desired::default(), state).expect("it brings no keys of its own");
+        let part = state.part(&|_| extent::of_admission());
+        let admission = plan::join::admit(member, &Desired::default(), &part).expect("it brings no keys of its own");
         let mut expects = vec![expect(state, &Key::member(member)), expect(state, &Key::membership())];
         let mut changes = vec![record(&Key::member(member), json!({"address": "10.0.0.1:8443"})), members_changed()];
         expects.extend(admission.expect);
@@ -189,6 +199,19 @@ impl People {
             _ => spec_of(json!({"type": "bridge"})),
         }
     }
+}
+
+/// Decides on as much of the state as the program reads.
+fn request(
+    known: &Known<'_>,
+    key: &Key,
+    spec: &Spec,
+    stamp: Stamp,
+    decide: impl FnOnce(&Ask<'_>) -> Result<Command, Refusal>,
+) -> Result<Command, Refusal> {
+    // Who the members are is asked for whether the request names one or not.
+    let part = known.state.part(&|known| extent::of_request(key, spec, true, known));
+    decide(&Ask { state: &part, liveness: known.liveness, here: known.here, key, stamp })
 }
 
 fn members_changed() -> Change {

@@ -9,7 +9,7 @@ use crate::cli::board::{Board, Moment};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Format;
-use crate::cli::session::{Session, asked, failure};
+use crate::cli::session::{Session, failure};
 use crate::client::Waited;
 use crate::model::Key;
 
@@ -46,7 +46,7 @@ pub async fn run(args: &StatusArgs, session: &Session) -> Result<Exit, Failure> 
 /// # Errors
 /// What the daemon says, or an object that does not exist.
 pub async fn once(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
-    let board = Board::of(&session.client.objects(asked(keys)).await.map_err(failure)?, keys);
+    let board = Board::of(&session.client.objects(keys).await.map_err(failure)?, keys);
     for key in keys {
         if !board.rows.iter().any(|row| row.key == *key) {
             return Err(
@@ -77,7 +77,7 @@ pub fn show(board: &Board, session: &Session) -> Result<(), Failure> {
 // On a terminal the screen is drawn anew; elsewhere every state is one more block of lines.
 async fn watch(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
     let is_terminal = std::io::stdout().is_terminal() && !session.screen.format.is_for_programs();
-    let mut reply = session.client.objects(asked(keys)).await.map_err(failure)?;
+    let mut reply = session.client.objects(keys).await.map_err(failure)?;
     loop {
         let board = Board::of(&reply, keys);
         if is_terminal {
@@ -89,7 +89,7 @@ async fn watch(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
         }
         let seen = reply.revision;
         reply = loop {
-            match session.client.objects_after(asked(keys), seen, LOOK).await.map_err(failure)? {
+            match session.client.objects_after(keys, seen, LOOK).await.map_err(failure)? {
                 Waited::Changed(reply) => break reply,
                 // Who is silent changes without any entry in the log.
                 Waited::Unchanged(reply) if is_terminal => break reply,

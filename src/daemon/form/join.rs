@@ -18,7 +18,7 @@ use super::undecided;
 use crate::api::{ApiError, EXTENSIONS, InitOutcome, InitReply, JoinCommit, JoinEnd, JoinOffer, JoinRequest, JoinUndo};
 use crate::http::{self, CrashPoint, Pair, Server, store_failed};
 use crate::kinds::server::TRUST_PASSWORD;
-use crate::model::{Desired, Key, MemberName, Object, Phase, PlacementPhase, Revision};
+use crate::model::{Desired, Extent, Key, MemberName, Object, Phase, PlacementPhase, Revision};
 
 const COMMIT_LIMIT: Duration = Duration::from_secs(50);
 const UNDO_LIMIT: Duration = Duration::from_secs(5);
@@ -173,7 +173,7 @@ async fn settle(server: &Server, limit: Duration) -> Result<(), ApiError> {
     let (mut applied, deadline) = (node.store.applied(), Instant::now() + limit);
     loop {
         applied.borrow_and_update();
-        let state = node.store.state().map_err(store_failed)?;
+        let state = node.store.part(&|_| Extent { placed: true, ..Extent::default() }).map_err(store_failed)?;
         let left: Vec<&Object> = state.objects.values().filter(|object| is_awaited(object, &node.name)).collect();
         let troubles: Vec<String> = left.iter().filter_map(|object| trouble(object, &node.name)).collect();
         if troubles.len() == left.len() {

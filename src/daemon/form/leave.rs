@@ -6,7 +6,7 @@ use super::super::hub::Hub;
 use super::failed;
 use crate::api::ApiError;
 use crate::http::{Leaving, Server, store_failed};
-use crate::model::{Liveness, Object, Rollout};
+use crate::model::{Extent, Liveness, Object, Rollout};
 
 /// Starts anew with an empty store.
 pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
@@ -44,7 +44,7 @@ fn refuse_if_needed(server: &Server) -> Result<(), ApiError> {
             "this member is still part of its cluster: remove it with `seedbed cluster remove {name}`"
         )));
     }
-    let state = server.store().state().map_err(store_failed)?;
+    let state = server.store().part(&|_| Extent { placed: true, ..Extent::default() }).map_err(store_failed)?;
     let stands = |object: &&Object| object.rollout != Rollout::RecordOnly && object.key.kind.as_str() != "config";
     let kept: Vec<String> = state.objects.values().filter(stands).map(|object| object.key.to_string()).collect();
     if kept.is_empty() {

@@ -62,6 +62,7 @@ impl Resource for Certificate {
         spoken: "certificate",
     };
     const ROLLOUT: Rollout = Rollout::RecordOnly;
+    const NAMES: &'static [&'static str] = &["project"];
 
     fn entities(&self, _: &CertificateSpec) -> Vec<&'static str> {
         Vec::new()

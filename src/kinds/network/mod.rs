@@ -96,6 +96,7 @@ impl Resource for Network {
         Words { kind: "network", section: "networks", collection: "networks", noun: "network", spoken: "network" };
     const ROLLOUT: Rollout = Rollout::EveryMember;
     const SCOPE: Scope = Scope::Project { feature: "features.networks" };
+    const LOOKS_AT: &'static [&'static str] = &["network", "member"];
 
     fn entities(&self, spec: &NetworkSpec) -> Vec<&'static str> {
         vec![match spec.kind {

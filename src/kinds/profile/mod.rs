@@ -44,6 +44,7 @@ impl Resource for Profile {
         Words { kind: "profile", section: "profiles", collection: "profiles", noun: "profile", spoken: "profile" };
     const ROLLOUT: Rollout = Rollout::RecordOnly;
     const SCOPE: Scope = Scope::Project { feature: "features.profiles" };
+    const NAMES: &'static [&'static str] = &["network", "storage-pool"];
 
     fn entities(&self, _: &ProfileSpec) -> Vec<&'static str> {
         vec!["instance", "kernel"]

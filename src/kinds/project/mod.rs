@@ -76,6 +76,7 @@ impl Resource for Project {
     const WORDS: Words =
         Words { kind: "project", section: "projects", collection: "projects", noun: "project", spoken: "project" };
     const ROLLOUT: Rollout = Rollout::RecordOnly;
+    const NAMES: &'static [&'static str] = &["network", "storage-pool"];
 
     fn entities(&self, _: &ProjectSpec) -> Vec<&'static str> {
         vec!["project"]

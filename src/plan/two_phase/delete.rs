@@ -1,12 +1,8 @@
 //! Removal: refused while something uses the object, and while a member cannot take its part of it down.
 
-use std::collections::BTreeMap;
-
 use super::words::Words;
 use super::{Ask, Refusal, guard};
-use crate::kinds::home;
-use crate::model::{Change, Command, Key, Object, Phase, ProjectName};
-use crate::plan::expand::features;
+use crate::model::{Change, Command, Key, Phase, ProjectName};
 use crate::plan::refer;
 
 /// Starts the removal of an object.
@@ -62,14 +58,9 @@ fn inhabitants(ask: &Ask<'_>, profile: &Key) -> Vec<Key> {
 }
 
 fn users(ask: &Ask<'_>, profile: &Key) -> Vec<Key> {
-    let nothing = BTreeMap::new();
-    let names_it = |object: &&Object| {
-        object.key != *profile
-            && refer::needs(&object.key, &object.spec)
-                .iter()
-                .any(|need| home(&need.key, |project| features(project, &nothing, ask.state)) == *ask.key)
-    };
-    ask.state.objects.values().filter(names_it).map(|object| object.key.clone()).collect()
+    let mut users = refer::users(std::slice::from_ref(ask.key), ask.state).remove(ask.key).unwrap_or_default();
+    users.retain(|user| user != profile);
+    users
 }
 
 fn listed(keys: &[Key]) -> String {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use super::{lock, rows};
-use crate::model::{ClusterState, Key, MemberName, Object};
+use crate::model::{ClusterState, Extent, Key, Known, MemberName, Object};
 use crate::store::disk;
 use crate::store::error::StoreError;
 
@@ -37,14 +37,18 @@ impl Reads {
             // Another database may lie at this path by now.
             None => return Err(StoreError::Stopped { reason: "it was closed".to_owned() }),
         };
-        let mut connection = match idle {
+        let connection = match idle {
             Some(connection) => connection,
             None => disk::open_reader(&self.path)?,
         };
         let fail = |error| disk::refused("read", &self.path, error);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred).map_err(fail)?;
-        let result = read(&transaction).map_err(fail)?;
-        transaction.finish().map_err(fail)?;
+        // Kept statements: BEGIN and COMMIT as text would be parsed for each of many small reads.
+        let run = |sql: &str| connection.prepare_cached(sql)?.execute([]);
+        run("BEGIN").map_err(fail)?;
+        let result = read(&connection);
+        // A reader has nothing to commit: where this fails, the connection goes with its transaction.
+        run("COMMIT").map_err(fail)?;
+        let result = result.map_err(fail)?;
         if let Some(idle) = lock(&self.idle).as_mut().filter(|idle| idle.len() < KEPT) {
             idle.push(connection);
         }
@@ -56,6 +60,14 @@ impl Reads {
             let (_, revision) = rows::applied(connection)?;
             let objects = rows::all(connection)?.into_iter().map(|object| (object.key.clone(), object));
             Ok(ClusterState { revision, objects: objects.collect::<BTreeMap<_, _>>() })
+        })
+    }
+
+    pub(in crate::store) fn part(&self, ask: &dyn Fn(&Known) -> Extent) -> Result<ClusterState, StoreError> {
+        self.query(|connection| {
+            let (_, revision) = rows::applied(connection)?;
+            let known = Known::gather(ask, |extent| rows::within(connection, extent))?;
+            Ok(ClusterState { revision, ..known.state })
         })
     }
 

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Generation, Key, KindName, MemberName, Object, Phase, Placement, ProjectName, Revision, Rollout, Spec, Timestamp,
+    Extent, Generation, Key, KindName, MemberName, Object, Phase, Placement, ProjectName, Revision, Rollout, Spec,
+    Timestamp,
 };
 use crate::store::codec;
 use crate::store::transition::needs_action;
@@ -116,6 +117,39 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
 /// All objects of a kind.
 pub(super) fn of_kind(connection: &Connection, kind: &str) -> rusqlite::Result<Vec<Object>> {
     objects(connection, "WHERE kind = ?1", [kind])
+}
+
+/// All objects in a part of the state.
+pub(super) fn within(connection: &Connection, extent: &Extent) -> rusqlite::Result<Vec<Object>> {
+    let Extent { keys, kinds, naming, projects, placed } = extent;
+    let mut found = Vec::new();
+    for key in keys {
+        found.extend(get(connection, key)?);
+    }
+    for kind in kinds {
+        found.extend(of_kind(connection, kind.as_str())?);
+    }
+    for (kind, name) in naming {
+        for key in naming_keys(connection, kind.as_str(), name)? {
+            found.extend(get(connection, &key)?);
+        }
+    }
+    for project in projects {
+        found.extend(objects(connection, "WHERE project = ?1", [project.as_str()])?);
+    }
+    if *placed {
+        found.extend(objects(connection, "WHERE id IN (SELECT object FROM placements)", [])?);
+    }
+    Ok(found)
+}
+
+/// The objects of a kind whose record contains a text: reading many records as JSON would take ten times as long.
+fn naming_keys(connection: &Connection, kind: &str, text: &str) -> rusqlite::Result<Vec<Key>> {
+    let quoted = to_json(&text)?;
+    let sql = "SELECT kind, project, name FROM objects WHERE kind = ?1 AND instr(record, ?2) > 0";
+    let mut statement = connection.prepare_cached(sql)?;
+    let keys = statement.query_map((kind, &quoted[1..quoted.len() - 1]), key_of)?;
+    keys.collect()
 }
 
 /// All objects that have a placement on a member.

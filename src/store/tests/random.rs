@@ -12,11 +12,11 @@ use tempfile::TempDir;
 
 use super::kit::spec;
 use crate::model::{
-    Change, Command, Condition, Config, Expect, Generation, Key, MemberName, PlacementPhase, PlacementReport, Put,
-    Report, Revision, Rollout, Stage, Timestamp, Write,
+    Change, ClusterState, Command, Condition, Config, Expect, Extent, Generation, Key, KindName, Known, MemberName,
+    PlacementPhase, PlacementReport, Put, Report, Revision, Rollout, Stage, Timestamp, Write,
 };
 use crate::store::failure::Failure;
-use crate::store::machine::StateMachine;
+use crate::store::machine::{Reads, StateMachine};
 use crate::store::types::Entry;
 use crate::store::{Ledger, codec, needs_action};
 
@@ -137,7 +137,36 @@ async fn compare(history: Vec<Command>, sizes: Vec<usize>) {
         let due = ledger.state.objects.values().filter(|object| needs_action(object, &name)).cloned();
         assert_eq!(machine.reads().work(&name).expect("it reads"), due.collect::<Vec<_>>(), "the work of {name}");
     }
+    parts(machine.reads(), &ledger.state);
     machine.close();
+}
+
+/// Parts of the state, read from the tables and cut out of the whole.
+fn parts(reads: &Reads, state: &ClusterState) {
+    let nothing = Extent::default;
+    let keys = [Key::new("network", "x"), Key::new("network", "z")].into();
+    for extent in [
+        Extent { keys, ..nothing() },
+        Extent { kinds: ["network".into()].into(), ..nothing() },
+        Extent { projects: ["p".into(), "q".into()].into(), ..nothing() },
+        Extent { placed: true, ..nothing() },
+    ] {
+        let read = reads.part(&|_| extent.clone()).expect("it reads");
+        assert_eq!(read, state.part(&|_| extent.clone()), "{extent:?}");
+    }
+    // A name may also stand elsewhere in the record: too much is read then, never too little.
+    let naming = Extent { naming: [("network".into(), "e".to_owned())].into(), ..nothing() };
+    let read = reads.part(&|_| naming.clone()).expect("it reads");
+    let wanted = state.part(&|_| naming.clone());
+    assert!(wanted.objects.iter().all(|(key, object)| read.get(key) == Some(object)), "{wanted:?} in {read:?}");
+    assert!(read.objects.keys().all(|key| key.kind.as_str() == "network"), "{read:?}");
+    // What was found tells what to read next.
+    let further = |known: &Known| {
+        let found = known.state.of_kind("network").next().is_some();
+        let kinds = ["network"].into_iter().chain(found.then_some("profile")).map(KindName::from).collect();
+        Extent { kinds, ..Extent::default() }
+    };
+    assert_eq!(reads.part(&further).expect("it reads"), state.part(&further));
 }
 
 #[test]

@@ -1,0 +1,156 @@
+//! What each decision looks at: the store reads that much of the state and no more.
+//!
+//! Each function here is asked again with what was read so far, until it asks for nothing new. It may ask for too
+//! much, never for too little: the tests of plans and the simulation decide on these parts and on the whole.
+
+use super::compute::Mode;
+use super::expand::{expand, features};
+use super::merge::merge;
+use super::refer;
+use crate::kinds::{self, Kind, Strength, home};
+use crate::model::{Declared, Desired, Extent, Key, KindName, Known, Object, ProjectName, Rollout, Spec};
+
+/// The users of more objects than these are found by reading all that may use them.
+const LOOKED_FOR_MAX: usize = 8;
+
+/// For [`plan`](super::plan).
+pub fn of_plan(desired: &Desired, mode: Mode, known: &Known) -> Extent {
+    let mut extent = of_comparison(desired);
+    extent.kinds.insert(Key::MEMBER.into());
+    extent.keys.insert(Key::membership());
+    for (key, declared) in expand(desired, &known.state) {
+        reach(&mut extent, &key);
+        let stored = known.state.get(&key);
+        let merged = stored.map(|object| merge(&object.spec, object.applied.as_ref(), &declared.spec, mode));
+        for spec in merged.iter().filter(|merged| **merged != declared.spec).chain([&declared.spec]) {
+            reach_named(&mut extent, &key, spec);
+        }
+        extent.kinds.extend(looked_at(&key));
+        extent.projects.extend(stored.and_then(|stored| emptied(stored, &declared.spec)));
+        suggest(&mut extent, &key, &declared, desired, known);
+    }
+    extent
+}
+
+/// For [`join::compare`](super::join::compare).
+pub fn of_comparison(desired: &Desired) -> Extent {
+    let mut extent = Extent::default();
+    for key in desired.objects.keys() {
+        reach(&mut extent, key);
+        if key.kind.as_str() == "project" {
+            extent.keys.insert(Key::in_project("profile", &ProjectName(key.name.clone()), "default"));
+        }
+    }
+    extent
+}
+
+/// For [`two_phase`](super::two_phase)'s `define`, `create` and `update`.
+pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> Extent {
+    let mut extent = Extent::default();
+    let is_record = kinds::find(key.kind.as_str()).is_none_or(|kind| kind.rollout() == Rollout::RecordOnly);
+    // A record is the same on all members: it does not matter who they are.
+    if is_targeted || !is_record {
+        extent.kinds.insert(Key::MEMBER.into());
+        extent.keys.insert(Key::membership());
+    }
+    reach(&mut extent, key);
+    reach_named(&mut extent, key, spec);
+    if key.kind.as_str() == "project" {
+        extent.keys.insert(Key::in_project("profile", &ProjectName(key.name.clone()), "default"));
+    }
+    if let Some(stored) = known.state.get(key) {
+        // A request replaces whole fields, or lays its configuration over the one that was defined.
+        let mut asked = stored.spec.clone();
+        asked.0.extend(spec.0.clone());
+        let mut laid = asked.clone();
+        laid.set_config(&stored.spec.config().overlaid(&spec.config()));
+        [&stored.spec, &asked, &laid].into_iter().for_each(|spec| reach_named(&mut extent, key, spec));
+        extent.projects.extend(emptied(stored, spec));
+    }
+    extent.kinds.extend(looked_at(key));
+    extent
+}
+
+/// For [`two_phase::delete`](super::two_phase::delete).
+pub fn of_removal(key: &Key, known: &Known) -> Extent {
+    let mut extent = of_users(std::slice::from_ref(key), known);
+    extent.kinds.insert(Key::MEMBER.into());
+    extent.keys.extend([key.clone(), Key::membership()]);
+    if key.kind.as_str() == "project" && key.name != ProjectName::DEFAULT {
+        extent.projects.insert(ProjectName(key.name.clone()));
+    }
+    extent
+}
+
+/// For [`users`](super::users).
+pub fn of_users(keys: &[Key], known: &Known) -> Extent {
+    let mut extent = Extent::default();
+    for key in keys {
+        let may_name = kinds::ALL.iter().filter(|kind| kind.names().contains(&key.kind.as_str()));
+        let may_name = may_name.map(|kind| KindName::from(kind.words().kind));
+        if keys.len() > LOOKED_FOR_MAX {
+            extent.kinds.extend(may_name);
+        } else {
+            extent.naming.extend(may_name.map(|kind| (kind, key.name.clone())));
+        }
+    }
+    // Where the names lead depends on the projects that they were written in.
+    let projects = known.state.objects.keys().map(|key| &key.project).filter(|project| !project.is_default());
+    extent.keys.extend(projects.map(|project| Key::new("project", project.as_str())));
+    extent
+}
+
+/// For [`finish`](super::finish()).
+pub fn of_finish() -> Extent {
+    let mut extent = of_admission();
+    extent.kinds.insert(Key::MEMBER.into());
+    extent.keys.insert(Key::membership());
+    extent
+}
+
+/// For [`join::admit`](super::join::admit).
+pub fn of_admission() -> Extent {
+    let everywhere = kinds::ALL.iter().filter(|kind| kind.rollout() == Rollout::EveryMember);
+    let kinds = everywhere.map(|kind| kind.words().kind.into()).collect();
+    // What a newer version has written is placed, too.
+    Extent { kinds, placed: true, ..Extent::default() }
+}
+
+/// An object wherever it may live, and the project that decides it.
+fn reach(extent: &mut Extent, key: &Key) {
+    extent.keys.insert(key.clone());
+    if !key.project.is_default() {
+        extent.keys.insert(Key::new(key.kind.as_str(), &key.name));
+        extent.keys.insert(Key::new("project", key.project.as_str()));
+    }
+}
+
+fn reach_named(extent: &mut Extent, key: &Key, spec: &Spec) {
+    refer::needs(key, spec).iter().for_each(|need| reach(extent, &need.key));
+}
+
+fn looked_at(key: &Key) -> impl Iterator<Item = KindName> {
+    let kind: Option<&dyn Kind> = kinds::find(key.kind.as_str());
+    kind.into_iter().flat_map(|kind| kind.looks_at()).map(|kind| (*kind).into())
+}
+
+/// The project, where its features might change: they do so only while it is empty.
+fn emptied(stored: &Object, asked: &Spec) -> Option<ProjectName> {
+    if stored.key.kind.as_str() != "project" {
+        return None;
+    }
+    let (held, asked) = (stored.spec.config(), asked.config());
+    let declared = stored.applied.as_ref().map(Spec::config).unwrap_or_default();
+    let mut features = asked.keys().chain(declared.keys()).filter(|name| name.starts_with("features."));
+    features.any(|name| held.get(name) != asked.get(name)).then(|| ProjectName(stored.key.name.clone()))
+}
+
+/// A name that leads nowhere is answered with the nearest one.
+fn suggest(extent: &mut Extent, key: &Key, declared: &Declared, desired: &Desired, known: &Known) {
+    let project = (!key.project.is_default()).then(|| Key::new("project", key.project.as_str()));
+    let required = refer::needs(key, &declared.spec).into_iter().filter(|need| need.strength == Strength::Required);
+    let homes = required.map(|need| home(&need.key, |project| features(project, &desired.objects, &known.state)));
+    let is_missing =
+        |key: &Key| known.extent.tells(key) && known.state.get(key).is_none() && !desired.objects.contains_key(key);
+    extent.kinds.extend(homes.chain(project).filter(is_missing).map(|key| key.kind));
+}
