@@ -11,7 +11,7 @@ use super::machine;
 use super::transport::Rpc;
 use super::types::{Config, Snapshot, SnapshotMeta};
 use super::wire::{self, SnapshotHead};
-use super::{barrier, submit};
+use super::{barrier, pace, submit};
 
 /// Answers one call.
 pub(super) async fn answer(store: &Inner, rpc: Rpc, body: &Bytes) -> Result<Bytes, StoreError> {
@@ -22,7 +22,11 @@ pub(super) async fn answer(store: &Inner, rpc: Rpc, body: &Bytes) -> Result<Byte
         RaftError::APIError(never) => match never {},
     };
     match rpc {
-        Rpc::Append => wire::answer(&store.raft.append_entries(wire::read_append(rest)?).await.map_err(fatal)?),
+        Rpc::Append => {
+            let answer = store.raft.append_entries(wire::read_append(rest)?).await.map_err(fatal)?;
+            pace::heard(store, &answer);
+            wire::answer(&answer)
+        }
         Rpc::Vote => wire::answer(&store.raft.vote(wire::read(&rest)?).await.map_err(fatal)?),
         Rpc::PreVote => wire::answer(&store.raft.pre_vote(wire::read(&rest)?).await.map_err(fatal)?),
         Rpc::TransferLeader => {

@@ -64,6 +64,7 @@ impl Store {
             parcels,
             readers,
             tasks: Mutex::default(),
+            heard: Mutex::default(),
             incoming: AtomicU64::new(0),
             lock: Mutex::new(Some(lock)),
         });

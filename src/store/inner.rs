@@ -33,6 +33,8 @@ pub(super) struct Inner {
     pub(super) parcels: mpsc::UnboundedSender<Parcel>,
     pub(super) readers: mpsc::UnboundedSender<oneshot::Sender<Option<u64>>>,
     pub(super) tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    /// When the leader was last heard.
+    pub(super) heard: Mutex<Option<Instant>>,
     /// Numbers the snapshots that come in.
     pub(super) incoming: AtomicU64,
     /// Held while the directory is in use.
@@ -114,6 +116,7 @@ pub(super) fn start_tasks(
         tokio::spawn(super::leadership::follow(Arc::downgrade(inner), inner.raft.server_metrics())),
         tokio::spawn(super::submit::forward(Arc::downgrade(inner), parcels)),
         tokio::spawn(super::barrier::serve(Arc::downgrade(inner), readers)),
+        tokio::spawn(super::pace::keep(Arc::downgrade(inner))),
     ];
     if let Ok(mut running) = inner.tasks.lock() {
         running.extend(tasks);

@@ -20,6 +20,7 @@ mod machine;
 mod members;
 mod network;
 mod options;
+mod pace;
 mod submit;
 mod transition;
 mod transport;

@@ -44,11 +44,11 @@ pub struct Timing {
 
 impl Default for Timing {
     /// For members in one building: a killed leader is replaced after about a second. A follower stands for election
-    /// after `election_ms_max` of silence and a random part more, so that four heartbeats may be lost; more of them
+    /// after `election_ms_max` of silence and a random part more, so that three heartbeats may be lost; more of them
     /// would only cost idle members their rest.
     fn default() -> Self {
         Self {
-            heartbeat_ms: 200,
+            heartbeat_ms: 250,
             election_ms_min: 300,
             election_ms_max: 600,
             snapshot_after_entries: 5000,
