@@ -22,6 +22,9 @@ use crate::model::{Key, Object, ProjectName};
 /// Kinds whose paths other files answer.
 const ELSEWHERE: &[&str] = &[Key::MEMBER, "certificate", "token"];
 
+/// Who asks for which object.
+type One = (State<Arc<Server>>, Extension<Caller>, Path<String>, Asked);
+
 /// One collection and one object path for each kind.
 pub fn routes() -> Router<Arc<Server>> {
     let mut router = Router::new();
@@ -32,15 +35,11 @@ pub fn routes() -> Router<Arc<Server>> {
         }
         let all = get(move |state, caller, asked| list(kind, state, caller, asked))
             .post(move |state, caller, asked, body| create(kind, state, caller, asked, body));
-        let one = get(move |state, caller, path, asked| show(kind, state, caller, path, asked))
-            .put(move |state, caller, path, asked, method, headers, body| {
-                replace(kind, state, caller, path, asked, method, headers, body)
-            })
-            .patch(move |state, caller, path, asked, method, headers, body| {
-                replace(kind, state, caller, path, asked, method, headers, body)
-            })
+        let one = get(move |one: One| show(kind, one))
+            .put(move |one: One, method, headers, body| replace(kind, one, method, headers, body))
+            .patch(move |one: One, method, headers, body| replace(kind, one, method, headers, body))
             .post(move |caller, path| rename(kind, caller, path))
-            .delete(move |state, caller, path, asked| remove(kind, state, caller, path, asked));
+            .delete(move |one: One| remove(kind, one));
         router = router
             .route(&format!("/1.0/{}", words.collection), all)
             .route(&format!("/1.0/{}/{{name}}", words.collection), one);
@@ -67,15 +66,8 @@ async fn list(
     Answer::of(&objects.iter().map(|object| shown::show(kind, object, None, &usage)).collect::<Vec<_>>())
 }
 
-async fn show(
-    kind: &'static dyn Kind,
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-    asked: Asked,
-) -> Outcome {
-    caller.trusted()?;
-    let object = found(&server, kind, &asked, &name)?;
+async fn show(kind: &'static dyn Kind, one: One) -> Outcome {
+    let (server, _, asked, object) = meant(kind, one)?;
     let target = asked.target();
     if let Some(target) = &target {
         server.member(target)?;
@@ -98,29 +90,12 @@ async fn create(
     let key = home(&server, kind, &asked, &name)?;
     let spec = change::spec_of(fields);
     change::create(&server, &caller, &key, &spec, asked.target().as_ref()).await?;
-    server.events.lifecycle(
-        &format!("{}-created", kind.words().kind),
-        &key,
-        &format!("/1.0/{}/{name}", kind.words().collection),
-        server.now(),
-        &server.node().name,
-    );
+    tell(&server, kind, &key, "created");
     Answer::created(location(kind, &key, &asked))
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is a part of the request that axum takes apart")]
-async fn replace(
-    kind: &'static dyn Kind,
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-    asked: Asked,
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Outcome {
-    caller.trusted()?;
-    let object = found(&server, kind, &asked, &name)?;
+async fn replace(kind: &'static dyn Kind, one: One, method: Method, headers: HeaderMap, body: Bytes) -> Outcome {
+    let (server, caller, asked, object) = meant(kind, one)?;
     let target = asked.target();
     let now = shown::show(kind, &object, target.as_ref(), &shown::Usage::default());
     check_match(&headers, &shown::editable(&now))?;
@@ -144,24 +119,26 @@ async fn rename(kind: &'static dyn Kind, Extension(caller): Extension<Caller>, P
     ))
 }
 
-async fn remove(
-    kind: &'static dyn Kind,
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-    asked: Asked,
-) -> Outcome {
+async fn remove(kind: &'static dyn Kind, one: One) -> Outcome {
+    let (server, caller, _, object) = meant(kind, one)?;
+    change::delete(&server, &caller, &object).await?;
+    tell(&server, kind, &object.key, "deleted");
+    Answer::done()
+}
+
+/// The object of a request, for somebody who may ask.
+fn meant(kind: &dyn Kind, one: One) -> Result<(Arc<Server>, Caller, Asked, Object), ApiError> {
+    let (State(server), Extension(caller), Path(name), asked) = one;
     caller.trusted()?;
     let object = found(&server, kind, &asked, &name)?;
-    change::delete(&server, &caller, &object).await?;
-    server.events.lifecycle(
-        &format!("{}-deleted", kind.words().kind),
-        &object.key,
-        &format!("/1.0/{}/{name}", kind.words().collection),
-        server.now(),
-        &server.node().name,
-    );
-    Answer::done()
+    Ok((server, caller, asked, object))
+}
+
+/// Tells those who listen what has become of an object.
+fn tell(server: &Server, kind: &dyn Kind, key: &Key, what: &str) {
+    let words = kind.words();
+    let path = format!("/1.0/{}/{}", words.collection, key.name);
+    server.events.lifecycle(&format!("{}-{what}", words.kind), key, &path, server.now(), &server.node().name);
 }
 
 /// The object that a path means.

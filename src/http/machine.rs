@@ -9,7 +9,7 @@ use axum::http::{Method, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer::{Answer, Outcome};
 use super::asked::Asked;
 use super::caller::Caller;
 use super::forward;
@@ -18,17 +18,15 @@ use crate::api::ApiError;
 use crate::host::{HostError, Link, PoolAsk};
 use crate::model::{Key, Object};
 
+/// What is asked about one object: by whom, of which member.
+type Question = (State<Arc<Server>>, Extension<Caller>, Uri, Path<String>, Asked);
+
 /// `GET /1.0/storage-pools/X/resources`.
-pub async fn resources(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-    Path(name): Path<String>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    if let Some(answer) = elsewhere(&server, &caller, &asked, &uri).await? {
-        return Ok(answer);
-    }
+pub async fn resources(question: Question) -> Result<Response, ApiError> {
+    answered(question, usage).await
+}
+
+async fn usage(server: Arc<Server>, name: String) -> Outcome {
     let pool = stored(&server, &Key::new("storage-pool", &name), "Storage pool not found")?;
     let me = server.node().name.clone();
     let own = pool.placements.get(&me).map(|placement| placement.config.clone()).unwrap_or_default();
@@ -43,36 +41,26 @@ pub async fn resources(
         "space": {"used": usage.used, "total": usage.total},
         "inodes": {"used": usage.inodes_used, "total": usage.inodes_total},
     });
-    Ok(Answer::of(&answer)?.into_response())
+    Answer::of(&answer)
 }
 
 /// `GET /1.0/networks/X/state`.
-pub async fn state(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-    Path(name): Path<String>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    if let Some(answer) = elsewhere(&server, &caller, &asked, &uri).await? {
-        return Ok(answer);
-    }
+pub async fn state(question: Question) -> Result<Response, ApiError> {
+    answered(question, link).await
+}
+
+async fn link(server: Arc<Server>, name: String) -> Outcome {
     let link = server.host.network.link(&name).await.map_err(failed)?;
     let link = link.ok_or_else(|| ApiError::not_found("Network not found"))?;
-    Ok(Answer::of(&shown(&link))?.into_response())
+    Answer::of(&shown(&link))
 }
 
 /// `GET /1.0/networks/X/leases`.
-pub async fn leases(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-    Path(name): Path<String>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    if let Some(answer) = elsewhere(&server, &caller, &asked, &uri).await? {
-        return Ok(answer);
-    }
+pub async fn leases(question: Question) -> Result<Response, ApiError> {
+    answered(question, leased).await
+}
+
+async fn leased(server: Arc<Server>, name: String) -> Outcome {
     stored(&server, &Key::new("network", &name), "Network not found")?;
     let me = server.node().name.clone();
     let found = server.host.network.leases(&name).await.map_err(failed)?;
@@ -85,15 +73,20 @@ pub async fn leases(
             "location": me,
         })
     };
-    Ok(Answer::of(&found.iter().map(lease).collect::<Vec<_>>())?.into_response())
+    Answer::of(&found.iter().map(lease).collect::<Vec<_>>())
 }
 
-/// The answer of the member that `?target=` names, unless that is this one.
-async fn elsewhere(server: &Server, caller: &Caller, asked: &Asked, uri: &Uri) -> Result<Option<Response>, ApiError> {
+/// The answer of this member, or of the one that `?target=` names.
+async fn answered<F: Future<Output = Outcome>>(
+    (State(server), Extension(caller), uri, Path(name), asked): Question,
+    here: impl FnOnce(Arc<Server>, String) -> F,
+) -> Result<Response, ApiError> {
     caller.trusted()?;
-    let Some(target) = asked.target().filter(|target| *target != server.node().name) else { return Ok(None) };
+    let Some(target) = asked.target().filter(|target| *target != server.node().name) else {
+        return Ok(here(server, name).await?.into_response());
+    };
     let path = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
-    forward::to_member(server, &target, Method::GET, &path, caller, Bytes::new()).await.map(Some)
+    forward::to_member(&server, &target, Method::GET, &path, &caller, Bytes::new()).await
 }
 
 fn stored(server: &Server, key: &Key, missing: &str) -> Result<Object, ApiError> {

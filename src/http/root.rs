@@ -45,11 +45,12 @@ pub async fn show(
     Ok(Answer::of(&answer)?.tagged(&config).into_response())
 }
 
-/// `PUT /1.0`: the keys that are not named are unset.
+/// `PUT /1.0`: the keys that are not named are unset. `PATCH /1.0`: they stay.
 pub async fn replace(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     asked: Asked,
+    method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Answer, ApiError> {
@@ -58,25 +59,8 @@ pub async fn replace(
     let member = asked.target().unwrap_or_else(|| server.node().name.clone());
     let now = configuration(&server, &member)?;
     check_match(&headers, &shown(&now))?;
-    let new = texts(request.config, &now);
-    configure::set(&server, &caller, &member, new).await?;
-    Answer::done()
-}
-
-/// `PATCH /1.0`: the keys that are not named stay.
-pub async fn amend(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    asked: Asked,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Answer, ApiError> {
-    caller.trusted()?;
-    let request: ServerPut = parse(&body)?;
-    let member = asked.target().unwrap_or_else(|| server.node().name.clone());
-    let now = configuration(&server, &member)?;
-    check_match(&headers, &shown(&now))?;
-    let new = now.overlaid(&texts(request.config, &now));
+    let named = texts(request.config, &now);
+    let new = if method == Method::PATCH { now.overlaid(&named) } else { named };
     configure::set(&server, &caller, &member, new).await?;
     Answer::done()
 }

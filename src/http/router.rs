@@ -22,7 +22,7 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 pub fn router(server: &Arc<Server>) -> Router {
     Router::new()
         .route("/", get(root::versions))
-        .route(paths::SERVER, get(root::show).put(root::replace).patch(root::amend))
+        .route(paths::SERVER, get(root::show).put(root::replace).patch(root::replace))
         .merge(cluster_routes())
         .merge(collection::routes())
         .route("/1.0/storage-pools/{name}/resources", get(machine::resources))
