@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::block;
 use super::record::{Form, Marker, Record, Standing};
 use super::site::{self, Machine, Site};
-use super::{Driver, in_the_way};
+use super::{Driver, in_the_way, state_of};
 use crate::host::linux::{Command, Doing};
 use crate::host::{BTRFS_MOUNT_OPTIONS, DriverState, HostError, PoolMedium, PoolSeen, PoolUsage};
 use crate::model::ByteSize;
@@ -21,12 +21,8 @@ const RESIZED_FROM: ByteSize = ByteSize::mib(256);
 
 impl Driver for Btrfs {
     async fn state(&self, machine: Machine<'_>) -> DriverState {
-        let (version, missing) = match tool_version(machine).await {
-            Ok(version) if has_kernel_support(machine) => (version, None),
-            Ok(_) => (String::new(), Some("the kernel module `btrfs`".to_owned())),
-            Err(_) => (String::new(), Some("the program `btrfs` (Debian package btrfs-progs)".to_owned())),
-        };
-        DriverState { name: "btrfs".to_owned(), version, missing }
+        let (program, kernel) = ("the program `btrfs` (Debian package btrfs-progs)", "the kernel module `btrfs`");
+        state_of("btrfs", tool_version(machine).await, program, || has_kernel_support(machine), kernel)
     }
 
     async fn look(&self, site: Site<'_>) -> Result<Option<PoolSeen>, HostError> {

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::block;
-use super::record::{Form, Record, Standing};
+use super::record::{Form, Record};
 use super::site::{self, Machine, Site};
-use super::{Driver, in_the_way};
+use super::{Driver, Recorded, recorded, state_of};
 use crate::host::linux::Command;
 use crate::host::{DriverState, HostError, PoolMedium, PoolSeen, PoolUsage};
 
@@ -23,23 +23,15 @@ const VOLUMES: [&str; 4] = ["containers_", "custom_", "images_", "virtual-machin
 
 impl Driver for Lvm {
     async fn state(&self, machine: Machine<'_>) -> DriverState {
-        let (version, missing) = match tool_version(machine).await {
-            Err(_) => (String::new(), Some("the program `lvm` (Debian package lvm2)".to_owned())),
-            Ok(_) if !has_device_mapper(machine) => {
-                (String::new(), Some("the kernel's device mapper (module `dm_mod`)".to_owned()))
-            }
-            Ok(version) => (version, None),
-        };
-        DriverState { name: "lvm".to_owned(), version, missing }
+        let (program, kernel) =
+            ("the program `lvm` (Debian package lvm2)", "the kernel's device mapper (module `dm_mod`)");
+        state_of("lvm", tool_version(machine).await, program, || has_device_mapper(machine), kernel)
     }
 
     async fn look(&self, site: Site<'_>) -> Result<Option<PoolSeen>, HostError> {
-        match Record::standing(site.record()?, site.ask) {
-            Standing::New => Ok(None),
-            Standing::Begun(_) => Ok(Some(PoolSeen { recorded: true, ..PoolSeen::default() })),
-            Standing::InTheWay(record) => Ok(Some(in_the_way(&site, &record))),
-            Standing::Made(record) => made(&site, &record, PoolMedium::Ours).await.map(Some),
-            Standing::Earlier(record) => made(&site, &record, PoolMedium::Leftover).await.map(Some),
+        match recorded(&site)? {
+            Recorded::Seen(seen) => Ok(seen),
+            Recorded::Made(record, medium) => made(&site, &record, medium).await.map(Some),
         }
     }
 

@@ -173,6 +173,40 @@ async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<()
     }
 }
 
+/// A driver's version, or the first thing that it misses.
+fn state_of<E>(
+    name: &str,
+    version: Result<String, E>,
+    program: &str,
+    has_kernel: impl FnOnce() -> bool,
+    kernel: &str,
+) -> DriverState {
+    let (version, missing) = match version {
+        Err(_) => (String::new(), Some(program.to_owned())),
+        Ok(_) if !has_kernel() => (String::new(), Some(kernel.to_owned())),
+        Ok(version) => (version, None),
+    };
+    DriverState { name: name.to_owned(), version, missing }
+}
+
+/// What the record of a pool says by itself.
+enum Recorded {
+    /// Everything that there is to see.
+    Seen(Option<PoolSeen>),
+    /// Something was made: the driver looks how it stands.
+    Made(Record, PoolMedium),
+}
+
+fn recorded(site: &Site<'_>) -> Result<Recorded, HostError> {
+    Ok(match Record::standing(site.record()?, site.ask) {
+        Standing::New => Recorded::Seen(None),
+        Standing::Begun(_) => Recorded::Seen(Some(PoolSeen { recorded: true, ..PoolSeen::default() })),
+        Standing::InTheWay(record) => Recorded::Seen(Some(in_the_way(site, &record))),
+        Standing::Made(record) => Recorded::Made(record, PoolMedium::Ours),
+        Standing::Earlier(record) => Recorded::Made(record, PoolMedium::Leftover),
+    })
+}
+
 fn in_the_way(site: &Site<'_>, record: &Record) -> PoolSeen {
     let what = format!("an earlier storage pool `{}` left its data in `{}`", site.name(), record.source);
     let record = site.state.join("pools").join(format!("{}.json", site.name()));

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::block;
-use super::record::{Form, Record, Standing};
+use super::record::{Form, Record};
 use super::site::{self, Machine, Site};
-use super::{Driver, in_the_way};
+use super::{Driver, Recorded, recorded, state_of};
 use crate::host::linux::Command;
 use crate::host::{DriverState, HostError, PoolMedium, PoolSeen, PoolUsage};
 
@@ -30,23 +30,15 @@ pub const DATASETS: [&str; 9] = [
 
 impl Driver for Zfs {
     async fn state(&self, machine: Machine<'_>) -> DriverState {
-        let (version, missing) = match tool_version(machine).await {
-            Err(_) => (String::new(), Some("the program `zfs` (Debian package zfsutils-linux)".to_owned())),
-            Ok(_) if !has_module(machine) => {
-                (String::new(), Some("the kernel module `zfs` (Debian package zfs-dkms)".to_owned()))
-            }
-            Ok(version) => (version, None),
-        };
-        DriverState { name: "zfs".to_owned(), version, missing }
+        let (program, kernel) =
+            ("the program `zfs` (Debian package zfsutils-linux)", "the kernel module `zfs` (Debian package zfs-dkms)");
+        state_of("zfs", tool_version(machine).await, program, || has_module(machine), kernel)
     }
 
     async fn look(&self, site: Site<'_>) -> Result<Option<PoolSeen>, HostError> {
-        match Record::standing(site.record()?, site.ask) {
-            Standing::New => Ok(None),
-            Standing::Begun(_) => Ok(Some(PoolSeen { recorded: true, ..PoolSeen::default() })),
-            Standing::InTheWay(record) => Ok(Some(in_the_way(&site, &record))),
-            Standing::Made(record) => made(&site, &record, PoolMedium::Ours).await.map(Some),
-            Standing::Earlier(record) => made(&site, &record, PoolMedium::Leftover).await.map(Some),
+        match recorded(&site)? {
+            Recorded::Seen(seen) => Ok(seen),
+            Recorded::Made(record, medium) => made(&site, &record, medium).await.map(Some),
         }
     }
 
