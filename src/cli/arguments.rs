@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::command::{
-    apply, cluster, completions, config, daemon, explain, get, init, man, noun, plan, schema, status, validate,
+    apply, cluster, completions, config, daemon, explain, get, init, man, noun, plan, schema, source, status, validate,
     waitready, watch,
 };
 use super::exit::Exit;
@@ -62,6 +62,8 @@ pub enum Verb {
     Apply(apply::ApplyArgs),
     /// Keep the cluster at what a directory says, in the foreground
     Watch(watch::WatchArgs),
+    /// Manage the directories and repositories that manifests come from by themselves
+    Source(source::SourceArgs),
     /// Show how every object stands on every member
     Status(status::StatusArgs),
     /// List the objects of a kind, or show one

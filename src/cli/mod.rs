@@ -56,6 +56,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Validate(args) => command::validate::run(&args, screen),
             Verb::Plan(args) => command::plan::run(&args, session).await,
             Verb::Apply(args) => command::apply::run(&args, session).await,
+            Verb::Source(args) => command::source::run(&args, session).await,
             Verb::Watch(args) => command::watch::run(&args, session).await,
             Verb::Explain(args) => command::explain::run(&args, screen),
             Verb::Status(args) => command::status::run(&args, session).await,

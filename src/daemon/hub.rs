@@ -75,7 +75,7 @@ impl Hub {
         if let Some(old) = loops.take() {
             old.end().await;
         }
-        *loops = Some(Loops::start(server, &server.node()));
+        *loops = Some(Loops::start(server, &server.node(), self.dir.sources()));
     }
 
     /// Ends the loops: the store is about to go.

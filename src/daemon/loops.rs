@@ -1,5 +1,6 @@
 //! The loops of one place: they run as long as this member has this store.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::liveness;
+use super::{liveness, sources};
 use crate::http::SystemDice;
 use crate::http::{HTTPS_ADDRESS, Node, Server};
 use crate::model::{Key, MemberName, Object};
@@ -27,7 +28,7 @@ pub struct Loops {
 
 impl Loops {
     /// Starts them.
-    pub fn start(server: &Arc<Server>, node: &Arc<Node>) -> Self {
+    pub fn start(server: &Arc<Server>, node: &Arc<Node>, sources: PathBuf) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (name, me) = watch::channel(node.name.clone());
         let mut tasks = JoinSet::new();
@@ -36,6 +37,7 @@ impl Loops {
         tasks.spawn(run_member(node.store.clone(), host, me, dice, tally, stopped.clone()));
         tasks.spawn(run_leader(node.store.clone(), Arc::clone(&server.host.clock), stopped.clone()));
         tasks.spawn(liveness::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
+        tasks.spawn(sources::run(Arc::clone(server), Arc::clone(node), sources, stopped.clone()));
         tasks.spawn(follow(Arc::clone(server), Arc::clone(node), stopped));
         Self { stop, name, tasks }
     }

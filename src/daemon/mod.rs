@@ -15,6 +15,7 @@ mod machine;
 mod notify;
 mod options;
 mod run;
+mod sources;
 mod state_dir;
 mod tls;
 mod transport;

@@ -90,6 +90,11 @@ impl StateDir {
         self.path("database.dropped")
     }
 
+    /// What git sources have fetched.
+    pub fn sources(&self) -> PathBuf {
+        self.path("sources")
+    }
+
     /// The certificate and key under this name, when they exist.
     pub fn pair(&self, name: &str) -> Result<Option<Pair>, DaemonError> {
         pair(&self.path, name)

@@ -37,6 +37,7 @@ mod seedbed;
 mod serve;
 mod server;
 mod shown;
+mod sources;
 mod tokens;
 pub mod write;
 
@@ -61,3 +62,5 @@ pub use root::configuration;
 pub use router::router;
 pub use serve::{serve_tls, serve_unix};
 pub use server::{Node, Server, store_failed, with_causes};
+pub use sources::{hand_over, set_source_status, source_status};
+pub use write::{submit_as, typed};

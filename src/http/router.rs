@@ -11,7 +11,7 @@ use axum::routing::{get, post, put};
 use super::server::Server;
 use super::{
     certificates, cluster, collection, events, gate, internal, join, leave, machine, members, metrics, operations,
-    raft, root, seedbed, tokens,
+    raft, root, seedbed, sources, tokens,
 };
 use crate::api::{ApiError, paths};
 
@@ -29,6 +29,7 @@ pub fn router(server: &Arc<Server>) -> Router {
         .route("/1.0/networks/{name}/state", get(machine::state))
         .route("/1.0/networks/{name}/leases", get(machine::leases))
         .merge(own_routes())
+        .merge(sources::routes())
         .merge(internal_routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)

@@ -100,19 +100,32 @@ pub async fn apply(
     body: Bytes,
 ) -> Outcome {
     caller.trusted()?;
-    let ApplyRequest { desired, yaml, merge, expect } = parse(&body)?;
+    Answer::of(&carry_out(&server, parse(&body)?, &caller.audit(), &asked).await?)
+}
+
+/// Plans, commits, and waits where that is asked for, in the name of `by`.
+///
+/// # Errors
+/// Findings, a stale plan, or why the cluster takes no writes.
+pub async fn carry_out(
+    server: &Arc<Server>,
+    request: ApplyRequest,
+    by: &str,
+    asked: &Asked,
+) -> Result<ApplyReply, ApiError> {
+    let ApplyRequest { desired, yaml, merge, expect } = request;
     let mut desired = match yaml {
         Some(text) => loaded(&text)?,
         None => desired,
     };
-    current(&server).await?;
-    carry::hide_secrets(&server, &mut desired).await?;
-    let applied = carry::apply(&server, &desired, mode(merge), expect.as_deref(), &caller.audit()).await?;
+    current(server).await?;
+    carry::hide_secrets(server, &mut desired).await?;
+    let applied = carry::apply(server, &desired, mode(merge), expect.as_deref(), by).await?;
     if asked.is_set("wait") {
         let limit = asked.number("timeout_ms").unwrap_or(WAIT_MS).min(WAIT_MS_MAX);
-        carry::settle(&server, &applied.keys, Duration::from_millis(limit)).await?;
+        carry::settle(server, &applied.keys, Duration::from_millis(limit)).await?;
     }
-    Answer::of(&ApplyReply { revision: applied.revision })
+    Ok(ApplyReply { revision: applied.revision })
 }
 
 /// A plan against yesterday's state may say that there is nothing to do: the local copy catches up first.

@@ -16,6 +16,7 @@ pub mod network;
 pub mod profile;
 pub mod project;
 pub mod server;
+pub mod source;
 pub mod storage_pool;
 pub mod token;
 
@@ -34,6 +35,7 @@ pub static ALL: &[&dyn Kind] = &[
     &storage_pool::StoragePool,
     &network::Network,
     &profile::Profile,
+    &source::Source,
     &certificate::Certificate,
     &token::Token,
 ];

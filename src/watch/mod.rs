@@ -5,7 +5,9 @@
 //! handed on: what was good last stays in force.
 
 mod follower;
+pub mod git;
 mod hints;
+mod program;
 mod resolve;
 mod set;
 mod tracker;

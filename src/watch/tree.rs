@@ -91,6 +91,19 @@ impl fmt::Debug for Digest {
     }
 }
 
+impl Tree {
+    /// The same tree with its files named below `dir`, as those know them who do not know where it was laid out.
+    #[must_use]
+    pub fn shown_below(mut self, dir: &Path) -> Self {
+        for source in self.roots.iter_mut().flatten() {
+            if let Ok(below) = Path::new(&source.path).strip_prefix(dir) {
+                source.path = below.to_string_lossy().into_owned();
+            }
+        }
+        self
+    }
+}
+
 /// Whether a name is one that editors, checkouts and volume managers use on the way to the file that is meant.
 pub fn is_temporary(name: &str) -> bool {
     const ENDINGS: [&str; 6] = ["~", ".swp", ".swx", ".swo", ".tmp", ".part"];

@@ -8,4 +8,5 @@ mod lab;
 mod monitoring;
 mod outages;
 mod seed_files;
+mod sources;
 mod wire;

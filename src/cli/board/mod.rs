@@ -9,10 +9,11 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::ObjectsReply;
+use crate::kinds::source::SourceStatus;
 use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Revision, Rollout, Timestamp};
 
 pub use cell::{Cell, State};
-pub use moment::Moment;
+pub use moment::{Moment, rfc3339};
 
 /// The objects of one answer of a daemon.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ pub struct Row {
 }
 
 /// Records of the cluster itself: they are shown by `cluster`, not among what manifests declare.
-const OWN_KINDS: [&str; 4] = [Key::MEMBER, "cluster", "certificate", "token"];
+const OWN_KINDS: [&str; 5] = [Key::MEMBER, "cluster", "certificate", "token", SourceStatus::KIND];
 
 impl Board {
     /// The board of an answer: only these objects when `keys` is not empty.

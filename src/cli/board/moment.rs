@@ -1,5 +1,7 @@
 //! Times for people: how long, and since when, on the clock of whoever reads.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use crate::model::Timestamp;
@@ -29,6 +31,11 @@ impl Moment {
         let (Some(then), Some(now)) = (self.zoned(then), self.zoned(self.now)) else { return how_long };
         let form = if then.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
         format!("{how_long} (since {})", then.strftime(form))
+    }
+
+    /// The moment that is so much later.
+    pub fn after(&self, time: Duration) -> Timestamp {
+        Timestamp(self.now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// `14:02:11`: the time of day.

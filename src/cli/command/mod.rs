@@ -13,6 +13,7 @@ pub mod man;
 pub mod noun;
 pub mod plan;
 pub mod schema;
+pub mod source;
 pub mod status;
 pub mod validate;
 pub mod waitready;

@@ -1,0 +1,202 @@
+//! `seedbed source`: the directories and repositories that manifests come from by themselves.
+
+mod show;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Map, Value, json};
+
+use crate::api::paths;
+use crate::cli::board::Moment;
+use crate::cli::duration;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session::{Session, failure};
+use crate::kinds::source::{SourceStatus, Standing};
+
+const SOURCES: &str = "/1.0/sources";
+
+/// The arguments of `seedbed source`.
+#[derive(Args, Debug)]
+pub struct SourceArgs {
+    #[command(subcommand)]
+    verb: SourceVerb,
+}
+
+/// What to do with sources.
+#[derive(Subcommand, Debug)]
+enum SourceVerb {
+    /// List all and how they stand
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one: what it is, what is in force, and what is in the way
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Add a directory of a member, or a git repository
+    Add(AddArgs),
+    /// Remove one; what it has applied stays
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// Its name
+        name: String,
+    },
+    /// Have a round done now, changed or not, and wait for it
+    Sync {
+        /// Its name
+        name: String,
+        /// How long to wait
+        #[arg(long, value_parser = duration::parse, default_value = "60s", value_name = "TIME")]
+        timeout: Duration,
+    },
+    /// Leave the cluster alone for a time, whatever the source says
+    Suspend {
+        /// Its name
+        name: String,
+        /// For how long; it resumes by itself
+        #[arg(long = "for", value_parser = duration::parse, value_name = "TIME")]
+        time: Duration,
+    },
+    /// End a suspension
+    Resume {
+        /// Its name
+        name: String,
+    },
+}
+
+/// The arguments of `seedbed source add`.
+#[derive(Args, Debug)]
+struct AddArgs {
+    /// The name that it gets
+    name: String,
+    /// A directory (every .yaml and .yml below) or a file
+    #[arg(long, value_name = "DIR", required_unless_present = "git", conflicts_with = "git")]
+    path: Option<PathBuf>,
+    /// A git repository: https, ssh or file
+    #[arg(long, value_name = "URL")]
+    git: Option<String>,
+    /// The branch or tag; the repository's own default when it is left out
+    #[arg(long = "ref", value_name = "NAME", requires = "git")]
+    reference: Option<String>,
+    /// Take only commits that are signed by a key of this allowed signers file (see ssh-keygen); its text is stored
+    #[arg(long, value_name = "KEYS", requires = "git")]
+    verify_signatures: Option<PathBuf>,
+    /// The member that has the directory: this one when it is left out
+    #[arg(long, value_name = "MEMBER", conflicts_with = "git")]
+    member: Option<String>,
+    /// How often to look without being told of a change
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    interval: String,
+    /// Leave keys alone that an earlier revision set and a later one does not
+    #[arg(long)]
+    merge: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn run(args: &SourceArgs, session: &Session) -> Result<Exit, Failure> {
+    match &args.verb {
+        SourceVerb::List => show::list(session).await?,
+        SourceVerb::Show { name } => show::one(name, session).await?,
+        SourceVerb::Add(args) => add(args, session).await?,
+        SourceVerb::Remove { name } => {
+            session.change(Method::DELETE, &path(name), &Value::Null, None).await?;
+            session.screen.say(&format!("Source {name} removed; what it has applied stays"));
+        }
+        SourceVerb::Sync { name, timeout } => return sync(name, *timeout, session).await,
+        SourceVerb::Suspend { name, time } => {
+            let until = Moment::here().after(*time);
+            let path = format!("{}/suspend", path(name));
+            session.change(Method::POST, &path, &json!({ "until": until }), None).await?;
+            session.screen.say(&format!("Source {name} is suspended; to end it: seedbed source resume {name}"));
+        }
+        SourceVerb::Resume { name } => {
+            session.change(Method::POST, &format!("{}/resume", path(name)), &json!({}), None).await?;
+            session.screen.say(&format!("Source {name} resumed"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn path(name: &str) -> String {
+    format!("{SOURCES}/{}", paths::escape(name))
+}
+
+async fn status(name: &str, session: &Session) -> Result<SourceStatus, Failure> {
+    let (value, _) = session.fetch(&format!("{}/status", path(name))).await?;
+    serde_json::from_value(value).map_err(|cause| Failure::because("read how the source stands", &cause))
+}
+
+async fn add(args: &AddArgs, session: &Session) -> Result<(), Failure> {
+    let mut spec = Map::new();
+    let mut set = |field: &str, value: Value| drop(spec.insert(field.to_owned(), value));
+    set("name", json!(args.name));
+    set("interval", json!(args.interval));
+    set("merge", json!(args.merge));
+    if let Some(path) = &args.path {
+        let absolute = std::path::absolute(path).map_err(|cause| Failure::because("find the directory", &cause))?;
+        set("path", json!(absolute));
+        let member = match &args.member {
+            Some(member) => member.clone(),
+            None => here(session).await?,
+        };
+        set("member", json!(member));
+    }
+    if let Some(git) = &args.git {
+        set("git", json!(git));
+    }
+    if let Some(reference) = &args.reference {
+        set("ref", json!(reference));
+    }
+    if let Some(keys) = &args.verify_signatures {
+        let text = std::fs::read_to_string(keys)
+            .map_err(|cause| Failure::because(format!("read the signers {}", keys.display()), &cause))?;
+        if text.trim().is_empty() {
+            return Err(Failure::usage(format!("{} names no signer", keys.display())));
+        }
+        set("verify", json!(text));
+    }
+    session.change(Method::POST, SOURCES, &Value::Object(spec), None).await?;
+    session.screen.say(&format!("Source {} added. How it stands: seedbed source show {0}", args.name));
+    Ok(())
+}
+
+/// The name of the member that this command talks to.
+async fn here(session: &Session) -> Result<String, Failure> {
+    let (server, _) = session.fetch(paths::SERVER).await?;
+    Ok(server["environment"]["server_name"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn sync(name: &str, limit: Duration, session: &Session) -> Result<Exit, Failure> {
+    let start = Instant::now();
+    let asked: Value = session.client.post(&format!("{}/sync", path(name)), &json!({})).await.map_err(failure)?;
+    let round = asked["requested"].as_u64().unwrap_or(0);
+    loop {
+        let status = status(name, session).await?;
+        if status.handled >= round {
+            session.screen.say(&format!("Source {name}: {:?}: {}", status.standing, status.message));
+            status.findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
+            return Ok(match status.standing {
+                Standing::Ready => Exit::Done,
+                Standing::Stalled => Exit::Failed,
+                Standing::Reconciling => Exit::NotConverged,
+                Standing::Suspended => Exit::Refused,
+            });
+        }
+        if status.standing == Standing::Suspended {
+            return Err(Failure::new(Exit::Refused, format!("source {name} is suspended"))
+                .hint(format!("end it first: seedbed source resume {name}")));
+        }
+        if start.elapsed() >= limit {
+            return Err(Failure::new(Exit::Timeout, format!("source {name} has not done the round in time"))
+                .hint(format!("it goes on: seedbed source show {name}")));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

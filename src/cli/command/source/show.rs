@@ -1,0 +1,88 @@
+//! Sources on a screen.
+
+use serde_json::{Value, json};
+
+use super::{SOURCES, path, status};
+use crate::cli::board::{Moment, rfc3339};
+use crate::cli::failure::Failure;
+use crate::cli::screen::{Format, Table};
+use crate::cli::session::Session;
+use crate::kinds::source::{SourceSpec, SourceStatus, Standing};
+
+/// Prints all.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn list(session: &Session) -> Result<(), Failure> {
+    let screen = session.screen;
+    let (objects, _) = session.fetch(&format!("{SOURCES}?recursion=1")).await?;
+    let mut table = Table::new(["NAME", "FROM", "READER", "STATE", "IN FORCE", "SINCE", "MESSAGE"]);
+    let mut values = Vec::new();
+    for object in objects.as_array().into_iter().flatten() {
+        let name = object["name"].as_str().unwrap_or_default();
+        let spec = spec(object);
+        let status = status(name, session).await?;
+        let state = format!("{:?}", status.standing);
+        let state = match status.standing {
+            Standing::Ready => screen.data.good(&state),
+            Standing::Reconciling | Standing::Suspended => screen.data.warning(&state),
+            Standing::Stalled => screen.data.error(&state),
+        };
+        let since = if status.since.0 == 0 { String::new() } else { Moment::here().since(status.since) };
+        table.push([name, &spec.shown(), &status.reader, &state, &in_force(&status), &since, &status.message]);
+        values.push(both(object, &status));
+    }
+    screen.write_table(&table, &Value::Array(values))
+}
+
+/// Prints one.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn one(name: &str, session: &Session) -> Result<(), Failure> {
+    let screen = session.screen;
+    let (object, _) = session.fetch(&path(name)).await?;
+    let status = status(name, session).await?;
+    if screen.format != Format::Table {
+        return screen.write_value(&both(&object, &status));
+    }
+    let spec = spec(&object);
+    let moment = Moment::here();
+    let mut lines = vec![format!("{name}  {}", spec.shown()), format!("  {:?}: {}", status.standing, status.message)];
+    if status.since.0 != 0 {
+        lines.push(format!("  for {}", moment.since(status.since)));
+    }
+    if !status.reader.is_empty() {
+        lines.push(format!("  read by {}, without news every {} s", status.reader, spec.interval_ms() / 1000));
+    }
+    if !spec.verify.is_empty() {
+        let signers = spec.verify.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
+        lines.push(format!("  only commits of {signers} signer(s)"));
+    }
+    match status.last_success {
+        Some(at) => {
+            lines.push(format!("  in force: {} at revision {}, {}", in_force(&status), status.applied, rfc3339(at)))
+        }
+        None => lines.push("  in force: nothing yet".to_owned()),
+    }
+    lines.extend(status.findings.iter().map(|finding| format!("  {finding}")));
+    screen.write(&(lines.join("\n") + "\n"))
+}
+
+fn spec(object: &Value) -> SourceSpec {
+    let mut fields = object.as_object().cloned().unwrap_or_default();
+    fields.retain(|field, _| !matches!(field.as_str(), "name" | "used_by"));
+    serde_json::from_value(Value::Object(fields)).unwrap_or_default()
+}
+
+fn in_force(status: &SourceStatus) -> String {
+    let text = if status.commit.is_empty() { &status.digest } else { &status.commit };
+    text.chars().take(12).collect()
+}
+
+fn both(object: &Value, status: &SourceStatus) -> Value {
+    let mut value = object.clone();
+    value["status"] = json!(status);
+    value["status"]["conditions"] = json!(status.conditions());
+    value
+}

@@ -1,0 +1,148 @@
+//! The loop of sources: keeps one reader running for each source that this member is to read.
+//!
+//! A directory is read by the member that it lies on, a repository by the leader. Whoever reads hands the loaded set to
+//! the leader like any client, so that every write passes the leader's checks and carries its term.
+
+mod reader;
+mod round;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::http::{Node, Server, submit_as, typed};
+use crate::kinds::source::{SourceSpec, SourceStatus};
+use crate::model::{Change, Generation, Key, Object, Revision};
+use crate::store::StoreError;
+use crate::watch::git;
+use reader::Reader;
+
+/// Writes come in a row; what they mean for sources is looked at once they have settled.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// One running reader.
+struct Running {
+    /// The source as it was when the reader was started.
+    version: (Revision, Generation),
+    task: JoinHandle<()>,
+    /// The newest round that somebody has asked for.
+    asked: watch::Sender<u64>,
+}
+
+/// Keeps the readers of this place running until `stop`.
+pub async fn run(server: Arc<Server>, node: Arc<Node>, homes: PathBuf, mut stop: watch::Receiver<bool>) {
+    let mut applied = node.store.applied();
+    let mut leadership = node.store.leadership();
+    let mut running = BTreeMap::new();
+    let mut is_swept = false;
+    while !*stop.borrow() {
+        applied.borrow_and_update();
+        let is_leader = leadership.borrow_and_update().is_me;
+        match look(&server, &node, &homes, is_leader, &mut running).await {
+            Ok(names) if !is_swept => {
+                sweep(&homes, &names);
+                is_swept = true;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot read the sources"),
+        }
+        sleep(SETTLE).await;
+        tokio::select! {
+            changed = applied.changed() => if changed.is_err() { break },
+            _ = leadership.changed() => {}
+            _ = stop.changed() => {}
+        }
+    }
+    running.values().for_each(|reader| reader.task.abort());
+}
+
+/// Starts and ends readers, and gives the names of all sources.
+async fn look(
+    server: &Arc<Server>,
+    node: &Arc<Node>,
+    homes: &Path,
+    is_leader: bool,
+    running: &mut BTreeMap<String, Running>,
+) -> Result<Vec<String>, StoreError> {
+    let sources = node.store.list("source")?;
+    let statuses = node.store.list(SourceStatus::KIND)?;
+    let names: Vec<String> = sources.iter().map(|source| source.key.name.clone()).collect();
+    let is_alone = node.store.list(Key::MEMBER)?.len() == 1;
+    let me = server.node().name.clone();
+    let mut wanted = BTreeMap::new();
+    for object in &sources {
+        let Ok(spec) = typed::<SourceSpec>(object) else { continue };
+        let is_mine = match (spec.git.is_empty(), spec.member.as_str()) {
+            (false, _) => is_leader,
+            (true, "") => is_alone,
+            (true, member) => member == me.as_str(),
+        };
+        if is_mine {
+            wanted.insert(object.key.name.clone(), (object, spec));
+        }
+    }
+    running.retain(|name, reader| {
+        let is_same = wanted.get(name).is_some_and(|(object, _)| version(object) == reader.version);
+        if !is_same {
+            reader.task.abort();
+        }
+        if !names.contains(name) {
+            sweep_one(&homes.join(name));
+        }
+        is_same
+    });
+    for (name, (object, spec)) in wanted {
+        let requested = requested(&statuses, &name);
+        let reader = running.entry(name.clone()).or_insert_with(|| {
+            let (asked, news) = watch::channel(requested);
+            let home = homes.join(&name);
+            let reader = Reader::new(Arc::clone(server), object, spec, home, news);
+            Running { version: version(object), task: tokio::spawn(reader.run()), asked }
+        });
+        reader.asked.send_if_modified(|known| std::mem::replace(known, requested) != requested);
+    }
+    if is_leader {
+        forget_orphans(server, &statuses, &names).await;
+    }
+    Ok(names)
+}
+
+fn version(object: &Object) -> (Revision, Generation) {
+    (object.uid, object.generation)
+}
+
+fn requested(statuses: &[Object], name: &str) -> u64 {
+    let status = statuses.iter().find(|status| status.key.name == name);
+    status.and_then(|status| status.spec.0.get("requested")?.as_u64()).unwrap_or(0)
+}
+
+/// The status of a source that is gone says nothing to anybody.
+async fn forget_orphans(server: &Server, statuses: &[Object], names: &[String]) {
+    let gone = statuses.iter().filter(|status| !names.contains(&status.key.name));
+    let changes: Vec<Change> = gone.map(|status| Change::Forget { key: status.key.clone() }).collect();
+    if changes.is_empty() {
+        return;
+    }
+    if let Err(error) = submit_as(server, "sources".to_owned(), Vec::new(), changes).await {
+        tracing::debug!(error = %error.message, "the status of a removed source stays for now");
+    }
+}
+
+/// Removes what sources have left on the disk that are gone since.
+fn sweep(homes: &Path, names: &[String]) {
+    let Ok(entries) = std::fs::read_dir(homes) else { return };
+    let left =
+        entries.filter_map(Result::ok).filter(|entry| !names.iter().any(|name| entry.file_name() == name.as_str()));
+    left.for_each(|entry| sweep_one(&entry.path()));
+}
+
+fn sweep_one(home: &Path) {
+    if let Err(error) = git::remove(home) {
+        tracing::warn!(%error, "what a removed source has left stays on the disk");
+    }
+}

@@ -1,0 +1,213 @@
+//! Reads one source, for as long as it is the same and this member is to read it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::round::Round;
+use crate::http::{Server, set_source_status, source_status};
+use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
+use crate::model::{Generation, Object};
+use crate::watch::git::{self, Checkout, GitError, Remote};
+use crate::watch::{Digest, Follower, Outcome, Pace, Round as Told, Tree, Verdict, look};
+
+/// Writing a status is tried again after this long.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Reads one source.
+pub struct Reader {
+    server: Arc<Server>,
+    name: String,
+    generation: Generation,
+    spec: SourceSpec,
+    home: PathBuf,
+    asked: watch::Receiver<u64>,
+    /// How the source stands, as this reader wrote it last.
+    status: SourceStatus,
+    /// How it stood after the last set was judged: what is restored when that set is back.
+    judged: SourceStatus,
+}
+
+impl Reader {
+    /// A reader that has done nothing yet.
+    pub fn new(
+        server: Arc<Server>,
+        object: &Object,
+        spec: SourceSpec,
+        home: PathBuf,
+        asked: watch::Receiver<u64>,
+    ) -> Self {
+        let (name, generation) = (object.key.name.clone(), object.generation);
+        let status = SourceStatus::default();
+        Self { server, name, generation, spec, home, asked, judged: status.clone(), status }
+    }
+
+    /// Reads until it is aborted.
+    pub async fn run(mut self) {
+        self.status = source_status(&self.server, &self.name).unwrap_or_default();
+        self.suspended().await;
+        // What an earlier reader has put in force needs no second round; what it left undone does.
+        let is_known = self.status.observed == self.generation && self.status.standing == Standing::Ready;
+        if is_known {
+            self.judged = self.status.clone();
+        }
+        match self.spec.git.is_empty() {
+            true => self.follow_path(is_known).await,
+            false => self.follow_git(is_known).await,
+        }
+    }
+
+    async fn suspended(&mut self) {
+        let Some(until) = self.spec.suspended_until else { return };
+        let left = u64::try_from(until.0 - self.server.now().0).unwrap_or(0);
+        if left > 0 {
+            let mut status = self.status.clone();
+            status.observed = self.generation;
+            let status = status.standing(Standing::Suspended, Reason::Suspended, "nobody reads it", self.server.now());
+            self.write(status).await;
+            sleep(Duration::from_millis(left)).await;
+        }
+    }
+
+    async fn follow_path(&mut self, is_known: bool) {
+        let poll = Duration::from_millis(self.spec.interval_ms());
+        let known = Digest::read(&self.status.digest).filter(|_| is_known);
+        let mut follower = Follower::new(vec![PathBuf::from(&self.spec.path)], Pace { poll, ..Pace::default() }, known);
+        loop {
+            if *self.asked.borrow_and_update() > self.status.handled {
+                follower.ask();
+            }
+            let told = tokio::select! {
+                told = follower.next() => told,
+                changed = self.asked.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+            };
+            let status = self.status.clone();
+            match told {
+                Told::Load(tree) => {
+                    let verdict = self.judge(&tree, "").await;
+                    follower.took(verdict);
+                }
+                Told::Nothing(why) => self.stand(status, Standing::Stalled, Reason::SourceMissing, &why).await,
+                Told::Moving(why) => self.stand(status, Standing::Reconciling, Reason::Unsettled, &why).await,
+                Told::Unchanged(_) => self.restore().await,
+            }
+        }
+    }
+
+    async fn follow_git(&mut self, is_known: bool) {
+        let interval = Duration::from_millis(self.spec.interval_ms());
+        let mut judged = if is_known { self.status.commit.clone() } else { String::new() };
+        let mut failures = 0;
+        loop {
+            let is_asked = *self.asked.borrow_and_update() > self.status.handled;
+            let is_done = match self.fetch().await {
+                Ok(checkout) if checkout.commit == judged && !is_asked => {
+                    self.restore().await;
+                    true
+                }
+                Ok(checkout) => match self.lay_open(&checkout).await {
+                    Some(Verdict::Good | Verdict::Bad) => {
+                        judged = checkout.commit;
+                        true
+                    }
+                    Some(Verdict::Later) => false,
+                    None => true,
+                },
+                Err(error) => {
+                    self.unfetched(&error).await;
+                    false
+                }
+            };
+            failures = if is_done { 0 } else { failures + 1 };
+            let wait = if is_done { interval } else { RETRY.saturating_mul(1 << failures.min(10)).min(interval) };
+            tokio::select! {
+                () = sleep(wait) => {}
+                changed = self.asked.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<Checkout, GitError> {
+        let SourceSpec { git, reference, verify, .. } = &self.spec;
+        let remote = Remote { url: git.clone(), reference: reference.clone(), signers: verify.clone() };
+        git::fetch(&remote, &self.home).await
+    }
+
+    /// Reads a commit that was laid out. `None` when it holds nothing to judge.
+    async fn lay_open(&mut self, checkout: &Checkout) -> Option<Verdict> {
+        let roots = vec![checkout.dir.clone()];
+        let seen = tokio::task::spawn_blocking(move || look(&roots)).await.ok()?;
+        match seen.outcome {
+            Outcome::Whole(tree) => Some(self.judge(&tree.shown_below(&checkout.dir), &checkout.commit).await),
+            // Nobody else writes there: it is as good as missing.
+            Outcome::Moving(why) | Outcome::Nothing(why) => {
+                let why = why.replace(&checkout.dir.display().to_string(), &checkout.commit[..12]);
+                self.stand(self.status.clone(), Standing::Stalled, Reason::SourceMissing, &why).await;
+                None
+            }
+        }
+    }
+
+    async fn unfetched(&mut self, error: &GitError) {
+        let (standing, reason) = match error {
+            GitError::Fetch { .. } => (Standing::Reconciling, Reason::FetchFailed),
+            GitError::Unsigned { .. } => (Standing::Stalled, Reason::VerifyFailed),
+            GitError::Unusable { .. } => (Standing::Stalled, Reason::Invalid),
+            GitError::Disk { .. } => (Standing::Reconciling, Reason::FetchFailed),
+        };
+        self.stand(self.status.clone(), standing, reason, &error.to_string()).await;
+    }
+
+    async fn judge(&mut self, tree: &Tree, commit: &str) -> Verdict {
+        let asked = *self.asked.borrow();
+        let round = Round { server: &self.server, name: &self.name, generation: self.generation, spec: &self.spec };
+        let (verdict, status) = round.take(tree, commit, self.status.clone()).await;
+        match verdict {
+            Verdict::Good => tracing::info!(source = %self.name, digest = tree.digest.short(), commit, "in force"),
+            Verdict::Bad | Verdict::Later => tracing::warn!(source = %self.name, why = %status.message, "not applied"),
+        }
+        if verdict != Verdict::Later {
+            self.judged = status.clone();
+        }
+        self.write(SourceStatus { handled: asked, ..status }).await;
+        verdict
+    }
+
+    /// The set that was judged last is back: so is what was said of it.
+    async fn restore(&mut self) {
+        if self.status.standing == self.judged.standing && self.status.reason == self.judged.reason {
+            return;
+        }
+        let SourceStatus { standing, reason, message, findings, .. } = self.judged.clone();
+        let status = SourceStatus { findings, ..self.status.clone() };
+        self.stand(status, standing, reason, &message).await;
+    }
+
+    async fn stand(&mut self, status: SourceStatus, standing: Standing, reason: Reason, message: &str) {
+        if self.status.message != message {
+            tracing::info!(source = %self.name, ?standing, message, "source");
+        }
+        let handled = *self.asked.borrow();
+        let status = SourceStatus { observed: self.generation, handled, ..status };
+        self.write(status.standing(standing, reason, message, self.server.now())).await;
+    }
+
+    /// Writes the status, again and again until it is written: nobody else would tell.
+    async fn write(&mut self, status: SourceStatus) {
+        let status = SourceStatus { reader: self.server.node().name.to_string(), ..status };
+        self.status = status.clone();
+        let by = format!("source:{}", self.name);
+        // Somebody may ask for a round meanwhile: that is not this reader's to change.
+        let edit = |now: SourceStatus| SourceStatus { requested: now.requested, ..status.clone() };
+        while let Err(error) = set_source_status(&self.server, &self.name, &by, edit).await {
+            tracing::debug!(source = %self.name, error = %error.message, "the status is not written yet");
+            sleep(RETRY).await;
+        }
+    }
+}

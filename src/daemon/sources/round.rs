@@ -1,0 +1,129 @@
+//! One set of a source: from its text to what the cluster says, and what that means for the source's status.
+
+use std::sync::Arc;
+
+use crate::api::{ApiError, ApplyRequest};
+use crate::http::{Server, hand_over};
+use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
+use crate::model::{Desired, Finding, Generation, MemberName, Timestamp};
+use crate::watch::{Tree, Verdict, load};
+
+/// A status is read by people; this many findings are enough to begin with.
+const FINDINGS_MAX: usize = 20;
+
+/// A source as its reader knows it.
+pub struct Round<'a> {
+    /// The daemon.
+    pub server: &'a Arc<Server>,
+    /// The source.
+    pub name: &'a str,
+    /// Its generation.
+    pub generation: Generation,
+    /// Its content.
+    pub spec: &'a SourceSpec,
+}
+
+impl Round<'_> {
+    /// Loads a set and hands it over. Gives what the status becomes.
+    pub async fn take(&self, tree: &Tree, commit: &str, status: SourceStatus) -> (Verdict, SourceStatus) {
+        let loaded = load(tree);
+        let now = self.server.now();
+        let status = SourceStatus { observed: self.generation, ..status };
+        if !loaded.is_usable() {
+            let errors = loaded.findings.iter().filter(|finding| finding.is_error()).count();
+            let message = format!("{} has {errors} error{}", shown(tree, commit), if errors == 1 { "" } else { "s" });
+            let status = status.standing(Standing::Stalled, Reason::Invalid, &message, now);
+            return (Verdict::Bad, with_findings(status, loaded.findings));
+        }
+        let mut desired = loaded.desired;
+        if let Err(findings) = self.place(&mut desired) {
+            let message = format!("{} has keys that name no member", shown(tree, commit));
+            let status = status.standing(Standing::Stalled, Reason::Invalid, &message, now);
+            return (Verdict::Bad, with_findings(status, findings));
+        }
+        let request = ApplyRequest { desired, merge: self.spec.merge, ..ApplyRequest::default() };
+        match hand_over(self.server, &format!("source:{}", self.name), &request).await {
+            Ok(reply) => {
+                let applied = reply.revision.unwrap_or(status.applied);
+                let message = format!("{} is in force", shown(tree, commit));
+                let status = SourceStatus {
+                    digest: tree.digest.to_string(),
+                    commit: commit.to_owned(),
+                    applied,
+                    last_success: Some(now),
+                    ..status.standing(Standing::Ready, Reason::Applied, &message, now)
+                };
+                (Verdict::Good, with_findings(status, loaded.findings))
+            }
+            Err(error) => refused(status, error, now),
+        }
+    }
+
+    /// Gives keys that name no member to the member that reads them, as they would be from its own command line.
+    fn place(&self, desired: &mut Desired) -> Result<(), Vec<Finding>> {
+        let reader: MemberName = self.server.node().name.clone();
+        let is_movable = !self.spec.git.is_empty() && self.server.members().is_ok_and(|members| members.len() > 1);
+        let mut findings = Vec::new();
+        for (key, declared) in &mut desired.objects {
+            if declared.here.is_empty() {
+                continue;
+            }
+            if is_movable {
+                let keys: Vec<&str> = declared.here.keys().map(String::as_str).collect();
+                let text = format!("{key} has keys of one member that name none: {}", keys.join(", "));
+                let finding = Finding::error("SB015", text).at(declared.at.clone());
+                findings
+                    .push(finding.helping("whichever member leads reads a repository: write them under `members:`"));
+                continue;
+            }
+            let own = declared.of(&reader);
+            declared.members.insert(reader.clone(), own);
+            declared.here = Default::default();
+        }
+        if findings.is_empty() { Ok(()) } else { Err(findings) }
+    }
+}
+
+fn shown(tree: &Tree, commit: &str) -> String {
+    if commit.is_empty() {
+        format!("set {}", tree.digest.short())
+    } else {
+        format!("commit {}", &commit[..commit.len().min(12)])
+    }
+}
+
+fn with_findings(status: SourceStatus, mut findings: Vec<Finding>) -> SourceStatus {
+    // Errors first: they are what is in the way.
+    findings.sort_by_key(|finding| !finding.is_error());
+    findings.truncate(FINDINGS_MAX);
+    SourceStatus { findings, ..status }
+}
+
+/// What the cluster refuses for its content stays refused; everything else may pass.
+fn refused(status: SourceStatus, error: ApiError, now: Timestamp) -> (Verdict, SourceStatus) {
+    let (verdict, standing, reason) = match error.status {
+        412 | 429 => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),
+        400..=499 => (Verdict::Bad, Standing::Stalled, Reason::Refused),
+        _ => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),
+    };
+    let status = status.standing(standing, reason, &error.message, now);
+    (verdict, with_findings(status, error.findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_wrong_with_the_set_itself_stalls_it() {
+        for (code, verdict, standing) in [
+            (400, Verdict::Bad, Standing::Stalled),
+            (412, Verdict::Later, Standing::Reconciling),
+            (500, Verdict::Later, Standing::Reconciling),
+            (503, Verdict::Later, Standing::Reconciling),
+        ] {
+            let (got, status) = refused(SourceStatus::default(), ApiError::new(code, "no"), Timestamp(1));
+            assert_eq!((got, status.standing, status.message.as_str()), (verdict, standing, "no"), "{code}");
+        }
+    }
+}

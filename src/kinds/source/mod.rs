@@ -1,0 +1,244 @@
+//! Sources: where manifests come from by themselves, a directory of one member or a git repository.
+
+mod status;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::field::lenient;
+use super::kind::{Need, Resource, Words};
+use super::problem::Problem;
+use super::value;
+use crate::model::{Config, Key, MemberName, Rollout, Timestamp};
+
+pub use status::{Condition, Reason, SourceStatus, Standing};
+
+/// The kind.
+pub struct Source;
+
+/// How often a source is looked at when it does not say: no notification tells of a commit elsewhere.
+const INTERVAL_MS: u64 = 30_000;
+/// Faster than this is load without use.
+const INTERVAL_MS_MIN: u64 = 1_000;
+
+/// Where manifests come from: a directory (`path`) or a git repository (`git`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "source")]
+pub struct SourceSpec {
+    /// Free text.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// `user.*` keys.
+    #[serde(default, deserialize_with = "lenient")]
+    pub config: Config,
+    /// A directory or a file of the member that reads it, as an absolute path.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The member that reads `path`; the leader reads `git`.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub member: String,
+    /// The address of a git repository: https, ssh or file.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub git: String,
+    /// The branch or tag; the repository's own default when it is left out.
+    #[serde(default, rename = "ref", deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub reference: String,
+    /// Whose signatures a commit needs: the text of an allowed signers file, as ssh-keygen reads it.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub verify: String,
+    /// How often to look without being told of a change, such as 30s or 5m.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub interval: String,
+    /// Leaves keys alone that an earlier revision set and this one does not.
+    #[serde(default, deserialize_with = "lenient")]
+    pub merge: bool,
+    /// Nothing is applied before this moment, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_until: Option<Timestamp>,
+}
+
+impl SourceSpec {
+    /// How often to look, in milliseconds.
+    pub fn interval_ms(&self) -> u64 {
+        duration_ms(&self.interval).unwrap_or(INTERVAL_MS).max(INTERVAL_MS_MIN)
+    }
+
+    /// Where it leads, in words.
+    pub fn shown(&self) -> String {
+        match (self.git.as_str(), self.reference.as_str()) {
+            ("", _) if self.member.is_empty() => self.path.clone(),
+            ("", _) => format!("{}:{}", self.member, self.path),
+            (git, "") => git.to_owned(),
+            (git, reference) => format!("{git} {reference}"),
+        }
+    }
+}
+
+impl Resource for Source {
+    type Spec = SourceSpec;
+
+    const WORDS: Words =
+        Words { kind: "source", section: "sources", collection: "sources", noun: "source", spoken: "source" };
+    const ROLLOUT: Rollout = Rollout::RecordOnly;
+
+    fn entities(&self, _: &SourceSpec) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    fn check(&self, key: &Key, spec: &SourceSpec, _: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        // The name is a directory's, too.
+        if let Some(fault) = value::path_name_fault(&key.name) {
+            problems.push(Problem::at_value(
+                "SB018",
+                &["name"],
+                format!("`{}` cannot name a source: {fault}", key.name),
+            ));
+        }
+        match (spec.path.as_str(), spec.git.as_str()) {
+            ("", "") => problems.push(Problem::at_key("SB103", &[], "this source needs `path` or `git`")),
+            ("", git) => problems.extend(git_problems(spec, git)),
+            (path, "") => problems.extend(path_problems(spec, path)),
+            _ => problems.push(Problem::at_key("SB023", &["git"], "a source has a `path` or a `git`, not both")),
+        }
+        if !spec.interval.is_empty() && duration_ms(&spec.interval).is_none() {
+            let text = format!("`{}` is no interval: write 30s, 5m or 1h", spec.interval);
+            problems.push(Problem::at_value("SB020", &["interval"], text));
+        }
+        problems
+    }
+
+    fn needs(&self, _: &Key, spec: &SourceSpec) -> Vec<Need> {
+        let member = Some(&spec.member).filter(|member| !member.is_empty());
+        member.map(|member| Need::if_managed(Key::new(Key::MEMBER, member), &["member"])).into_iter().collect()
+    }
+}
+
+fn path_problems(spec: &SourceSpec, path: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !path.starts_with('/') {
+        let text = format!("`{path}` is no absolute path: a daemon has no other");
+        problems.push(Problem::at_value("SB020", &["path"], text));
+    }
+    let useless = [("ref", &spec.reference), ("verify", &spec.verify)].into_iter().filter(|(_, text)| !text.is_empty());
+    problems.extend(
+        useless.map(|(field, _)| Problem::at_key("SB023", &[field], format!("`{field}` has no meaning without `git`"))),
+    );
+    problems
+}
+
+fn git_problems(spec: &SourceSpec, git: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(fault) = address_fault(git) {
+        problems.push(Problem::at_value("SB020", &["git"], format!("this repository cannot be read: {fault}")));
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '+');
+    if spec.reference.starts_with('-') || !spec.reference.chars().all(is_plain) || spec.reference.contains("..") {
+        let text = format!("`{}` names no branch or tag", spec.reference);
+        problems.push(Problem::at_value("SB020", &["ref"], text));
+    }
+    if !spec.member.is_empty() {
+        problems.push(Problem::at_key("SB023", &["member"], "`member` has no meaning with `git`: the leader reads it"));
+    }
+    problems
+}
+
+/// Why git must not be given this address.
+fn address_fault(address: &str) -> Option<&'static str> {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        // `git@host:path`, as ssh has it.
+        let (user, _) = address.split_once(':')?;
+        let is_ssh = user.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.contains('/'));
+        return (!is_ssh || address.starts_with('-')).then_some("write https://…, ssh://… or file:///…");
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let has_password = authority.split_once('@').is_some_and(|(user, _)| user.contains(':'));
+    match scheme {
+        "https" | "ssh" | "file" if has_password => {
+            Some("a password in it would be stored and shown; use a key of ssh")
+        }
+        "https" if authority.contains('@') => Some("a token in it would be stored and shown; use a key of ssh"),
+        "https" | "ssh" | "file" if authority.starts_with('-') => Some("its host is no host"),
+        "https" | "ssh" | "file" => None,
+        _ => Some("only https, ssh and file are spoken"),
+    }
+}
+
+/// `30s`, `5m`, `1h`, `500ms`, in milliseconds.
+fn duration_ms(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let each = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(each)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(spec: SourceSpec) -> Vec<String> {
+        let found = Resource::check(&Source, &Key::new("source", "site"), &spec, &BTreeMap::new());
+        found.into_iter().map(|problem| problem.message).collect()
+    }
+
+    fn git(address: &str) -> SourceSpec {
+        SourceSpec { git: address.to_owned(), ..SourceSpec::default() }
+    }
+
+    #[test]
+    fn a_source_is_a_directory_or_a_repository() {
+        assert_eq!(messages(SourceSpec::default()), ["this source needs `path` or `git`"]);
+        let both = SourceSpec { path: "/etc".to_owned(), ..git("https://git.example/site") };
+        assert_eq!(messages(both), ["a source has a `path` or a `git`, not both"]);
+        let path = SourceSpec { path: "etc".to_owned(), verify: "x".to_owned(), ..SourceSpec::default() };
+        assert_eq!(
+            messages(path),
+            ["`etc` is no absolute path: a daemon has no other", "`verify` has no meaning without `git`"]
+        );
+    }
+
+    #[test]
+    fn addresses_that_could_run_something_or_hold_a_secret_are_refused() {
+        for good in
+            ["https://git.example/site.git", "ssh://git@git.example/site", "git@git.example:site", "file:///srv/site"]
+        {
+            assert_eq!(messages(git(good)), [""; 0], "{good}");
+        }
+        for bad in [
+            "ext::sh -c id",
+            "-oProxyCommand=x:y",
+            "http://git.example/site",
+            "https://me:sekret@git.example/site",
+            "https://token@git.example/site",
+            "ssh://-oProxyCommand=id/site",
+        ] {
+            let found = messages(git(bad));
+            assert_eq!(found.len(), 1, "{bad}");
+            assert!(!found[0].contains("sekret") && !found[0].contains("token@"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_a_name_and_no_option() {
+        for bad in ["--upload-pack=id", "a b", "a..b"] {
+            assert_eq!(messages(SourceSpec { reference: bad.to_owned(), ..git("file:///x") }).len(), 1, "{bad}");
+        }
+        assert_eq!(messages(SourceSpec { reference: "release/1.2".to_owned(), ..git("file:///x") }), [""; 0]);
+    }
+
+    #[test]
+    fn intervals_have_a_unit_and_a_least() {
+        let interval = |text: &str| SourceSpec { interval: text.to_owned(), ..SourceSpec::default() }.interval_ms();
+        assert_eq!([interval(""), interval("5m"), interval("10ms")], [30_000, 300_000, 1_000]);
+        assert_eq!(duration_ms("30"), None);
+    }
+}

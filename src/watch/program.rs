@@ -1,0 +1,119 @@
+//! Runs a program with nothing of this process's environment, a time limit and a limit on what it may say.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::time::timeout;
+
+/// Where programs are looked for.
+const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What a program says beyond this is dropped.
+const OUTPUT_BYTES_MAX: u64 = 8 << 20;
+
+/// A program to run.
+pub struct Program {
+    /// Its name or path.
+    pub name: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its environment besides `PATH` and the locale.
+    pub env: Vec<(&'static str, String)>,
+    /// Where it runs.
+    pub dir: PathBuf,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// Why a program gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It is not installed, or may not be run.
+    #[error("cannot run `{0}`: {1}")]
+    Start(String, std::io::Error),
+    /// It did not end in time.
+    #[error("`{0}` took longer than {1} s and was ended")]
+    Late(String, u64),
+    /// It failed. The text is what it complained about.
+    #[error("{1}")]
+    Failed(String, String),
+}
+
+impl Program {
+    /// Runs it to its end and gives what it wrote.
+    ///
+    /// # Errors
+    /// When it cannot be started, takes too long, or ends badly.
+    pub async fn run(self) -> Result<Vec<u8>, ProgramError> {
+        let Self { name, args, env, dir, limit } = self;
+        let mut command = tokio::process::Command::new(&name);
+        command.args(args).env_clear().env("PATH", SEARCH_PATH).env("LC_ALL", "C").envs(env).current_dir(dir);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // Its children go with it.
+        command.process_group(0);
+        let mut child = command.spawn().map_err(|cause| ProgramError::Start(name.clone(), cause))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let group = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+        let work = async { tokio::join!(child.wait(), read(stdout), read(stderr)) };
+        let Ok((status, stdout, stderr)) = timeout(limit, work).await else {
+            if let Some(group) = group {
+                // Gone already is as good.
+                let _gone = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            }
+            return Err(ProgramError::Late(name, limit.as_secs()));
+        };
+        match status {
+            Ok(status) if status.success() => Ok(stdout),
+            Ok(status) => {
+                let lines = String::from_utf8_lossy(&stderr);
+                let lines: Vec<&str> = lines.lines().map(str::trim).filter(|line| !line.is_empty()).take(5).collect();
+                let text = if lines.is_empty() { format!("`{name}` ended with {status}") } else { lines.join("; ") };
+                Err(ProgramError::Failed(name, text))
+            }
+            Err(cause) => Err(ProgramError::Start(name, cause)),
+        }
+    }
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        // What was read before a failure is all there is. A program that says more than the limit is cut off there.
+        let _cut = from.take(OUTPUT_BYTES_MAX).read_to_end(&mut bytes).await;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Program {
+        let args = vec!["-c".to_owned(), script.to_owned()];
+        Program { name: "sh".to_owned(), args, env: vec![("GIVEN", "yes".to_owned())], dir: "/".into(), limit }
+    }
+
+    #[tokio::test]
+    async fn a_program_sees_only_the_environment_that_it_is_given() {
+        let said = shell("env", Duration::from_secs(20)).run().await.expect("ran");
+        let said = String::from_utf8(said).expect("text");
+        let names: std::collections::BTreeSet<&str> =
+            said.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+        let shells = ["PWD", "OLDPWD", "SHLVL", "_"];
+        let given: Vec<&str> = names.into_iter().filter(|name| !shells.contains(name)).collect();
+        assert_eq!(given, ["GIVEN", "LC_ALL", "PATH"]);
+    }
+
+    #[tokio::test]
+    async fn a_failure_tells_what_the_program_complained_about() {
+        let error = shell("echo no such thing >&2; exit 3", Duration::from_secs(20)).run().await.expect_err("failed");
+        assert_eq!(error.to_string(), "no such thing");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_is_ended_with_its_children() {
+        let error = shell("sleep 1000 & wait", Duration::from_millis(200)).run().await.expect_err("late");
+        assert!(matches!(error, ProgramError::Late(..)), "{error}");
+    }
+}
