@@ -28,9 +28,10 @@ fn wait_standing(node: &Node, source: &str, standing: &str) -> Value {
 
 /// Waits until every running member has the profile with so many cores.
 fn wait_cpus(lab: &Lab, cpus: u32) {
+    let wanted = Value::String(cpus.to_string());
     for node in lab.nodes.iter().filter(|node| node.is_running()) {
         wait_for(&format!("limits.cpu={cpus} on {}", node.name), PATIENCE, || {
-            node.get("/1.0/profiles/web").is_some_and(|web| web["config"]["limits.cpu"] == cpus.to_string())
+            node.get("/1.0/profiles/web").is_some_and(|web| web["config"]["limits.cpu"] == wanted)
         });
     }
 }
