@@ -6,8 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use seedbed::kinds::dialect::Product;
 use seedbed::manifest::codes::find;
-use seedbed::manifest::{Colour, Loaded, Options, Source, load, read_paths, render};
+use seedbed::manifest::{Colour, Dialect, Loaded, Options, Source, load, read_paths, render};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests")
@@ -37,12 +38,24 @@ fn read(case: &Path) -> (Vec<Source>, Loaded) {
     if case.ends_with("a-file-is-too-large.yaml") {
         options.limits.source_bytes_max = 64;
     }
+    options.dialect = dialect(case);
     let mut loaded = load(&read.sources, &options);
     for finding in &mut read.findings {
         finding.message = finding.message.replace(&above, "").replace(above.trim_end_matches('/'), ".");
     }
     loaded.findings.splice(0..0, read.findings);
     (read.sources, loaded)
+}
+
+// The end of a case's name says for whom it is written.
+fn dialect(case: &Path) -> Dialect {
+    let name = case.file_stem().expect("a name").to_string_lossy().into_owned();
+    match () {
+        () if name.ends_with("-for-lxd-5.0") => Dialect::Of(Product::Lxd50),
+        () if name.ends_with("-for-lxd") => Dialect::Of(Product::Lxd),
+        () if name.ends_with("-for-incus") => Dialect::Of(Product::Incus),
+        () => Dialect::Auto,
+    }
 }
 
 fn report(sources: &[Source], loaded: &Loaded) -> String {

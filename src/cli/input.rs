@@ -23,7 +23,7 @@ impl Input {
     /// # Errors
     /// When there is nothing to read at all, or standard input cannot be read.
     pub fn read(paths: &[String]) -> Result<Self, Failure> {
-        let input = Self::gather(paths)?;
+        let input = Self::gather(paths, &Options::default())?;
         if input.is_nothing() { Err(nothing(paths, &input.loaded.findings)) } else { Ok(input) }
     }
 
@@ -31,10 +31,10 @@ impl Input {
     ///
     /// # Errors
     /// When standard input cannot be read.
-    pub fn gather(paths: &[String]) -> Result<Self, Failure> {
+    pub fn gather(paths: &[String], options: &Options) -> Result<Self, Failure> {
         let stdin = if paths.iter().any(|path| path == Source::STDIN) { Some(read_stdin()?) } else { None };
         let Sources { sources, findings } = manifest::read_paths(paths, stdin.as_deref());
-        let mut loaded = manifest::load(&sources, &Options::default());
+        let mut loaded = manifest::load(&sources, options);
         loaded.findings.splice(0..0, findings);
         Ok(Self { sources, loaded })
     }

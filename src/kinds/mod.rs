@@ -1,6 +1,7 @@
 //! The registry of resource kinds: one folder and one line here for each.
 
 mod check;
+pub mod dialect;
 mod field;
 mod home;
 mod kind;

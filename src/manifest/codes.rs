@@ -342,6 +342,36 @@ pub static RULES: &[Rule] = &[
         "After a thousand findings the search ends, so that no input can exhaust memory. One cause is probably behind most of them.",
     )
     .binding(),
+    rule(
+        "SB170",
+        "a section that the product does not know",
+        "Told with --dialect only. LXD 5.0 knows config, networks, storage_pools, profiles, projects and cluster; LXD has storage_volumes besides, Incus also certificates and cluster_groups. All of them refuse a file with any other section.",
+    ),
+    rule(
+        "SB171",
+        "a field that the product does not know",
+        "Told with --dialect only. Fields such as storage and network of projects (LXD of today) and project of profiles (Incus) make other releases refuse the file.",
+    ),
+    rule(
+        "SB172",
+        "a configuration key that the product does not know",
+        "Told with --dialect only. The key came with a later release, or LXD has it and Incus has not, or the other way round. The product refuses the object.",
+    ),
+    rule(
+        "SB173",
+        "what the product has removed",
+        "Told with --dialect only. Trust passwords went with LXD 6 and were never in Incus: members join with a token from `lxc cluster add NAME`, clients are trusted by their certificate. MAAS, Candid and RBAC keys have gone too.",
+    ),
+    rule(
+        "SB174",
+        "what only Seedbed knows",
+        "Told with --dialect only. cluster.members and the members of pools and networks describe a whole cluster in one file. LXD and Incus take one file for each member, with cluster.member_config for its own keys.",
+    ),
+    rule(
+        "SB175",
+        "a file for two products at once",
+        "Without --dialect a file may be written for Seedbed, LXD or Incus. This one uses what only one of them has beside what only another one has. Seedbed takes both; allow it, or say --dialect seedbed, when nobody else reads the file.",
+    ),
 ];
 
 const fn rule(code: &'static str, title: &'static str, explanation: &'static str) -> Rule {

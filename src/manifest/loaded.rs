@@ -2,6 +2,7 @@
 
 use super::allow::Allowed;
 use super::cluster::Cluster;
+use super::dialect::Dialect;
 use crate::model::{Desired, Finding};
 
 /// The outcome of loading a set of sources.
@@ -35,6 +36,8 @@ pub struct Counts {
 /// How to load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// For whom the set is written.
+    pub dialect: Dialect,
     /// What to refuse before it costs memory.
     pub limits: Limits,
 }

@@ -3,13 +3,15 @@
 //! [`load`] takes every source at once and never fails: what it cannot use becomes a [`Finding`] with a place, and
 //! one broken file hides nothing of the others. The steps stand in files of their own, in this order:
 //! `parse` and `compose` (text to `dom`), `shape` (against the JSON Schema that `schema` derives from the types),
-//! `gather` (to a `set` of objects), `formation` and `join` (what `cluster:` says to them), `references`.
+//! `gather` (to a `set` of objects), `formation` and `join` (what `cluster:` says to them), `references`, `dialect` (what
+//! LXD or Incus do not take), and at last `allow` (what comments in the sources allow).
 
 mod allow;
 mod cluster;
 pub mod codes;
 mod compose;
 mod conceal;
+mod dialect;
 mod dom;
 mod editor;
 mod files;
@@ -49,6 +51,7 @@ use set::Set;
 
 pub use allow::Allowed;
 pub use cluster::{Cluster, MemberConfig, MemberSection};
+pub use dialect::Dialect;
 pub use editor::{schema, schema_draft_07};
 pub use files::{Sources, read_paths};
 pub use loaded::{Counts, Limits, Loaded, Options};
@@ -80,6 +83,7 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
     let documents: Vec<&Document<'_>> = parsed.iter().flat_map(|parsed| &parsed.documents).collect();
     let mut set = Set::default();
     let mut sections = Vec::new();
+    let mut uses = Vec::new();
     for document in &documents {
         if findings.is_full() {
             break;
@@ -88,6 +92,7 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
         if !shape.is_foreign {
             gather(document, &shape, &mut set);
             sections.extend(cluster::read(document, &shape, &mut set.findings));
+            dialect::uses(document, &mut uses);
         }
         let is_news = |finding: &Finding| !in_text.iter().any(|known| explains(known, finding));
         findings.extend(shape.findings.into_vec().into_iter().filter(is_news));
@@ -102,7 +107,10 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
     }
     findings.extend(in_text);
     findings.extend(take(&mut set.findings).into_vec());
-    let mut findings = in_order(findings.into_vec(), sources);
+    let refused = dialect::check(&uses, options.dialect);
+    dialect::mark(&refused, &mut set);
+    findings.extend(refused);
+    let mut findings = in_order(dialect::adapt(findings.into_vec(), options.dialect), sources);
     let allowed = allowances.apply(&mut findings, &partial);
     let valid = set.objects.values().filter(|found| !found.is_faulty).count();
     let counts = Counts { files: sources.len(), documents: documents.len(), objects: set.objects.len(), valid };

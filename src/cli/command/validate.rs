@@ -13,14 +13,16 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, count, nothing, plural};
 use crate::cli::screen::Screen;
+use crate::kinds::dialect::Product;
 use crate::manifest::report::{Format, Run, markdown, report};
-use crate::manifest::{Allowed, Colour, Counts, Loaded, Source, render};
+use crate::manifest::{Allowed, Colour, Counts, Dialect, Loaded, Options, Source, render};
 use crate::model::{Finding, Severity};
 
 /// The arguments of `seedbed validate`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "A comment `# seedbed: allow CODE REASON`, behind a line or above it, allows what it finds there."
+    after_help = "A file .seedbedignore, with the syntax of .gitignore, names what directories hold besides manifests.\n\
+    A comment `# seedbed: allow CODE REASON`, behind a line or above it, allows what it finds there."
 )]
 pub struct ValidateArgs {
     /// Files, directories (every .yaml and .yml below), or `-` for standard input; together they are one desired state
@@ -29,6 +31,9 @@ pub struct ValidateArgs {
     /// Each path is a set of its own: names and subnets of one say nothing to another
     #[arg(long)]
     each: bool,
+    /// For whom the files are written: what the product refuses is an error
+    #[arg(long, value_enum, default_value_t = DialectName::Auto, value_name = "PRODUCT")]
+    dialect: DialectName,
     /// Count warnings as errors: the same as --fail-on warning
     #[arg(long, conflicts_with = "fail_on")]
     strict: bool,
@@ -41,6 +46,34 @@ pub struct ValidateArgs {
     /// Append a summary in Markdown to FILE, such as "$GITHUB_STEP_SUMMARY"
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
+}
+
+/// The dialects by their names on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DialectName {
+    /// Whoever takes all of it; a warning when it mixes two products.
+    Auto,
+    /// Seedbed alone.
+    Seedbed,
+    /// LXD 5.0.
+    #[value(name = "lxd-5.0")]
+    Lxd50,
+    /// LXD of today.
+    Lxd,
+    /// Incus of today.
+    Incus,
+}
+
+impl From<DialectName> for Dialect {
+    fn from(name: DialectName) -> Self {
+        match name {
+            DialectName::Auto => Self::Auto,
+            DialectName::Seedbed => Self::Seedbed,
+            DialectName::Lxd50 => Self::Of(Product::Lxd50),
+            DialectName::Lxd => Self::Of(Product::Lxd),
+            DialectName::Incus => Self::Of(Product::Incus),
+        }
+    }
 }
 
 /// From which severity on the command fails.
@@ -93,9 +126,10 @@ pub fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let start = Instant::now();
     let mut output = Output::open(args, screen)?;
     let mut total = Total::default();
+    let options = Options { dialect: args.dialect.into(), ..Options::default() };
     let sets: Vec<&[String]> = if args.each { args.paths.chunks(1).collect() } else { vec![&args.paths] };
     for set in sets {
-        let input = Input::gather(set)?;
+        let input = Input::gather(set, &options)?;
         total.is_something |= !input.is_nothing();
         if args.each || total.is_something {
             output.show(&input)?;

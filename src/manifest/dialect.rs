@@ -1,0 +1,207 @@
+//! Files that are meant for LXD or Incus too: what one of them does not take, and what takes its place there.
+
+use std::collections::BTreeSet;
+
+use super::dom::{Document, Entry, Node, pointer};
+use super::set::{Origin, Set};
+use crate::kinds::dialect::{Gap, Product, gap_of_field, gap_of_key, is_telling};
+use crate::model::{Finding, Place, Severity};
+
+/// For whom a set of manifests is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// Whoever takes all of it; a warning when nobody but Seedbed does.
+    #[default]
+    Auto,
+    /// Seedbed alone.
+    Seedbed,
+    /// A product: what it refuses is an error, what it ignores a warning.
+    Of(Product),
+}
+
+/// More than these are not looked at: a set of any size is told by its first ones.
+const USES_MAX: usize = 10_000;
+
+/// Something that not every product takes, and where it stands.
+pub(super) struct Use {
+    name: String,
+    class: Class,
+    gap: Gap,
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Section,
+    Field,
+    Key,
+}
+
+/// Adds what a document uses that some product does not take.
+pub(super) fn uses(document: &Document<'_>, into: &mut Vec<Use>) {
+    let mut walk = Walk { document, into };
+    for section in document.root.entries() {
+        let top = [&*section.key];
+        walk.field(Class::Section, &section.key, section, &top);
+        match &*section.key {
+            "config" => walk.keys("server", section, &top),
+            "cluster" => walk.fields("cluster", &section.value, &top),
+            name => {
+                for (index, object) in section.value.items().iter().enumerate() {
+                    let at = index.to_string();
+                    walk.object(name, object, &[name, &at]);
+                }
+            }
+        }
+    }
+}
+
+// A strict reader refuses a field that it does not know even when it is empty; a key without a value is unset.
+fn is_empty(node: &Node<'_>) -> bool {
+    node.text() == Some("") || node.text().is_none() && node.entries().is_empty() && node.items().is_empty()
+}
+
+struct Walk<'a, 'd> {
+    document: &'a Document<'d>,
+    into: &'a mut Vec<Use>,
+}
+
+impl Walk<'_, '_> {
+    fn object(&mut self, section: &str, object: &Node<'_>, path: &[&str]) {
+        self.fields(section, object, path);
+        let text = |field: &str| object.get(field).and_then(Node::text).filter(|text| !text.is_empty());
+        let entity = match section {
+            "storage_pools" => format!("storage-{}", text("driver").unwrap_or_default()),
+            "networks" => format!("network-{}", text("type").unwrap_or("bridge")),
+            "profiles" => "instance".to_owned(),
+            "projects" => "project".to_owned(),
+            _ => return,
+        };
+        if let Some(config) = object.entry("config") {
+            self.keys(&entity, config, &[path, &["config"]].concat());
+        }
+        for device in object.get("devices").map(Node::entries).unwrap_or_default() {
+            self.keys(&device_entity(&device.value), device, &[path, &["devices", &*device.key]].concat());
+        }
+    }
+
+    fn fields(&mut self, section: &str, node: &Node<'_>, path: &[&str]) {
+        for entry in node.entries() {
+            self.field(Class::Field, &format!("{section}/{}", entry.key), entry, &[path, &[&*entry.key]].concat());
+        }
+    }
+
+    fn field(&mut self, class: Class, row: &str, entry: &Entry<'_>, path: &[&str]) {
+        if let Some(gap) = gap_of_field(row) {
+            self.add(class, gap, entry, path);
+        }
+    }
+
+    fn keys(&mut self, entity: &str, of: &Entry<'_>, path: &[&str]) {
+        for entry in of.value.entries().iter().filter(|entry| is_telling(&entry.key) && !is_empty(&entry.value)) {
+            if let Some(gap) = gap_of_key(entity, &entry.key) {
+                self.add(Class::Key, gap, entry, &[path, &[&*entry.key]].concat());
+            }
+        }
+    }
+
+    fn add(&mut self, class: Class, gap: Gap, entry: &Entry<'_>, path: &[&str]) {
+        if self.into.len() >= USES_MAX {
+            return;
+        }
+        let place = self.document.place(entry.key_span, pointer(path));
+        self.into.push(Use { name: entry.key.to_string(), class, gap, place });
+    }
+}
+
+fn device_entity(device: &Node<'_>) -> String {
+    let text = |field: &str| device.get(field).and_then(Node::text).filter(|text| !text.is_empty());
+    match text("type").unwrap_or_default() {
+        "nic" => format!("device-nic-{}", text("nictype").unwrap_or("bridged")),
+        "gpu" => format!("device-gpu-{}", text("gputype").unwrap_or("physical")),
+        kind => format!("device-{kind}"),
+    }
+}
+
+/// What is wrong with the set for those whom it is written for.
+pub(super) fn check(uses: &[Use], dialect: Dialect) -> Vec<Finding> {
+    match dialect {
+        Dialect::Seedbed => Vec::new(),
+        Dialect::Auto => torn(uses).into_iter().collect(),
+        Dialect::Of(product) => {
+            uses.iter().filter(|used| used.gap.is_in(product)).map(|used| used.refused(product)).collect()
+        }
+    }
+}
+
+/// Fits what was found otherwise to a product: today's releases refuse what LXD only prints, and whether Seedbed applies
+/// a section says nothing to them.
+pub(super) fn adapt(mut findings: Vec<Finding>, dialect: Dialect) -> Vec<Finding> {
+    if matches!(dialect, Dialect::Of(_)) {
+        findings.retain(|finding| finding.code != "SB112");
+        for finding in findings.iter_mut().filter(|finding| finding.code == "SB105") {
+            finding.severity = Severity::Error;
+        }
+    }
+    findings
+}
+
+/// Marks the objects that the product refuses.
+pub(super) fn mark(refused: &[Finding], set: &mut Set<'_>) {
+    let places = refused.iter().filter(|finding| finding.is_error()).filter_map(|finding| finding.place.as_ref());
+    let places: BTreeSet<(&str, &str)> = places.map(|place| (place.file.as_str(), place.pointer.as_str())).collect();
+    let is_refused = |origin: &Origin<'_>| {
+        let top = pointer(&origin.path) + "/";
+        let mut from = places.range((origin.document.file, top.as_str())..);
+        from.next().is_some_and(|(file, at)| *file == origin.document.file && at.starts_with(&top))
+    };
+    if places.is_empty() {
+        return;
+    }
+    for found in set.objects.values_mut() {
+        found.is_faulty |= found.origins.iter().any(is_refused);
+    }
+}
+
+impl Use {
+    fn refused(&self, product: Product) -> Finding {
+        let (name, spoken) = (&self.name, product.spoken());
+        let (code, message) = match self.class {
+            _ if self.gap.is_removed_from(product) => ("SB173", format!("{spoken} has removed `{name}`")),
+            _ if self.gap.is_everywhere() => ("SB174", format!("`{name}` is Seedbed's own: {spoken} does not know it")),
+            Class::Section => ("SB170", format!("{spoken} does not know the section `{name}`")),
+            Class::Field => ("SB171", format!("{spoken} does not know `{name}` here")),
+            Class::Key => ("SB172", format!("{spoken} does not know the key `{name}`")),
+        };
+        let finding = Finding::error(code, message).at(self.place.clone());
+        match self.gap.instead {
+            "" => finding,
+            instead => finding.helping(format!("in its place: {instead}")),
+        }
+    }
+
+    fn is_known_to(&self) -> String {
+        let known = Product::ALL.into_iter().filter(|product| !self.gap.is_in(*product)).map(Product::spoken);
+        known.collect::<Vec<_>>().join(" and ")
+    }
+}
+
+// A file that uses what only one product has, beside what only another one has, is taken by neither.
+fn torn(uses: &[Use]) -> Option<Finding> {
+    let refusals = |product: Product| uses.iter().filter(|used| used.gap.is_in(product)).count();
+    let is_ours = uses.iter().any(|used| used.gap.is_everywhere());
+    let taken = Product::ALL.into_iter().min_by_key(|product| refusals(*product))?;
+    if is_ours || refusals(taken) == 0 {
+        return None;
+    }
+    let odd = uses.iter().find(|used| used.gap.is_in(taken))?;
+    let clashes = |used: &&Use| Product::ALL.into_iter().all(|one| used.gap.is_in(one) || odd.gap.is_in(one));
+    let against = uses.iter().find(clashes).or_else(|| uses.iter().find(|used| !used.gap.is_in(taken)))?;
+    let message = format!("`{}` and `{}` do not go together in LXD or Incus", against.name, odd.name);
+    let finding = Finding::warning("SB175", message)
+        .at(odd.place.clone())
+        .noting(format!("known to {}", odd.is_known_to()))
+        .with(against.place.clone(), format!("known to {}", against.is_known_to()))
+        .helping(format!("Seedbed takes both; the file was taken for one of {}", taken.spoken()));
+    Some(finding.helping("--dialect lxd-5.0, lxd or incus shows all that one of them refuses, seedbed nothing"))
+}
