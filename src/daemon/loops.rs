@@ -66,8 +66,9 @@ async fn follow(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<
         server.trust.refresh(&node.store);
         match node.store.get(&Key::server()) {
             Ok(Some(config)) if before != Some(config.generation) => {
-                before = Some(config.generation);
-                listen(&server, &config).await;
+                if listen(&server, &config, before.is_none()).await {
+                    before = Some(config.generation);
+                }
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "cannot read the server configuration"),
@@ -80,11 +81,17 @@ async fn follow(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<
     }
 }
 
-async fn listen(server: &Arc<Server>, config: &Object) {
+/// Whether this member has its keys in the configuration: while a cluster is formed, it may not have its name yet.
+async fn listen(server: &Arc<Server>, config: &Object, is_first: bool) -> bool {
     let name = server.node().name.clone();
-    let Some(placement) = config.placements.get(&name) else { return };
+    let Some(placement) = config.placements.get(&name) else { return false };
     let address = placement.config.value(HTTPS_ADDRESS);
+    // At the first look the port is as it was stored, or somebody who forms a cluster has just opened it.
+    if is_first && address.is_none() {
+        return true;
+    }
     if let Err(error) = server.former.listen(server, address).await {
         tracing::error!(error = %error.message, "the HTTPS port stays as it is");
     }
+    true
 }
