@@ -83,6 +83,7 @@ impl Resource for Source {
     const WORDS: Words =
         Words { kind: "source", section: "sources", collection: "sources", noun: "source", spoken: "source" };
     const ROLLOUT: Rollout = Rollout::RecordOnly;
+    const NAMES: &'static [&'static str] = &[Key::MEMBER];
 
     fn entities(&self, _: &SourceSpec) -> Vec<&'static str> {
         Vec::new()
