@@ -90,7 +90,8 @@ fn every_manifest_that_breaks_the_grammar_fails_both_schemas() {
     let twins = twins();
     let mut failed = 0;
     for path in yaml_files("tests/manifests/invalid") {
-        let text = fs::read_to_string(&path).expect("a manifest");
+        // Some are no text at all.
+        let Ok(text) = fs::read_to_string(&path) else { continue };
         let loaded = load(&[Source::new("m.yaml", text.clone())], &Options::default());
         let is_of_schemas = |code: &str| OF_SCHEMAS.contains(&code);
         let breaks = loaded.findings.iter().any(|finding| finding.is_error() && is_of_schemas(&finding.code));

@@ -58,6 +58,9 @@ pub struct ObjectsReply {
     /// Which members answer, as the leader sees it.
     #[serde(default)]
     pub liveness: BTreeMap<MemberName, LastSeen>,
+    /// The keys that are stored but not shown, because their values are secrets: by object, as `KIND/NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hidden: BTreeMap<String, Vec<String>>,
 }
 
 /// `POST /1.0/seedbed/init`: one preseed as LXD means it. Bootstraps, joins, or only applies.

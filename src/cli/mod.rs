@@ -53,13 +53,14 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
     match wish {
         Wish::Noun(kind, matches) => command::noun::run(kind, &matches, session).await,
         Wish::Verb(verb) => match verb {
-            Verb::Validate(args) => command::validate::run(&args, screen),
+            Verb::Validate(args) => command::validate::run(&args, screen).await,
             Verb::Plan(args) => command::plan::run(&args, session).await,
             Verb::Apply(args) => command::apply::run(&args, session).await,
             Verb::Source(args) => command::source::run(&args, session).await,
             Verb::Watch(args) => command::watch::run(&args, session).await,
             Verb::Explain(args) => command::explain::run(&args, screen),
             Verb::Status(args) => command::status::run(&args, session).await,
+            Verb::Export(args) => command::export::run(&args, session).await,
             Verb::Get(args) => command::get::run(args, session).await,
             Verb::Cluster(args) => command::cluster::run(&args, session).await,
             Verb::Config(args) => command::config::run(&args, session).await,

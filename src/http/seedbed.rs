@@ -75,11 +75,15 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
     let mut liveness = server.liveness.borrow().members.clone();
     liveness.retain(|name, _| members.contains(name));
     let objects = state.objects.into_values().filter(|object| keys.is_empty() || keys.contains(&object.key));
+    let objects: Vec<Object> = objects.collect();
+    let hidden = objects.iter().map(|object| (object.key.to_string(), secrets(object)));
+    let hidden = hidden.filter(|(_, keys)| !keys.is_empty()).collect();
     Answer::of(&ObjectsReply {
         revision: state.revision,
         last_log_index: server.store().last_log_index(),
-        objects: objects.map(without_secrets).collect(),
+        objects: objects.into_iter().map(without_secrets).collect(),
         liveness,
+        hidden,
     })
 }
 
@@ -157,6 +161,11 @@ pub async fn init(State(server): State<Arc<Server>>, Extension(caller): Extensio
         Ok(reply) => Answer::of(&reply?),
         Err(_) => Err(ApiError::unavailable("the daemon is shutting down")),
     }
+}
+
+fn secrets(object: &Object) -> Vec<String> {
+    let is_secret = |key: &String| kinds::is_secret(object.key.kind.as_str(), key);
+    object.spec.config().0.into_keys().filter(is_secret).collect()
 }
 
 /// Hashes of passwords and tokens are nobody's business.

@@ -222,6 +222,11 @@ pub static RULES: &[Rule] = &[
         "The set names a member that is still to join. What it is to hold waits for it.",
     ),
     rule(
+        "SB068",
+        "a member of another version",
+        "A member of the cluster that was asked runs another version than these rules: keys may be known to one and not to the other. Validate with the oldest version of the cluster.",
+    ),
+    rule(
         "SB101",
         "an unknown field or section",
         "The grammar of preseed files does not know this key at this place. LXD from 5.0.2 on and Incus refuse it, older releases ignore it silently.",

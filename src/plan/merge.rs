@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::compute::Mode;
-use crate::kinds::server::TRUST_PASSWORD;
+use crate::kinds::table::is_secret_key;
 use crate::model::Spec;
 
 /// Fields of [`Object::applied`](crate::model::Object::applied) that are not part of the spec.
@@ -15,7 +15,8 @@ pub const APPLIED_HERE: &str = "here";
 ///
 /// Empty texts, lists and maps count as undeclared, and an empty text in a map asks to unset the key. A device is
 /// taken as a whole in [`Mode::Declarative`]: merged key by key, `nictype` would meet `network`, which nobody wants.
-/// The trust password is never unset by leaving it out, because manifests are kept where passwords should not be.
+/// A secret is never unset by leaving it out, only by an empty value: manifests are kept where secrets should not be,
+/// and an export has none.
 pub fn merge(stored: &Spec, applied: Option<&Spec>, declared: &Spec, mode: Mode) -> Spec {
     let nothing = Map::new();
     let before = applied.filter(|_| mode == Mode::Declarative).map_or(&nothing, |spec| &spec.0);
@@ -64,7 +65,7 @@ fn merge_map(
     declared: &Map<String, Value>,
     mode: Mode,
 ) -> Map<String, Value> {
-    for key in was.keys().filter(|key| !declared.contains_key(*key) && *key != TRUST_PASSWORD) {
+    for key in was.keys().filter(|key| !declared.contains_key(*key) && !is_secret_key(key)) {
         base.remove(key);
     }
     for (key, value) in declared {
@@ -87,7 +88,7 @@ fn merge_map(
 fn withdraw(merged: &mut Map<String, Value>, field: &str, was: &Value) {
     match (merged.get_mut(field), was) {
         (Some(Value::Object(map)), Value::Object(was)) => {
-            for key in was.keys().filter(|key| *key != TRUST_PASSWORD) {
+            for key in was.keys().filter(|key| !is_secret_key(key)) {
                 map.remove(key);
             }
         }

@@ -8,14 +8,15 @@
 //! The steps stand in files of their own, in this order: `expand` (objects that others imply), `change` (one object:
 //! `merge` of what is shared, `place` of what is each member's), `refer` (references), `order`. [`two_phase`] gives
 //! requests of LXD's API the same treatment, with LXD's rules and texts; [`finish`] is what the leader does about
-//! creates that had to wait for a member; [`join`] is what a joining member brings along. [`extent`] tells how much of the
-//! state each of these looks at.
+//! creates that had to wait for a member; [`join`] is what a joining member brings along; [`export`] is the way back, from
+//! stored to declared. [`extent`] tells how much of the state each of these looks at.
 
 mod change;
 mod compute;
 mod digest;
 mod draft;
 mod expand;
+mod export;
 pub mod extent;
 mod fields;
 mod finish;
@@ -31,6 +32,7 @@ mod report;
 pub mod two_phase;
 
 pub use compute::{Context, Mode, plan};
+pub use export::{Export, export};
 pub use finish::{Finish, finish};
 pub use refer::users;
 pub use render::{Look, Meaning};

@@ -82,7 +82,7 @@ fn certificate() -> impl Strategy<Value = (Key, Declared)> {
 }
 
 /// Any set of objects of any kind. The project is always there: half of the profiles are in it.
-fn desired() -> impl Strategy<Value = Desired> {
+pub fn desired() -> impl Strategy<Value = Desired> {
     let project = config(&[("limits.instances", &["1", "2", ""]), ("restricted", &["true", "false"])]);
     let project = project.prop_map(|config| (Key::new("project", "shop"), declared(json!({"config": config}), &[])));
     let any_one = prop_oneof![pool(), network(), profile(), server(), member(), certificate()];

@@ -1,6 +1,7 @@
 //! Plans, LXD's two phases and joins, against the state as the store's own rules keep it.
 
 mod examples;
+mod exports;
 mod golden;
 mod joins;
 mod laws;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::export;
 use crate::api::{ClusterSection, DeclaredMember, InitOutcome, InitReply, InitRequest, MemberConfigKey, Secret};
+
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -19,6 +21,9 @@ pub struct InitArgs {
     /// Read a manifest in preseed form instead of asking questions
     #[arg(long)]
     preseed: bool,
+    /// Print the stored state as a manifest: the same as seedbed export
+    #[arg(long, conflicts_with = "preseed")]
+    dump: bool,
     /// The manifest; standard input when it is left out
     #[arg(value_name = "FILE")]
     file: Option<String>,
@@ -32,6 +37,9 @@ pub struct InitArgs {
 /// # Errors
 /// Findings in the manifest, or what the daemon says.
 pub async fn run(args: &InitArgs, session: &Session) -> Result<Exit, Failure> {
+    if args.dump {
+        return export::run(&export::ExportArgs::default(), session).await;
+    }
     if !args.preseed {
         return Err(Failure::usage("init asks no questions: it reads a manifest")
             .hint("seedbed init --preseed FILE, or seedbed init --preseed < FILE"));

@@ -1,5 +1,6 @@
 //! One file for each command: its arguments, whose comments are the help text, and what it does.
 
+mod against;
 pub mod apply;
 pub mod check;
 pub mod cluster;
@@ -7,6 +8,7 @@ pub mod completions;
 pub mod config;
 pub mod daemon;
 pub mod explain;
+pub mod export;
 pub mod get;
 pub mod init;
 pub mod man;

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::input::Input;
 use crate::cli::screen::{Palette, Screen};
 use crate::cli::session::Session;
-use crate::plan::{Look, Meaning, Plan};
+use crate::plan::{Action, Look, Meaning, Plan};
 
 /// The arguments of `seedbed plan`.
 #[derive(Args, Debug)]
@@ -33,7 +33,9 @@ pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
     } else {
         session.screen.write(&text(&plan, &wish.title, session.screen))?;
     }
-    Ok(if plan.is_empty() { Exit::Done } else { Exit::Changes })
+    // To note who owns an object changes nothing of it.
+    let changes = plan.changes.iter().any(|change| change.action != Action::Adopt);
+    Ok(if changes { Exit::Changes } else { Exit::Done })
 }
 
 /// The plan for people.

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
+use super::against::Against;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, count, nothing, plural};
@@ -43,6 +44,8 @@ pub struct ValidateArgs {
     /// Write a report for programs: text, json, sarif, github, gitlab or junit, to FILE or standard output; may be given several times
     #[arg(long, value_name = "FORMAT[=FILE]")]
     report: Vec<Report>,
+    #[command(flatten)]
+    against: Against,
     /// Append a summary in Markdown to FILE, such as "$GITHUB_STEP_SUMMARY"
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
@@ -121,16 +124,19 @@ impl FromStr for Report {
 /// Validates, and prints every finding.
 ///
 /// # Errors
-/// When there is nothing to read, or a report cannot be written.
-pub fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
+/// When there is nothing to read, the cluster cannot be asked, or a report cannot be written.
+pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let start = Instant::now();
     let mut output = Output::open(args, screen)?;
     let mut total = Total::default();
     let options = Options { dialect: args.dialect.into(), ..Options::default() };
     let sets: Vec<&[String]> = if args.each { args.paths.chunks(1).collect() } else { vec![&args.paths] };
     for set in sets {
-        let input = Input::gather(set, &options)?;
-        total.is_something |= !input.is_nothing();
+        let mut input = Input::gather(set, &options)?;
+        if !input.is_nothing() {
+            args.against.check(&mut input, screen).await?;
+            total.is_something = true;
+        }
         if args.each || total.is_something {
             output.show(&input)?;
         }
