@@ -40,6 +40,11 @@ pub struct Against {
 }
 
 impl Against {
+    /// Whether a cluster is named.
+    pub fn is_asked(&self) -> bool {
+        self.against.is_some()
+    }
+
     /// Adds what the cluster says to the findings. Does nothing when no cluster is named.
     ///
     /// # Errors

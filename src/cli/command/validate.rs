@@ -13,11 +13,12 @@ use super::against::Against;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, count, nothing, plural};
+use crate::cli::parallel;
 use crate::cli::screen::Screen;
 use crate::kinds::dialect::Product;
 use crate::manifest::report::{Format, Run, markdown, report};
 use crate::manifest::{Allowed, Colour, Counts, Dialect, Loaded, Options, Source, render};
-use crate::model::{Finding, Severity};
+use crate::model::{Desired, Finding, Severity};
 
 /// The arguments of `seedbed validate`.
 #[derive(Args, Debug)]
@@ -131,16 +132,25 @@ pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let mut total = Total::default();
     let options = Options { dialect: args.dialect.into(), ..Options::default() };
     let sets: Vec<&[String]> = if args.each { args.paths.chunks(1).collect() } else { vec![&args.paths] };
-    for set in sets {
-        let mut input = Input::gather(set, &options)?;
-        if !input.is_nothing() {
-            args.against.check(&mut input, screen).await?;
-            total.is_something = true;
-        }
+    let mut take = |input: Input| {
+        total.is_something |= !input.is_nothing();
         if args.each || total.is_something {
             output.show(&input)?;
         }
-        total.absorb(input, args.each);
+        total.absorb(input);
+        Ok(())
+    };
+    if args.against.is_asked() {
+        for set in sets {
+            let mut input = Input::gather(set, &options)?;
+            if !input.is_nothing() {
+                args.against.check(&mut input, screen).await?;
+            }
+            take(trimmed(input, args.each))?;
+        }
+    } else {
+        let gather = |set: &&[String]| Input::gather(set, &options).map(|input| trimmed(input, args.each));
+        parallel::in_order(&sets, gather, |input| take(input?))?;
     }
     if !total.is_something {
         // What was shown already is not told twice.
@@ -170,12 +180,9 @@ struct Total {
 }
 
 impl Total {
-    fn absorb(&mut self, input: Input, is_one_of_many: bool) {
+    fn absorb(&mut self, input: Input) {
         let Input { mut sources, loaded } = input;
         let Loaded { findings, allowed, counts, .. } = loaded;
-        if is_one_of_many {
-            forget_texts(&mut sources, &findings, &allowed);
-        }
         self.sources.append(&mut sources);
         self.findings.extend(findings);
         self.allowed.extend(allowed);
@@ -185,6 +192,15 @@ impl Total {
         self.counts.objects += objects;
         self.counts.valid += valid;
     }
+}
+
+// What nobody asks for afterwards is dropped where it was made, so that memory does not grow with the number of sets.
+fn trimmed(mut input: Input, is_one_of_many: bool) -> Input {
+    input.loaded.desired = Desired::default();
+    if is_one_of_many {
+        forget_texts(&mut input.sources, &input.loaded.findings, &input.loaded.allowed);
+    }
+    input
 }
 
 // Reports need the text of a file only where something was found in it.
