@@ -1,7 +1,5 @@
 //! Manifests as the user names them: files, directories, `-`.
 
-use std::io::Read;
-
 use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::{Palette, Screen};
@@ -81,10 +79,7 @@ pub fn plural(count: usize, noun: &str) -> String {
 }
 
 fn read_stdin() -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    std::io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
+    let bytes = manifest::read_bounded(std::io::stdin().lock())
         .map_err(|cause| Failure::because("read standard input", &cause).exiting(Exit::NoInput))?;
     String::from_utf8(bytes).map_err(|cause| {
         let at = cause.utf8_error().valid_up_to();

@@ -1,10 +1,12 @@
 //! The one place of this layer that reads files: paths and directories to sources.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 
+use super::loaded::Limits;
 use super::source::Source;
 use crate::model::Finding;
 
@@ -88,8 +90,24 @@ fn unusable(cause: &ignore::Error) -> Finding {
     finding.helping("its lines are patterns as in .gitignore")
 }
 
+/// Reads all of a file, or of one that is larger than a source may be only so much that it is found to be too large.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    let bytes_max = Limits::default().source_bytes_max;
+    let mut bytes = Vec::new();
+    from.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > bytes_max {
+        // The cut may go through a character. Nobody reads a file that is too large.
+        let end = bytes.iter().rposition(u8::is_ascii).map_or(0, |last| last + 1);
+        bytes[end..].fill(b' ');
+    }
+    Ok(bytes)
+}
+
 fn read_file(path: &str, into: &mut Sources) {
-    match fs::read(path).map(String::from_utf8) {
+    match File::open(path).and_then(read_bounded).map(String::from_utf8) {
         Ok(Ok(text)) => into.sources.push(Source::new(path, text)),
         Ok(Err(cause)) => {
             let at = cause.utf8_error().valid_up_to();
@@ -102,6 +120,8 @@ fn read_file(path: &str, into: &mut Sources) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

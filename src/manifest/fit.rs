@@ -10,8 +10,8 @@ use serde_json::{Map, Value as Json};
 
 use super::dom::{Node, Value};
 
-/// As many values that do not fit are shown to the full validation.
-const MISFITS_MAX: usize = 1_000;
+/// As many values that do not fit are shown to the full validation: more than it may find, so that the end is told.
+const MISFITS_MAX: usize = 2_000;
 
 /// Keywords that say nothing about whether a value fits.
 const ANNOTATIONS: [&str; 7] = ["$schema", "title", "description", "default", "deprecated", "examples", "$id"];

@@ -55,7 +55,7 @@ pub use cluster::{Cluster, MemberConfig, MemberSection};
 pub use dialect::Dialect;
 pub use editor::{schema, schema_draft_07};
 pub use emit::{Frame, emit};
-pub use files::{Sources, read_paths};
+pub use files::{Sources, read_bounded, read_paths};
 pub use loaded::{Counts, Limits, Loaded, Options};
 pub use render::{Colour, render};
 pub use secret::Secret;
