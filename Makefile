@@ -1,12 +1,16 @@
+# `make fuzz` looks for inputs that break reading and planning.
 # `make demo` shows the main job on this machine, `make test` checks everything, `make bench` measures beside LXD and etcd.
 
 # Debian packages that the daemon, its tests and its build use at run time.
-PACKAGES := gcc libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates libxml2-utils
+PACKAGES := gcc g++ libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates libxml2-utils
 
 # A shell that has not been restarted since rustup ran does not know cargo; one that is not root's does not know `ip`.
 export PATH := $(HOME)/.cargo/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test bench packages toolchain
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := parse validate plan
+
+.PHONY: demo test bench bench-validate fuzz packages toolchain
 
 demo: packages toolchain
 	cargo build --release
@@ -20,6 +24,21 @@ test: packages toolchain
 # Takes about half an hour. ROUNDS, ONLY, IDLE and QUICK are the knobs: see tests/bench/run.
 bench: packages toolchain
 	tests/bench/run
+
+# Validation alone, beside check-jsonschema: some minutes, and no root is needed.
+bench-validate: packages toolchain
+	tests/bench/validate
+
+# New inputs stay in target/fuzz: what broke something belongs into tests/fuzz/corpus. Stable Rust has no sanitizers, but
+# the program has no unsafe code in these layers that they could watch.
+fuzz: packages toolchain
+	@command -v cargo-fuzz >/dev/null || { echo "Installing cargo-fuzz"; cargo install --quiet --locked cargo-fuzz; }
+	@for target in $(FUZZ_TARGETS); do \
+	    mkdir -p target/fuzz/corpus/$$target && \
+	    cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none --target-dir target/fuzz $$target \
+	        target/fuzz/corpus/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) \
+	        -timeout=10 -rss_limit_mb=1024 -max_len=16384 -dict=tests/fuzz/words.dict -print_final_stats=1 || exit 1; \
+	done
 
 packages:
 	@command -v dpkg-query >/dev/null || { echo "Not a Debian system: see to it that these are there: $(PACKAGES)"; exit 0; }; \
