@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
 use crate::client::{Answer, Client, ClientError};
+use crate::manifest::{self, Source};
 
 /// One command's conversation with one daemon.
 #[derive(Clone)]
@@ -67,6 +68,13 @@ impl Session {
 /// The socket of a state directory.
 pub fn socket(state_dir: &Path) -> std::path::PathBuf {
     state_dir.join("unix.socket")
+}
+
+/// A failed call about manifests: its findings point at the very values, not only at their objects.
+pub fn failure_in(error: ClientError, sources: &[Source]) -> Failure {
+    let ClientError::Api { status, message, mut findings } = error else { return failure(error) };
+    manifest::locate(&mut findings, sources);
+    failure(ClientError::Api { status, message, findings })
 }
 
 /// A failed call as this program tells it.

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dom::{Document, Node, Span, pointer};
+use super::dom::{Document, Node, Span};
 use super::findings::Findings;
 use super::grammar::{ClusterGrammar, MemberConfigGrammar, MemberGrammar};
 use super::pem::{self, Pasted};
 use super::secret::Secret;
 use super::shape::Shape;
 use crate::kinds::table::{self, KeyScope};
-use crate::model::{Config, Finding, MemberName, Place};
+use crate::model::{Config, Finding, MemberName, Place, pointer};
 
 /// The `cluster:` section of a manifest. Empty texts count as absent, as `lxd init` prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

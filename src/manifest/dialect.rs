@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::dom::{Document, Entry, Node, pointer};
+use super::dom::{Document, Entry, Node};
 use super::set::{Origin, Set};
 use crate::kinds::dialect::{Gap, Product, gap_of_field, gap_of_key, is_telling};
-use crate::model::{Finding, Place, Severity};
+use crate::model::{Finding, Place, Severity, pointer};
 
 /// For whom a set of manifests is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

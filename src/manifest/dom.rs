@@ -180,12 +180,3 @@ pub(super) fn place(file: &str, span: Span, pointer: String) -> Place {
     let Span { start, end, line, column } = span;
     Place { file: file.to_owned(), line, column, start, end, pointer }
 }
-
-/// A JSON Pointer from its steps.
-pub(super) fn pointer<S: AsRef<str>>(path: &[S]) -> String {
-    path.iter().fold(String::new(), |mut text, step| {
-        text.push('/');
-        text.push_str(&step.as_ref().replace('~', "~0").replace('/', "~1"));
-        text
-    })
-}

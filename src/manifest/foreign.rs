@@ -1,8 +1,8 @@
 //! Documents of other programs that stand beside manifests: one finding names them, instead of one for each key.
 
-use super::dom::{Document, Node, Value, pointer};
+use super::dom::{Document, Node, Value};
 use super::section;
-use crate::model::Finding;
+use crate::model::{Finding, pointer};
 
 /// The form of another program's files.
 struct Form {

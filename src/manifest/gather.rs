@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value as Json};
 
-use super::dom::{Document, Entry, Node, pointer};
+use super::dom::{Document, Entry, Node};
 use super::schema::SCHEMA;
 use super::section::{self, LEGACY_FIELDS, Section};
 use super::set::{Found, Origin, Set};
 use super::shape::Shape;
 use crate::kinds::{self, value};
-use crate::model::{Config, Declared, Finding, Key, MemberName, ProjectName, Rollout, Spec};
+use crate::model::{Config, Declared, Finding, Key, MemberName, ProjectName, Rollout, Spec, pointer};
 
 /// Adds the objects of one document to the set.
 pub(super) fn gather<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Set<'d>) {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::allow::Allowances;
-use super::dom::{Document, Span, pointer};
+use super::dom::{Document, Span};
 use super::findings::Findings;
 use crate::kinds::{self, Examined, Kind, Need, Problem, Spot, table, value};
-use crate::model::{Declared, Finding, Key, MemberName, Place};
+use crate::model::{Declared, Finding, Key, MemberName, Place, pointer};
 
 /// Among more keys than this nobody looks for a misspelt one.
 pub(super) const LIKELY_MAX: usize = 100;

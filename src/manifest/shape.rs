@@ -8,7 +8,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value as Json};
 
 use super::allow::Allowances;
-use super::dom::{Document, Node, Value, pointer};
+use super::dom::{Document, Node, Value};
 use super::findings::Findings;
 use super::fit::Fit;
 use super::foreign;
@@ -16,7 +16,7 @@ use super::schema::SCHEMA;
 use super::section;
 use super::set::LIKELY_MAX;
 use crate::kinds::table;
-use crate::model::{Finding, Place};
+use crate::model::{Finding, Place, pointer};
 
 /// Unknown keys of one mapping: nobody reads on after so many.
 const UNKNOWN_MAX: usize = 1_000;

@@ -35,6 +35,13 @@ pub struct Declared {
 }
 
 impl Declared {
+    /// The place of a part of the object, as [`Place::within`] gives it.
+    pub fn place<S: AsRef<str>>(&self, steps: &[S]) -> Place {
+        // The server's keys stand in a section of their own, and what points at that is inside already.
+        let is_inside = self.at.pointer == "/config" && steps.first().is_some_and(|step| step.as_ref() == "config");
+        self.at.within(&steps[usize::from(is_inside)..])
+    }
+
     /// The member-specific keys of one member that reads the file itself.
     pub fn of(&self, reader: &MemberName) -> Config {
         let named = self.members.get(reader).cloned().unwrap_or_default();

@@ -66,6 +66,28 @@ pub enum Severity {
     Error,
 }
 
+/// A JSON Pointer (RFC 6901) from its steps.
+pub fn pointer<S: AsRef<str>>(steps: &[S]) -> String {
+    steps.iter().fold(String::new(), |mut text, step| {
+        text.push('/');
+        text.push_str(&step.as_ref().replace('~', "~0").replace('/', "~1"));
+        text
+    })
+}
+
+/// The steps of a JSON Pointer.
+pub fn steps_of(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+}
+
+impl Place {
+    /// The place of a part of what stands here, as a pointer: whoever has the text finds its line.
+    #[must_use]
+    pub fn within<S: AsRef<str>>(&self, steps: &[S]) -> Self {
+        Self { pointer: format!("{}{}", self.pointer, pointer(steps)), ..self.clone() }
+    }
+}
+
 impl Finding {
     /// An error without a place yet.
     pub fn error(code: &str, message: impl Into<String>) -> Self {

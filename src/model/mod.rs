@@ -20,7 +20,7 @@ pub use condition::{Condition, ConditionState};
 pub use config::Config;
 pub use desired::{Declared, Desired};
 pub use extent::{Extent, Known};
-pub use finding::{Finding, Label, Place, Severity};
+pub use finding::{Finding, Label, Place, Severity, pointer, steps_of};
 pub use key::Key;
 pub use liveness::{LastSeen, Liveness};
 pub use name::{KindName, MemberName, ProjectName};

@@ -224,7 +224,7 @@ impl One<'_> {
             finding.severity = problem.severity;
             finding.note = problem.note;
             finding.help = problem.help;
-            finding.at(self.declared.at.clone())
+            finding.at(self.declared.place(&problem.path))
         };
         problems.into_iter().map(finding).collect()
     }

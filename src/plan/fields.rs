@@ -44,6 +44,22 @@ fn changes(
     differing.map(change).collect()
 }
 
+/// The steps to a value from its path: keys may hold dots themselves.
+pub fn steps(spec: &Spec, path: &str) -> Vec<String> {
+    descend(&spec.0, path).unwrap_or_default()
+}
+
+fn descend(map: &Map<String, Value>, path: &str) -> Option<Vec<String>> {
+    if map.contains_key(path) {
+        return Some(vec![path.to_owned()]);
+    }
+    map.iter().find_map(|(key, value)| {
+        let rest = path.strip_prefix(key.as_str())?.strip_prefix('.')?;
+        let below = descend(value.as_object()?, rest)?;
+        Some([key.clone()].into_iter().chain(below).collect())
+    })
+}
+
 fn flat(spec: &Spec) -> BTreeMap<String, String> {
     let mut paths = BTreeMap::new();
     flatten("", &spec.0, &mut paths);

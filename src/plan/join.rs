@@ -52,13 +52,12 @@ pub fn compare(desired: &Desired, state: &ClusterState) -> Vec<Difference> {
 
 fn compare_one(key: &Key, declared: &Declared, desired: &Desired, state: &ClusterState) -> Vec<Difference> {
     let key = home(key, |project| super::expand::features(project, &desired.objects, state));
-    let place = &declared.at;
     let differs = |path: &str, file: String, cluster: String| Difference {
         key: key.clone(),
-        path: path.to_owned(),
+        path: path.strip_prefix("config.").unwrap_or(path).to_owned(),
         file,
         cluster,
-        place: place.clone(),
+        place: declared.place(&fields::steps(&declared.spec, path)),
     };
     let Some(stored) = state.get(&key).filter(|object| object.phase != Phase::Deleting) else {
         // The server's own configuration exists with the first key that is set.
@@ -74,7 +73,7 @@ fn compare_one(key: &Key, declared: &Declared, desired: &Desired, state: &Cluste
     let is_declared = |field: &&FieldChange| said(field) && declares(&declared.spec, &field.path);
     let differing = fields.iter().filter(is_declared).filter(counts);
     let difference = |field: &FieldChange| {
-        let path = field.path.strip_prefix("config.").unwrap_or(&field.path);
+        let path = &field.path;
         if field.secret {
             return differs(path, "(another secret)".to_owned(), "(secret)".to_owned());
         }
@@ -146,7 +145,7 @@ fn wrong_keys(member: &MemberName, object: &Object, own: &Config, declared: Opti
         let mut finding = Finding::error(problem.code, format!("{}: {}", object.key, problem.message));
         finding.note = problem.note;
         finding.help = problem.help;
-        finding.place = declared.map(|declared| declared.at.clone());
+        finding.place = declared.map(|declared| declared.place(&problem.path));
         finding
     };
     problems.into_iter().filter(of_the_member).map(finding).collect()

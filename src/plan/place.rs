@@ -102,7 +102,7 @@ fn without_member(key: &Key, declared: &Declared, scene: &Scene<'_>, name: &str,
     let (shown, rest) = example.split_at(example.len().min(3));
     let more = if rest.is_empty() { "" } else { ", …" };
     Finding::error("SB064", format!("Config key \"{name}\" is cluster member specific"))
-        .at(declared.at.clone())
+        .at(declared.place(&["config", name]))
         .noting(format!("{key} does not say which of the {} members it is for", scene.members.len()))
         .helping(format!("write members: {{{}{more}}}", shown.join(", ")))
 }
@@ -117,7 +117,7 @@ fn unknown_members(key: &Key, declared: &Declared, stored: Option<&Object>, scen
     let unknown = declared.members.keys().filter(|member| !is_known(member));
     let finding = |member: &MemberName| {
         let text = format!("{key} has keys for the member `{member}`, which is not in the cluster");
-        let finding = Finding::error("SB065", text).at(declared.at.clone());
+        let finding = Finding::error("SB065", text).at(declared.place(&["members", member.as_str()]));
         match table::nearest(member.as_str(), scene.members.iter().map(MemberName::as_str)) {
             Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
             None => finding.helping("declare it under cluster.members, or let it join first"),

@@ -69,7 +69,15 @@ fn a_join_file_that_disagrees_is_refused_with_every_difference_and_can_be_mended
         let out = lab.nodes[1].run_with(&["init", "--preseed"], &wrong);
         let talk = String::from_utf8_lossy(&out.stderr).into_owned();
         assert_ne!(out.status.code(), Some(0), "{talk}");
-        for part in ["storage-pool/default", "btrfs", "network/lxdbr0", "192.168.100.15/24", "192.168.100.14/24"] {
+        let place = |value: &str| {
+            let at = |line: &str| Some(line.find(value)? + 1);
+            let mut lines = wrong.lines().enumerate();
+            let found = lines.find_map(|(number, line)| Some(format!("(-:{}:{})", number + 1, at(line)?)));
+            found.expect("the value stands in the file")
+        };
+        let places = [place("btrfs"), place("192.168.100.15/24")];
+        let values = ["storage-pool/default", "btrfs", "network/lxdbr0", "192.168.100.15/24", "192.168.100.14/24"];
+        for part in values.into_iter().chain(places.iter().map(String::as_str)) {
             assert!(talk.contains(part), "`{part}` is missing in:\n{talk}");
         }
         lab.nodes[0].wait_members(1, "Online");

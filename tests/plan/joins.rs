@@ -51,6 +51,18 @@ networks: [{name: lxdbr0, config: {ipv4.address: 192.168.100.15/24, bridge.mtu: 
             "storage-pool/fast    file: declared  cluster: does not exist",
         ]
     );
+    let pointers: Vec<String> =
+        compare(&manifest(text), cluster().state()).into_iter().map(|difference| difference.place.pointer).collect();
+    assert_eq!(
+        pointers,
+        [
+            "/config/images.auto_update_interval",
+            "/networks/0/config/bridge.mtu",
+            "/networks/0/config/ipv4.address",
+            "/storage_pools/0/driver",
+            "/storage_pools/1",
+        ]
+    );
 }
 
 #[test]

@@ -14,7 +14,9 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::follow::{Ended, Followed, Goal, follow};
 use crate::cli::input::{Input, plural};
-use crate::cli::session::{Session, failure};
+use crate::cli::session::{Session, failure_in};
+use crate::client::ClientError;
+use crate::manifest::Source;
 use crate::model::{Desired, Key, Revision};
 use crate::plan::Plan;
 
@@ -47,6 +49,8 @@ pub struct How {
 pub struct Wish {
     /// What the manifests declare.
     pub desired: Desired,
+    /// Their texts: what the daemon finds is shown in them.
+    pub sources: Vec<Source>,
     /// The files, for the heading.
     pub title: String,
     /// See [`How::merge`].
@@ -66,8 +70,8 @@ pub struct Done {
 
 impl Wish {
     /// A wish with its files as heading.
-    pub fn new(desired: Desired, paths: &[String], how: &How) -> Self {
-        Self { desired, title: paths.join(" "), is_merge: how.merge }
+    pub fn new(desired: Desired, sources: Vec<Source>, paths: &[String], how: &How) -> Self {
+        Self { desired, sources, title: paths.join(" "), is_merge: how.merge }
     }
 }
 
@@ -78,7 +82,7 @@ impl Wish {
 pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
     let input = Input::read_valid(&args.paths, screen)?;
-    let wish = Wish::new(input.loaded.desired, &args.paths, &args.how);
+    let wish = Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how);
     let plan = plan(&wish, session).await?;
     if !screen.format.is_for_programs() {
         screen.write(&plan_command::text(&plan, &wish.title, screen))?;
@@ -97,7 +101,7 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
 /// What the daemon says.
 pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
     let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge };
-    session.client.plan(&request).await.map_err(refused)
+    session.client.plan(&request).await.map_err(|error| refused(error, &wish.sources))
 }
 
 /// Shows the plan, commits it and reports, without asking.
@@ -135,13 +139,13 @@ async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<Option<Revi
         merge: wish.is_merge,
         ..ApplyRequest::default()
     };
-    Ok(session.client.apply(&request).await.map_err(refused)?.revision)
+    Ok(session.client.apply(&request).await.map_err(|error| refused(error, &wish.sources))?.revision)
 }
 
 // Somebody else's change came between the plan and the commit, or the manifest is refused as a whole.
-fn refused(error: crate::client::ClientError) -> Failure {
+fn refused(error: ClientError, sources: &[Source]) -> Failure {
     let status = error.status();
-    let failed = failure(error);
+    let failed = failure_in(error, sources);
     match status {
         Some(412) => Failure { hints: Vec::new(), ..failed }
             .untouched("Nothing was changed.")

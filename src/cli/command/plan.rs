@@ -26,7 +26,7 @@ pub struct PlanArgs {
 /// Findings in the manifest, or what the daemon says.
 pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
     let input = Input::read_valid(&args.paths, session.screen)?;
-    let wish = apply::Wish::new(input.loaded.desired, &args.paths, &args.how);
+    let wish = apply::Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how);
     let plan = apply::plan(&wish, session).await?;
     if session.screen.format.is_for_programs() {
         session.screen.write_value(&serde_json::json!(plan))?;

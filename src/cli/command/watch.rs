@@ -15,7 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::follow::Ended;
 use crate::cli::input::{count, plural};
-use crate::cli::session::{Session, failure};
+use crate::cli::session::{Session, failure_in};
 use crate::client::ClientError;
 use crate::manifest::{self, Loaded, Source};
 use crate::model::Severity;
@@ -119,11 +119,11 @@ impl Watch<'_> {
             self.line(&format!("{} has {errors}; what was applied last stays in force", tree.digest.short()));
             return Ok(Done::Round(Verdict::Bad, Exit::Failed));
         }
-        let wish = Wish::new(loaded.desired, &self.args.paths, &self.args.how);
+        let wish = Wish::new(loaded.desired, texts(tree), &self.args.paths, &self.args.how);
         let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge };
         let plan: Plan = match self.session.client.plan(&request).await {
             Ok(plan) => plan,
-            Err(error) => return Ok(self.failed(error)),
+            Err(error) => return Ok(self.failed(error, &wish.sources)),
         };
         if !screen.format.is_for_programs() && !plan.is_empty() {
             screen.write(&plan_command::text(&plan, &wish.title, screen))?;
@@ -191,10 +191,10 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn failed(&mut self, error: ClientError) -> Done {
+    fn failed(&mut self, error: ClientError, sources: &[Source]) -> Done {
         // What the daemon refuses for its content stays refused; everything else may pass.
         let is_refused = matches!(&error, ClientError::Api { status: 400 | 404 | 409 | 413 | 422, .. });
-        let told = failure(error);
+        let told = failure_in(error, sources);
         if is_refused {
             self.session.screen.fail(&told);
             self.line("what was applied last stays in force");
@@ -219,7 +219,7 @@ impl Watch<'_> {
         if loaded.findings.is_empty() || (screen.is_quiet && loaded.is_usable()) {
             return;
         }
-        let sources: Vec<Source> = tree.roots.iter().flatten().cloned().collect();
+        let sources = texts(tree);
         let colour = if screen.talk.is_coloured() { manifest::Colour::Always } else { manifest::Colour::Never };
         screen.print_talk(&manifest::render(&loaded.findings, &sources, colour));
     }
@@ -238,4 +238,8 @@ impl Watch<'_> {
         ));
         exit
     }
+}
+
+fn texts(tree: &Tree) -> Vec<Source> {
+    tree.roots.iter().flatten().cloned().collect()
 }

@@ -106,7 +106,7 @@ impl Sandbox<'_> {
         let members = input.loaded.cluster.take().map(init::section).transpose()?.map(|section| section.members);
         let running = self.start(ground, &members.unwrap_or_default()).await?;
         let Some(first) = running.first() else { return Ok(Exit::NoInput) };
-        let wish = apply::Wish::new(input.loaded.desired, &[file], &apply::How::default());
+        let wish = apply::Wish::new(input.loaded.desired, input.sources, &[file], &apply::How::default());
         let exit = apply::carry_out(&wish, self.args.timeout, &first.session).await?;
         show::ending(exit, &wish, &first.session).await?;
         Ok(exit)
