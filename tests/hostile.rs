@@ -99,7 +99,7 @@ fn many_keys_and_objects_are_bounded() {
     let profile = |n: usize| format!("- {{name: p{n}, devices: {{r: {{type: disk, path: /, pool: q{n}}}}}}}");
     refuses("lost references", &below("colour: red\nprofiles:\n", lines(20_000, profile)), "SB160");
     let member = |n: usize| format!("  - {{entity: storage-pool, name: p{n}, key: volatile.x}}");
-    let head = "cluster:\n  enabled: true\n  server_name: a\n  member_config:\n";
+    let head = "colour: red\ncluster:\n  enabled: true\n  server_name: a\n  member_config:\n";
     refuses("member keys", &below(head, lines(30_000, member)), "SB160");
 }
 
