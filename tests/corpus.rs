@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use seedbed::manifest::{Colour, Loaded, Options, Source, load, render};
+use seedbed::kinds::dialect::Product;
+use seedbed::manifest::{Colour, Dialect, Loaded, Options, Source, load, render};
 
 /// Refused by every parser, or taken by the lenient one only because it ignores something: with our finding.
 const REFUSED: [(&str, &str); 8] = [
@@ -53,6 +54,8 @@ const IMPOSSIBLE: [(&str, &[&str]); 10] = [
 enum Cause {
     /// This finding names it.
     Found(&'static str),
+    /// This finding names it to those who say for whom the file is.
+    FoundFor(Product, &'static str),
     /// It is no fault any more: Seedbed does what the file asks for.
     Works(&'static str),
     /// It cannot be seen from the file.
@@ -65,12 +68,16 @@ const FAULTY: [(&str, Cause); 15] = [
     ("03-images-volume-missing", Cause::Found("SB113")),
     ("04-token-join-no-server-name", Cause::Found("SB120")),
     ("05-duplicate-trust-password", Cause::Found("SB007")),
-    ("06-nictype-network-conflict", Cause::Hidden("the profile stored on the server holds `network`")),
-    ("07-lvm-vg-not-empty", Cause::Hidden("what the volume group holds is only known on the machine")),
+    // The profile stored on the server holds `network`: only whoever merges meets the clash.
+    ("06-nictype-network-conflict", Cause::FoundFor(Product::Lxd50, "SB176")),
+    // What the volume group holds is only known on the machine, but its name is that of an installer.
+    ("07-lvm-vg-not-empty", Cause::Found("SB028")),
     ("08-unknown-key-ignored", Cause::Found("SB101")),
-    ("09-trust-password-removed", Cause::Works("trust passwords are supported")),
+    // Here it works: trust passwords are supported.
+    ("09-trust-password-removed", Cause::FoundFor(Product::Lxd, "SB173")),
     ("10-pools-key", Cause::Found("SB101")),
-    ("11-ipv6-only-dns-name", Cause::Hidden("the name resolves only on the machine")),
+    // What the name leads to is only known on the machine; that it is a name is seen.
+    ("11-ipv6-only-dns-name", Cause::Found("SB131")),
     ("12-lvm-join-internal-keys", Cause::Found("SB127")),
     ("13-auto-update-panic", Cause::Works("the file is right: the daemon of that time was not")),
     ("14-linstor-join-source", Cause::Hidden("the pool and its driver are only known to the cluster")),
@@ -156,6 +163,10 @@ fn what_people_met_with_faulty_preseeds_is_found_or_known_to_be_hidden() {
         let (sources, loaded) = read(&corpus.join("faulty").join(name).with_extension("yaml"));
         let fits = match cause {
             Cause::Found(code) => loaded.findings.iter().any(|finding| finding.code == code),
+            Cause::FoundFor(product, code) => {
+                let options = Options { dialect: Dialect::Of(product), ..Options::default() };
+                load(&sources, &options).findings.iter().any(|finding| finding.code == code)
+            }
             Cause::Works(reason) | Cause::Hidden(reason) => !reason.is_empty() && loaded.is_usable(),
         };
         if !fits {

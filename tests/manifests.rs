@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use seedbed::kinds::dialect::Product;
-use seedbed::manifest::codes::find;
+use seedbed::manifest::codes::{RULES, find};
 use seedbed::manifest::{Colour, Dialect, Loaded, Options, Source, load, read_paths, render};
 
 fn root() -> PathBuf {
@@ -109,6 +109,50 @@ fn every_code_that_the_source_uses_is_explained() {
         unexplained.extend(unknown.map(|code| format!("{code} in {}", file.display())));
     }
     assert!(unexplained.is_empty(), "add these to src/manifest/codes.rs: {unexplained:#?}");
+}
+
+/// What no file shows by itself, and the text in the tests that holds it instead.
+const NOT_IN_FILES: [(&str, &str); 14] = [
+    // The schema tells it first.
+    ("SB001", "src/kinds"),
+    // Files may give the keys of the member that reads them: only a request to all members shows it.
+    ("SB015", "src/kinds"),
+    ("SB041", "src/kinds/storage_pool"),
+    ("SB049", "src/kinds/network"),
+    ("SB060", "src/plan"),
+    ("SB061", "src/kinds/member"),
+    ("SB062", "src/plan"),
+    ("SB064", "src/plan"),
+    ("SB065", "src/plan"),
+    ("SB066", "src/plan"),
+    ("SB067", "src/plan"),
+    ("SB068", "src/cli/command"),
+    ("SB140", "src/http"),
+    ("SB160", "src/manifest"),
+];
+
+#[test]
+fn every_rule_has_a_case_or_is_known_to_need_the_stored_state() {
+    let mut shown = String::new();
+    for folder in ["valid", "invalid"] {
+        for case in cases(folder) {
+            shown.push_str(&fs::read_to_string(case.with_extension("txt")).expect("a golden file"));
+        }
+    }
+    for rule in RULES {
+        let has_case = shown.contains(&format!("[{}]", rule.code));
+        let place = NOT_IN_FILES.iter().find(|(code, _)| *code == rule.code);
+        assert!(
+            has_case != place.is_some(),
+            "{} needs a case in tests/manifests, or a reason why there is none",
+            rule.code
+        );
+        if let Some((code, folder)) = place {
+            let files = rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+            let names_it = |file: &PathBuf| fs::read_to_string(file).expect("a source file").contains(*code);
+            assert!(files.iter().any(names_it), "{code} is not found in {folder}");
+        }
+    }
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

@@ -4,7 +4,7 @@ use super::cluster::{Cluster, Section};
 use super::placeholder::{self, is_placeholder};
 use super::set::Set;
 use crate::kinds::{Spot, table, value};
-use crate::model::{Finding, Key, MemberName};
+use crate::model::{Finding, Key, MemberName, Severity};
 
 /// What is wrong with the section.
 pub(super) fn check(section: &Section<'_>, set: &Set<'_>) -> Vec<Finding> {
@@ -13,6 +13,7 @@ pub(super) fn check(section: &Section<'_>, set: &Set<'_>) -> Vec<Finding> {
     findings.extend(rules.name());
     findings.extend(rules.addresses());
     findings.extend(rules.wildcard());
+    findings.extend(rules.host_name());
     findings.extend(rules.way_in());
     findings.extend(rules.secrets());
     findings.extend(rules.strangers());
@@ -138,6 +139,21 @@ impl Rules<'_, '_> {
         let help =
             "name the address that other members reach: set `cluster.https_address`, or `server_address` in `cluster:`";
         Some(Finding::error("SB126", message).at(place).helping(help))
+    }
+
+    // A name that leads to another machine, or only in one family, shows when the daemon cannot listen.
+    fn host_name(&self) -> Option<Finding> {
+        let server = self.set.objects.get(&Key::server()).filter(|_| self.is_enabled())?;
+        let address = server.declared.here.value("core.https_address")?;
+        let (host, _) = value::split_address(address).filter(|(host, _)| !host.is_empty())?;
+        if host.parse::<std::net::IpAddr>().is_ok() {
+            return None;
+        }
+        let path = ["config".to_owned(), "core.https_address".to_owned()];
+        let message = format!("`{host}` is a name: what it leads to is only known on the machine");
+        let finding = Finding { severity: Severity::Note, ..Finding::error("SB131", message) };
+        let help = "it must lead to an address of this machine, for every member alike; an IP address leaves no doubt";
+        Some(finding.at(server.place(&path, Spot::Value)).helping(help))
     }
 
     fn no_address(&self) -> Finding {

@@ -35,6 +35,7 @@ pub mod report;
 mod schema;
 mod secret;
 mod section;
+mod sense;
 mod set;
 mod shape;
 mod source;
@@ -108,10 +109,11 @@ pub fn load(sources: &[Source], options: &Options) -> Loaded {
     // What a broken document declares is not known: whatever seems to be missing may be in it.
     if partial.is_empty() {
         references::check(&mut set, cluster.as_ref());
+        sense::check(&mut set, cluster.as_ref());
     }
     findings.extend(in_text);
     findings.extend(take(&mut set.findings).into_vec());
-    let refused = dialect::check(&uses, options.dialect);
+    let refused = dialect::check(&uses, &set, options.dialect);
     dialect::mark(&refused, &mut set);
     findings.extend(refused);
     let mut findings = in_order(dialect::adapt(findings.into_vec(), options.dialect), sources);

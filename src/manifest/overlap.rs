@@ -49,7 +49,7 @@ fn subnets(key: &Key, found: &Found<'_>) -> Vec<Subnet> {
 }
 
 // What is no address with a prefix (`auto`, `none`, a mistake) is the kind's business.
-fn parse(text: &str) -> Option<(usize, u128, u32)> {
+pub(super) fn parse(text: &str) -> Option<(usize, u128, u32)> {
     let (address, length) = text.split_once('/')?;
     let length: u32 = length.parse().ok()?;
     let (family, bits, longest) = match address.parse().ok()? {
@@ -59,7 +59,7 @@ fn parse(text: &str) -> Option<(usize, u128, u32)> {
     (length <= longest).then(|| (family, bits & mask(length), length))
 }
 
-fn mask(length: u32) -> u128 {
+pub(super) fn mask(length: u32) -> u128 {
     u128::MAX.checked_shl(128 - length).unwrap_or(0)
 }
 

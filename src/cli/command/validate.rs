@@ -122,6 +122,12 @@ impl FromStr for Report {
     }
 }
 
+impl ValidateArgs {
+    fn fail_on(&self) -> FailOn {
+        if self.strict { FailOn::Warning } else { self.fail_on }
+    }
+}
+
 /// Validates, and prints every finding.
 ///
 /// # Errors
@@ -164,8 +170,7 @@ pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
         append(file, &markdown(&run))?;
     }
     screen.say(&summary_line(&run));
-    let fail_on = if args.strict { FailOn::Warning } else { args.fail_on };
-    Ok(if fails(&run, fail_on) { Exit::Failed } else { Exit::Done })
+    Ok(if fails(&run, args.fail_on()) { Exit::Failed } else { Exit::Done })
 }
 
 /// What all sets together come to. It keeps no set: only what the reports need of it.
@@ -308,6 +313,8 @@ fn summary_line(run: &Run<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches;
+
     use super::*;
 
     fn check(findings: &[Finding], files: usize, objects: usize, valid: usize) -> (String, bool, bool) {
@@ -329,6 +336,37 @@ mod tests {
     fn warnings_fail_only_when_asked_to() {
         let (_, by_default, when_strict) = check(&[Finding::warning("SB002", "odd")], 1, 1, 1);
         assert!(!by_default && when_strict);
+    }
+
+    #[test]
+    fn every_fail_on_fails_from_its_severity_on() {
+        let found: [(&str, Vec<Finding>); 4] = [
+            ("nothing", Vec::new()),
+            ("a note", vec![Finding { severity: Severity::Note, ..Finding::error("SB011", "odd") }]),
+            ("a warning", vec![Finding::warning("SB002", "odd")]),
+            ("an error", vec![Finding::warning("SB002", "odd"), Finding::error("SB001", "bad")]),
+        ];
+        let table = [
+            ("", [false, false, false, true]),
+            ("--strict", [false, false, true, true]),
+            ("--fail-on=error", [false, false, false, true]),
+            ("--fail-on=warning", [false, false, true, true]),
+            ("--fail-on=note", [false, true, true, true]),
+            ("--fail-on=never", [false, false, false, false]),
+        ];
+        for (option, wanted) in table {
+            let words = ["validate", option, "a.yaml"].into_iter().filter(|word| !word.is_empty());
+            let command = ValidateArgs::augment_args(clap::Command::new("validate"));
+            let matches = command.try_get_matches_from(words).expect(option);
+            let args = ValidateArgs::from_arg_matches(&matches).expect(option);
+            for ((name, findings), wanted) in found.iter().zip(wanted) {
+                let (counts, sources) = (Counts::default(), Vec::new());
+                let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, elapsed_ms: 0 };
+                assert_eq!(fails(&run, args.fail_on()), wanted, "{option} with {name}");
+            }
+        }
+        let both = ["validate", "--strict", "--fail-on=never", "a.yaml"];
+        assert!(ValidateArgs::augment_args(clap::Command::new("validate")).try_get_matches_from(both).is_err());
     }
 
     #[test]

@@ -79,13 +79,21 @@ pub fn check(name: &str, config: &Config) -> Vec<Problem> {
     problems
 }
 
-/// An instance has one root disk.
-pub fn check_roots(devices: &BTreeMap<String, Config>) -> Option<Problem> {
-    let is_root = |config: &Config| config.value("type") == Some("disk") && config.value("path") == Some("/");
-    let mut roots = devices.iter().filter(|(_, config)| is_root(config)).map(|(name, _)| name);
-    let (first, second) = (roots.next()?, roots.next()?);
-    let text = format!("two root disks: `{first}` and `{second}` both have the path `/`");
-    Some(Problem::at_value("SB022", &["devices", second, "path"], text))
+/// Two disks cannot be at one path; `/` is that of the root disk.
+pub fn check_paths(devices: &BTreeMap<String, Config>) -> Vec<Problem> {
+    let mut seen: BTreeMap<&str, &String> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, config) in devices.iter().filter(|(_, config)| config.value("type") == Some("disk")) {
+        let Some(path) = config.value("path") else { continue };
+        let Some(first) = seen.get(path) else {
+            seen.insert(path, name);
+            continue;
+        };
+        let two = if path == "/" { "two root disks" } else { "two disks in one place" };
+        let text = format!("{two}: `{first}` and `{name}` both have the path `{path}`");
+        problems.push(Problem::at_value("SB022", &["devices", name, "path"], text));
+    }
+    problems
 }
 
 /// What the device names: a pool, a managed network, or a bridge that may be managed.
@@ -160,8 +168,8 @@ fn entities(kind: &str, config: &Config) -> Vec<&'static str> {
 
 fn nic(name: &str, config: &Config) -> Vec<Problem> {
     if config.value("network").is_some() {
-        let clashing = OF_THE_NETWORK.iter().filter(|key| config.value(key).is_some());
-        return clashing.map(|key| conflict(name, key)).collect();
+        let clashing: Vec<&str> = OF_THE_NETWORK.into_iter().filter(|key| config.value(key).is_some()).collect();
+        return conflict(name, &clashing).into_iter().collect();
     }
     match config.value("nictype") {
         None => {
@@ -179,16 +187,26 @@ fn gpu(name: &str, config: &Config) -> Vec<Problem> {
     unknown.map(|variant| unknown_variant(name, "gputype", variant, &GPU_TYPES)).into_iter().collect()
 }
 
-fn conflict(name: &str, key: &str) -> Problem {
+// LXD names the first of them, and the next one when that is gone.
+fn conflict(name: &str, keys: &[&str]) -> Option<Problem> {
+    let key = keys.first()?;
     let text = format!("device `{name}`: Cannot use \"{key}\" property in conjunction with \"network\" property");
-    Problem::at_key("SB022", &["devices", name, key], text)
-        .helping(format!("the network decides: leave `{key}` out, or leave `network` out"))
+    let all = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ");
+    let problem = Problem::at_key("SB022", &["devices", name, key], text);
+    Some(problem.helping(format!("the network decides: leave {all} out, or leave `network` out")))
 }
 
 fn disk(name: &str, config: &Config) -> Vec<Problem> {
     let has = |key: &str| config.value(key).is_some();
     let is_root = config.value("path") == Some("/");
-    let mut problems = Vec::new();
+    let sizes = ["size", "size.state"].into_iter().filter_map(|key| Some((key, config.value(key)?)));
+    let wrong = sizes.filter(|(_, text)| value::read_size(text).is_none());
+    let mut problems: Vec<Problem> = wrong
+        .map(|(key, text)| {
+            let text = format!("`{key}` must be a size such as 10GiB, not `{text}`");
+            Problem::at_value("SB017", &["devices", name, key], text)
+        })
+        .collect();
     if is_root && has("source") {
         let text = format!("device `{name}`: a root disk (path `/`) takes `pool`, but no `source`");
         problems.push(Problem::at_key("SB022", &["devices", name, "source"], text));

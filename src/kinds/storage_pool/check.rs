@@ -21,6 +21,7 @@ pub fn check(key: &Key, spec: &StoragePoolSpec, members: &BTreeMap<MemberName, C
         let at = |key: &'static str| ["members", member.as_str(), key];
         problems.extend(source(spec, config, &at("source")));
         problems.extend(size(spec, config, &at("size")));
+        problems.extend(system_group(spec, config, &at("source")));
         for key in ["zfs.pool_name", "lvm.vg_name", "lvm.thinpool_name"] {
             problems.extend(tool_name(config, key, &at(key)));
         }
@@ -78,6 +79,19 @@ fn source(spec: &StoragePoolSpec, config: &Config, path: &[&str]) -> Option<Prob
     }
     let is_dotted = source.starts_with('/') && source.split('/').any(|step| step == "..");
     is_dotted.then(|| Problem::at_value("SB026", path, format!("the source `{source}` leads upwards with `..`")))
+}
+
+// LXD says so only when the pool is made: `volume group "ubuntu-vg" is not empty`.
+fn system_group(spec: &StoragePoolSpec, config: &Config, path: &[&str]) -> Option<Problem> {
+    const OF_INSTALLERS: [&str; 8] = ["ubuntu-vg", "debian-vg", "fedora", "centos", "rhel", "rl", "almalinux", "pve"];
+    let group = config.value("source").filter(|_| spec.driver == "lvm")?;
+    let is_reused = [config, &spec.config].iter().any(|config| config.value("lvm.vg.force_reuse") == Some("true"));
+    if is_reused || !OF_INSTALLERS.contains(&group) {
+        return None;
+    }
+    let text = format!("`{group}` is the volume group that an installer puts the system on: a pool needs an empty one");
+    let problem = Problem::at_value("SB028", path, text).as_warning();
+    Some(problem.helping("name another volume group or a disk, or set lvm.vg.force_reuse: true to share it"))
 }
 
 fn size(spec: &StoragePoolSpec, config: &Config, path: &[&str]) -> Option<Problem> {

@@ -1,0 +1,182 @@
+//! The rules that hold for a set of files, its cluster section and those whom it is written for: `SB1..`.
+
+use super::{Rule, rule};
+
+/// In the order of their codes.
+pub(super) const OF_SETS: &[Rule] = &[    rule(
+        "SB101",
+        "an unknown field or section",
+        "The grammar of preseed files does not know this key at this place. LXD from 5.0.2 on and Incus refuse it, older releases ignore it silently.",
+    ),
+    rule("SB102", "a field of the wrong type", "A list stands where a mapping is wanted, or the other way round."),
+    rule("SB103", "a field is missing", "Every object needs a name, and some kinds need more."),
+    rule("SB104", "not one of a few words", "The field takes one of the listed words."),
+    rule(
+        "SB105",
+        "a field that LXD prints",
+        "Fields such as managed, used_by and status come from LXD's output. They say nothing in a manifest, and strict releases refuse them.",
+    ).binding(),
+    rule(
+        "SB106",
+        "a file of another program",
+        "The document has the form of something else, such as an object of Kubernetes, a cloud-init file or a single object. Where manifests share a directory with other files, name those in .seedbedignore, which has the syntax of .gitignore.",
+    ).binding(),
+    rule(
+        "SB107",
+        "a file that holds nothing",
+        "The file has no document, or only comments. It adds nothing to the set: remove it, or name it in .seedbedignore.",
+    ),
+    rule(
+        "SB111",
+        "declared twice",
+        "A set of files declares each object once, so that it is clear which declaration counts.",
+    ).binding(),
+    rule(
+        "SB112",
+        "a section that is not applied",
+        "This version checks the section against the schema but does nothing with it.",
+    ).binding(),
+    rule(
+        "SB113",
+        "a name that is not declared",
+        "The object names another one that the set does not declare. That works where it exists already, and is otherwise a slip of the pen.",
+    ),
+    rule(
+        "SB114",
+        "subnets that overlap",
+        "Two networks of one member must not share addresses: the member could not tell where a packet belongs.",
+    ),
+    rule(
+        "SB115",
+        "an address outside of its subnet",
+        "An interface with a fixed address must have one of its network's subnet, or LXD refuses the profile. A gateway outside of the subnet is taken by LXD, and no client can reach it.",
+    ),
+    rule(
+        "SB116",
+        "a default profile without a root disk",
+        "Instances take their root disk from their profiles. Without one in the profile default, every instance needs a pool of its own on the command line, and fails without it: no root device could be found.",
+    ),
+    rule(
+        "SB117",
+        "a key without effect",
+        "Another key switches off what this one speaks of. LXD keeps such keys and says nothing.",
+    ),
+    rule(
+        "SB120",
+        "a member without a name",
+        "A member is named by server_name, or by the join token that was made for it.",
+    ),
+    rule("SB121", "not a certificate", "The text cannot be read as a certificate in PEM form."),
+    rule(
+        "SB122",
+        "a certificate in one line",
+        "Newlines inside a double-quoted YAML text become blanks unless they are doubled. Seedbed repairs that; LXD and Incus do not.",
+    ).binding(),
+    rule(
+        "SB123",
+        "clustering is not enabled",
+        "LXD takes a cluster section with addresses but without enabled: true for an order to leave the cluster, and wipes its database.",
+    ),
+    rule(
+        "SB124",
+        "a member that is not in the list",
+        "When cluster.members lists the members, the one that reads the file has to be among them.",
+    ),
+    rule("SB125", "two members with one address", "Each member is reached under an address of its own."),
+    rule(
+        "SB126",
+        "no address to reach a member",
+        "Other members need an address that they can connect to: server_address, cluster.https_address or a core.https_address that is no wildcard.",
+    ),
+    rule(
+        "SB127",
+        "an internal key",
+        "LXD 3 asked for volatile.* keys when a member joined. They are its own business.",
+    ),
+    rule("SB128", "the certificate is given twice", "cluster_certificate_path replaces cluster_certificate."),
+    rule(
+        "SB129",
+        "no way into the cluster",
+        "A join needs the cluster's certificate and a token or password, unless a token brings everything along.",
+    ),
+    rule(
+        "SB130",
+        "a secret that is a placeholder",
+        "lxd init --dump prints true for passwords that it hides, and LXD takes that literally when the dump is fed back. Templates leave marks such as <ChangeMe>.",
+    ),
+    rule(
+        "SB131",
+        "a name as the address of a member",
+        "A daemon listens on what the name leads to when it starts, on that machine. When it leads to nothing, to another machine or only to an IPv6 address, the daemon cannot listen, or others cannot reach it. None of it can be seen from the file.",
+    ),
+    rule(
+        "SB140",
+        "a cluster that differs from the file",
+        "A joining member's file may repeat what the cluster has, but must not say anything else: correct the file, or leave these sections out.",
+    ),
+    rule(
+        "SB150",
+        "an allowance that is not needed",
+        "A comment allows a finding that is not there, or no longer. Left alone it would hide the next one. Remove it, or move it to the line that it is meant for, or to the line above that one.",
+    )
+    .binding(),
+    rule(
+        "SB151",
+        "an allowance without a reason",
+        "Write `# seedbed: allow CODE REASON` behind the line that it is meant for, or on a line of its own above it. The reason is for the next person who reads the file, and stands in the reports.",
+    )
+    .binding(),
+    rule(
+        "SB152",
+        "an allowance of no rule",
+        "The code after `# seedbed: allow` is none of the codes that `seedbed explain` lists.",
+    )
+    .binding(),
+    rule(
+        "SB153",
+        "an allowance of what cannot be allowed",
+        "Rules without which a file cannot be read or its objects cannot be told apart hold for every file. What such a rule finds has to be corrected.",
+    )
+    .binding(),
+    rule(
+        "SB160",
+        "more findings than are shown",
+        "After a thousand findings the search ends, so that no input can exhaust memory. One cause is probably behind most of them.",
+    )
+    .binding(),
+    rule(
+        "SB170",
+        "a section that the product does not know",
+        "Told with --dialect only. LXD 5.0 knows config, networks, storage_pools, profiles, projects and cluster; LXD has storage_volumes besides, Incus also certificates and cluster_groups. All of them refuse a file with any other section.",
+    ),
+    rule(
+        "SB171",
+        "a field that the product does not know",
+        "Told with --dialect only. Fields such as storage and network of projects (LXD of today) and project of profiles (Incus) make other releases refuse the file.",
+    ),
+    rule(
+        "SB172",
+        "a configuration key that the product does not know",
+        "Told with --dialect only. The key came with a later release, or LXD has it and Incus has not, or the other way round. The product refuses the object.",
+    ),
+    rule(
+        "SB173",
+        "what the product has removed",
+        "Told with --dialect only. Trust passwords went with LXD 6 and were never in Incus: members join with a token from `lxc cluster add NAME`, clients are trusted by their certificate. MAAS, Candid and RBAC keys have gone too.",
+    ),
+    rule(
+        "SB174",
+        "what only Seedbed knows",
+        "Told with --dialect only. cluster.members and the members of pools and networks describe a whole cluster in one file. LXD and Incus take one file for each member, with cluster.member_config for its own keys.",
+    ),
+    rule(
+        "SB175",
+        "a file for two products at once",
+        "Without --dialect a file may be written for Seedbed, LXD or Incus. This one uses what only one of them has beside what only another one has. Seedbed takes both; allow it, or say --dialect seedbed, when nobody else reads the file.",
+    ),
+    rule(
+        "SB176",
+        "a device that may be merged into a clash",
+        "Told with --dialect only. LXD and Incus lay a preseed over the profile that is stored. Since LXD 4 `lxd init` writes network: NAME into eth0 of the profile default; nictype and parent on top of it are refused. Seedbed replaces what it has declared itself.",
+    ),
+];
