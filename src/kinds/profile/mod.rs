@@ -79,7 +79,7 @@ fn memory_problem(text: &str) -> Option<Problem> {
         return None;
     }
     let text = format!("`limits.memory` must be a size such as 4GiB or a share such as 50%, not `{text}`");
-    Some(Problem::at_value("SB017", &["config", "limits.memory"], text))
+    Some(Problem::at_value("SB027", &["config", "limits.memory"], text))
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub(super) const OF_OBJECTS: &[Rule] = &[
     rule(
         "SB027",
         "a size that cannot be",
-        "Sizes belong to loop files, and each driver needs a least size. A dir pool uses the file system that it is on.",
+        "Sizes of pools belong to loop files, and each driver needs a least size. A dir pool uses the file system that it is on.",
     ),
     rule(
         "SB028",
