@@ -75,7 +75,8 @@ fn clip(text: &mut String) {
     if text.len() <= TEXT_BYTES_MAX {
         return;
     }
-    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    let end = (0..=TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
+    text.truncate(end.unwrap_or_default());
     text.push('…');
     text.shrink_to_fit();
 }

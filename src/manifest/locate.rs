@@ -29,22 +29,22 @@ fn exact(source: &Source, place: &Place) -> Option<Place> {
     Some(document.place(span, place.pointer.clone()))
 }
 
-// Of what does not stand in the text, such as a key that only the cluster has: the nearest thing around it.
+// Of what does not stand in the text, such as a key that only the cluster has: the nearest key around it. None for a
+// whole item of a list: whoever named its place knew better where its name stands.
 fn span_of(document: &Document<'_>, steps: &[String]) -> Option<Span> {
     let (mut node, mut span) = (&document.root, None);
     for step in steps {
         let Some((inner, at)) = child(node, step) else { break };
-        (node, span) = (inner, Some(at));
+        (node, span) = (inner, at);
     }
     span
 }
 
-fn child<'n, 't>(node: &'n Node<'t>, step: &str) -> Option<(&'n Node<'t>, Span)> {
-    if let Some(entry) = node.entry(step) {
-        return Some((&entry.value, span_in(entry)));
+fn child<'n, 't>(node: &'n Node<'t>, step: &str) -> Option<(&'n Node<'t>, Option<Span>)> {
+    match node.entry(step) {
+        Some(entry) => Some((&entry.value, Some(span_in(entry)))),
+        None => Some((node.items().get(step.parse::<usize>().ok()?)?, None)),
     }
-    let item = node.items().get(step.parse::<usize>().ok()?)?;
-    Some((item, item.span))
 }
 
 fn span_in(entry: &Entry<'_>) -> Span {

@@ -56,7 +56,7 @@ fn idle(found: &Found<'_>, config: &Config, family: &str) -> Option<Finding> {
         () => return None,
     };
     let idle = config.iter().filter(|(_, value)| says_something(value)).map(|(key, _)| key);
-    let idle: Vec<String> = idle.cloned().filter(|key| own(key).is_some_and(|rest| wanted(&rest))).collect();
+    let idle: Vec<String> = idle.filter(|key| own(key).is_some_and(|rest| wanted(&rest))).cloned().collect();
     let (first, others) = idle.split_first()?;
     let message = format!("`{first}` has no effect with `{family}.{switch}`");
     let finding = Finding::warning("SB117", message).at(at_config(found, first));
