@@ -13,7 +13,8 @@ pub const APPLIED_HERE: &str = "here";
 
 /// The spec after the manifest is applied to it.
 ///
-/// Empty texts, lists and maps count as undeclared, and an empty text in a map asks to unset the key. A device is
+/// Empty texts, lists and maps count as undeclared, and an empty text in a map asks to unset the key, once: the system
+/// may choose a value for it, which stays. A device is
 /// taken as a whole in [`Mode::Declarative`]: merged key by key, `nictype` would meet `network`, which nobody wants.
 /// A secret is never unset by leaving it out, only by an empty value: manifests are kept where secrets should not be,
 /// and an export has none.
@@ -73,8 +74,11 @@ fn merge_map(
             (Value::Object(inner), Some(Value::Object(kept))) if mode == Mode::Merge => {
                 kept.extend(inner.clone());
             }
+            // What was empty the last time has been unset then: a value that is there now was chosen for it since.
             (Value::String(text), _) if text.is_empty() => {
-                base.remove(key);
+                if was.get(key) != Some(value) {
+                    base.remove(key);
+                }
             }
             _ => {
                 base.insert(key.clone(), value.clone());

@@ -52,6 +52,16 @@ fn nothing_is_ever_unset_when_merging() {
 }
 
 #[test]
+fn what_the_system_chose_for_an_empty_value_stays() {
+    let mut world = World::with_members(1);
+    let desired = manifest("networks: [{name: br0, type: bridge, config: {ipv4.address: ''}}]");
+    world.apply(&desired, Mode::Declarative);
+    world.settle();
+    let chosen = world.object("network/br0").spec.config();
+    assert!(world.plan(&desired, Mode::Declarative).expect("a plan").is_empty(), "chosen: {chosen:?}");
+}
+
+#[test]
 fn an_empty_value_unsets_a_key_that_somebody_else_has_set() {
     let mut world = World::with_members(1);
     world.apply(&manifest("profiles: [{name: web, config: {limits.cpu: 2}}]"), Mode::Merge);
