@@ -72,10 +72,7 @@ enum ClusterVerb {
 pub async fn run(args: &ClusterArgs, session: &Session) -> Result<Exit, Failure> {
     match &args.verb {
         ClusterVerb::List => list(session).await?,
-        ClusterVerb::Show { member } => {
-            let (value, _) = session.fetch(&paths::member(&member.as_str().into())).await?;
-            session.screen.write_value(&value)?;
-        }
+        ClusterVerb::Show { member } => show(member, session).await?,
         ClusterVerb::Add { member } => add(member, session).await?,
         ClusterVerb::Remove { member, force, yes } => return remove(member, *force, *yes, session).await,
         ClusterVerb::ListTokens => list_tokens(session).await?,
@@ -85,7 +82,11 @@ pub async fn run(args: &ClusterArgs, session: &Session) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-async fn list(session: &Session) -> Result<(), Failure> {
+/// Prints all members.
+///
+/// # Errors
+/// What the daemon says, and that it stands alone.
+pub async fn list(session: &Session) -> Result<(), Failure> {
     clustered(session).await?;
     let members: Vec<ClusterMember> = session.client.members().await.map_err(failure)?;
     let mut table =
@@ -98,6 +99,15 @@ async fn list(session: &Session) -> Result<(), Failure> {
         table.push([server_name, url, &roles, architecture, failure_domain, description, &state, message]);
     }
     session.screen.write_table(&table, &json!(members))
+}
+
+/// Prints one member as LXD's API has it.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn show(member: &str, session: &Session) -> Result<(), Failure> {
+    let (value, _) = session.fetch(&paths::member(&member.into())).await?;
+    session.screen.write_value(&value)
 }
 
 async fn clustered(session: &Session) -> Result<(), Failure> {
@@ -164,7 +174,11 @@ fn is_sure(member: &str) -> bool {
     std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
 }
 
-async fn list_tokens(session: &Session) -> Result<(), Failure> {
+/// Prints the tokens that were not used yet.
+///
+/// # Errors
+/// What the daemon says, and that it stands alone.
+pub async fn list_tokens(session: &Session) -> Result<(), Failure> {
     let tokens = tokens(session).await?;
     let mut table = Table::new(["NAME", "EXPIRES AT"]);
     for operation in &tokens {

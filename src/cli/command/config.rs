@@ -5,6 +5,7 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use super::noun::pairs;
+use super::trust::{self, TrustArgs};
 use crate::api::paths;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -48,14 +49,16 @@ enum ConfigVerb {
         #[command(flatten)]
         target: Target,
     },
+    /// Manage the certificates of trusted clients
+    Trust(TrustArgs),
 }
 
 /// Which member is meant.
-#[derive(Args, Debug)]
-struct Target {
+#[derive(Args, Debug, Default)]
+pub struct Target {
     /// The member whose own keys are meant
     #[arg(long, value_name = "MEMBER")]
-    target: Option<String>,
+    pub target: Option<String>,
 }
 
 impl Target {
@@ -73,10 +76,7 @@ impl Target {
 /// What the daemon says.
 pub async fn run(args: &ConfigArgs, session: &Session) -> Result<Exit, Failure> {
     match &args.verb {
-        ConfigVerb::Show { target } => {
-            let (config, _) = fetch(session, target).await?;
-            session.screen.write_value(&json!({ "config": config }))?;
-        }
+        ConfigVerb::Show { target } => show(session, target).await?,
         ConfigVerb::Get { key, target } => {
             let (config, _) = fetch(session, target).await?;
             session.screen.write(&format!("{}\n", text(config.get(key))))?;
@@ -88,8 +88,18 @@ pub async fn run(args: &ConfigArgs, session: &Session) -> Result<Exit, Failure> 
         ConfigVerb::Unset { keys, target } => {
             change(session, target, |config| config.retain(|key, _| !keys.contains(key))).await?;
         }
+        ConfigVerb::Trust(args) => return trust::run(args, session).await,
     }
     Ok(Exit::Done)
+}
+
+/// Prints all keys of a member, the shared ones included.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn show(session: &Session, target: &Target) -> Result<(), Failure> {
+    let (config, _) = fetch(session, target).await?;
+    session.screen.write_value(&json!({ "config": config }))
 }
 
 async fn fetch(session: &Session, target: &Target) -> Result<(Map<String, Value>, Option<String>), Failure> {

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod schema;
 pub mod source;
 pub mod status;
+mod trust;
 pub mod validate;
 pub mod waitready;
 pub mod watch;
