@@ -89,7 +89,8 @@ pub fn waits_for(prepared: &Prepared) -> String {
         prepared.contacts.members.iter().map(|member| format!("{} ({})", member.name, member.address)).collect();
     format!(
         "this member was joining a cluster when it was interrupted, and does not know yet whether it was taken in: it \
-         waits for an answer of {}, and goes on by itself as soon as one of them is reached and has a leader",
+         waits for an answer of {}, and goes on by itself as soon as one of them is reached and has a leader. Only when \
+         that cluster is gone for good: stop this daemon, remove `database.joining` from its state directory, start it again",
         members.join(" or ")
     )
 }
