@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 use crate::http::{Node, Server, submit_as, typed};
 use crate::kinds::source::{SourceSpec, SourceStatus};
-use crate::model::{Change, Generation, Key, Object, Revision};
+use crate::model::{Change, Expect, Generation, Key, Object, Revision};
 use crate::store::StoreError;
 use crate::watch::git;
 use reader::Reader;
@@ -121,15 +121,17 @@ fn requested(statuses: &[Object], name: &str) -> u64 {
     status.and_then(|status| status.spec.0.get("requested")?.as_u64()).unwrap_or(0)
 }
 
-/// The status of a source that is gone says nothing to anybody.
+/// The status of a source that is gone says nothing to anybody. A source that is added again meanwhile keeps its own.
 async fn forget_orphans(server: &Server, statuses: &[Object], names: &[String]) {
-    let gone = statuses.iter().filter(|status| !names.contains(&status.key.name));
-    let changes: Vec<Change> = gone.map(|status| Change::Forget { key: status.key.clone() }).collect();
-    if changes.is_empty() {
+    let gone: Vec<&Object> = statuses.iter().filter(|status| !names.contains(&status.key.name)).collect();
+    if gone.is_empty() {
         return;
     }
-    if let Err(error) = submit_as(server, "sources".to_owned(), Vec::new(), changes).await {
-        tracing::debug!(error = %error.message, "the status of a removed source stays for now");
+    let changes = gone.iter().map(|status| Change::Forget { key: status.key.clone() }).collect();
+    let no_source = gone.iter().map(|status| Expect { key: Key::new("source", &status.key.name), generation: None });
+    let same_status = gone.iter().map(|status| Expect { key: status.key.clone(), generation: Some(status.generation) });
+    if let Err(error) = submit_as(server, "sources".to_owned(), no_source.chain(same_status).collect(), changes).await {
+        tracing::debug!(error = %error.message, "the status of a removed source is dropped at the next look");
     }
 }
 
