@@ -10,6 +10,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// One terminal session.
 struct Session {
@@ -25,13 +26,24 @@ struct Room {
     daemon: Option<Child>,
 }
 
+/// Free now, and not one of the ports that the system hands out to connections that go out. Whoever takes it before the
+/// daemon does makes the session fail with the address in its message. Always as long: tables align.
+fn free_address() -> String {
+    static ROOMS: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let room = ROOMS.fetch_add(1, Ordering::Relaxed);
+        let port = 10_000 + (std::process::id() * 16 + room) % 20_000;
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}
+
 impl Room {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        // Free now; whoever takes it before the daemon does makes the session fail with the address in its message.
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address").to_string();
-        Self { dir, address, daemon: None }
+        Self { dir, address: free_address(), daemon: None }
     }
 
     fn start_daemon(&mut self) {

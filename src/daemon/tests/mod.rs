@@ -4,6 +4,7 @@ mod forming;
 mod objects;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -33,10 +34,14 @@ fn options(dir: &std::path::Path) -> DaemonOptions {
     }
 }
 
-/// A loopback address that nobody listens on.
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
+/// A loopback address that is this machine's alone. A free port of a shared one would not stay free: the system hands
+/// the same ports out to connections that go out.
+fn own_address() -> String {
+    static MACHINES: AtomicU32 = AtomicU32::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let machine = MACHINES.fetch_add(1, Ordering::Relaxed);
+    assert!(machine < 255, "more machines than loopback addresses");
+    format!("127.{}.{low}.{machine}:8443", high | 0x80)
 }
 
 impl Machine {
@@ -44,7 +49,7 @@ impl Machine {
         let dir = tempfile::tempdir().expect("a directory");
         let daemon = Daemon::start(options(dir.path())).await.expect("a daemon");
         let client = Client::unix(dir.path().join("unix.socket"));
-        Self { daemon, dir, client, address: free_address() }
+        Self { daemon, dir, client, address: own_address() }
     }
 
     fn file(&self, name: &str) -> String {
