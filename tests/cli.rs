@@ -40,6 +40,11 @@ fn free_address() -> String {
     }
 }
 
+/// An object that became ready: which one does first depends on the machine.
+fn is_progress(line: &str) -> bool {
+    line.split_once("  ").is_some_and(|(key, rest)| key.contains('/') && rest.starts_with("Created"))
+}
+
 impl Room {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
@@ -73,8 +78,13 @@ impl Room {
             .output()
             .expect("bash runs");
         let mut text = self.steady(&String::from_utf8_lossy(&output.stdout));
-        for line in self.steady(&String::from_utf8_lossy(&output.stderr)).lines() {
-            let _ = writeln!(text, "2> {line}");
+        let errors = self.steady(&String::from_utf8_lossy(&output.stderr));
+        for run in errors.lines().collect::<Vec<_>>().chunk_by(|one, next| is_progress(one) && is_progress(next)) {
+            let mut run = run.to_vec();
+            run.sort_unstable();
+            for line in run {
+                let _ = writeln!(text, "2> {line}");
+            }
         }
         match output.status.code() {
             Some(0) => {}
