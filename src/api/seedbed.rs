@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::MemberConfigKey;
 use super::secret::Secret;
-use crate::model::{Config, Desired, LastSeen, MemberName, Object, Revision};
+use crate::model::{Config, Desired, LastSeen, MemberName, Object, Revision, Selection};
 
 /// `POST /1.0/seedbed/plan`. The answer's metadata is the plan of `plan/`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct PlanRequest {
     /// Leaves keys alone that an earlier manifest set and this one does not.
     #[serde(default)]
     pub merge: bool,
+    /// The part of `desired` that it is about.
+    #[serde(default)]
+    pub selection: Selection,
 }
 
 /// `POST /1.0/seedbed/apply`. With `?wait=1` the answer comes when everything in it has converged or failed.
@@ -32,6 +35,8 @@ pub struct ApplyRequest {
     pub expect: Option<String>,
     /// See [`PlanRequest::merge`].
     pub merge: bool,
+    /// See [`PlanRequest::selection`].
+    pub selection: Selection,
 }
 
 /// What was committed.

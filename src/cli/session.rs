@@ -89,7 +89,8 @@ pub fn failure(error: ClientError) -> Failure {
                 // A single finding is often the whole message.
                 let is_said = finding.message == failure.message && finding.place.is_none();
                 let failure = if is_said { failure } else { failure.detail(finding.to_string()) };
-                finding.help.iter().map(|help| format!("  {help}")).fold(failure, Failure::detail)
+                let more = finding.note.iter().chain(&finding.help);
+                more.map(|line| format!("  {line}")).fold(failure, Failure::detail)
             });
             if status == 412 {
                 failure.hint("somebody else changed it in between: look at it and try again")

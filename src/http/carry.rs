@@ -9,8 +9,8 @@ use super::configure;
 use super::dice::SystemDice;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
-use crate::model::{Desired, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout};
-use crate::plan::{Context, Mode, Plan, extent, plan};
+use crate::model::{Desired, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout, Selection};
+use crate::plan::{Context, Mode, Plan, Selected, extent, of_selection, plan, select};
 
 /// Changes of others get in between; more often than this in a row they do not.
 const TRIES: usize = 20;
@@ -35,6 +35,17 @@ pub async fn hide_secrets(server: &Server, desired: &mut Desired) -> Result<(), 
     configure::hide_password(server, &mut config, &stored).await?;
     declared.spec.set_config(&config);
     Ok(())
+}
+
+/// The part of a desired state that was asked for.
+pub fn selected(server: &Server, desired: &Desired, selection: &Selection, mode: Mode) -> Result<Selected, ApiError> {
+    if selection.is_everything() {
+        return Ok(Selected { desired: desired.clone(), ..Selected::default() });
+    }
+    let state = server.store().part(&|known| of_selection(desired, selection, mode, known)).map_err(store_failed)?;
+    select(desired, selection, &state).map_err(|findings| {
+        ApiError::bad_request("these objects cannot be picked out: nothing was changed").with_findings(findings)
+    })
 }
 
 /// What applying would do. Secrets must be hidden already.

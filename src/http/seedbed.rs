@@ -90,10 +90,11 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
 /// `POST /1.0/seedbed/plan`.
 pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
-    let PlanRequest { mut desired, merge } = parse(&body)?;
+    let PlanRequest { desired, merge, selection } = parse(&body)?;
     current(&server).await?;
-    carry::hide_secrets(&server, &mut desired).await?;
-    Answer::of(&carry::planned(&server, &desired, mode(merge))?)
+    let mut selected = carry::selected(&server, &desired, &selection, mode(merge))?;
+    carry::hide_secrets(&server, &mut selected.desired).await?;
+    Answer::of(&carry::planned(&server, &selected.desired, mode(merge))?.of_part(&selected))
 }
 
 /// `POST /1.0/seedbed/apply`.
@@ -117,12 +118,13 @@ pub async fn carry_out(
     by: &str,
     asked: &Asked,
 ) -> Result<ApplyReply, ApiError> {
-    let ApplyRequest { desired, yaml, merge, expect } = request;
-    let mut desired = match yaml {
+    let ApplyRequest { desired, yaml, merge, selection, expect } = request;
+    let desired = match yaml {
         Some(text) => loaded(&text)?,
         None => desired,
     };
     current(server).await?;
+    let mut desired = carry::selected(server, &desired, &selection, mode(merge))?.desired;
     carry::hide_secrets(server, &mut desired).await?;
     let applied = carry::apply(server, &desired, mode(merge), expect.as_deref(), by).await?;
     if asked.is_set("wait") {

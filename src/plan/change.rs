@@ -201,6 +201,7 @@ impl One<'_> {
             members: self.rows(&placed),
             waits_for: self.waits_for(&placed),
             depends_on: Vec::new(),
+            needed_by: Vec::new(),
             at: Some(self.declared.at.clone()),
         };
         let stage = if planned.is_blocked() { Stage::Define } else { Stage::Live };

@@ -93,6 +93,7 @@ fn assemble(
         format_version: FORMAT_VERSION.to_owned(),
         digest: String::new(),
         base: scene.state.revision,
+        left_out: Vec::new(),
         summary: summary(&changes),
         unchanged,
         offline: scene.offline.clone(),

@@ -29,6 +29,7 @@ mod refer;
 mod refuse;
 mod render;
 mod report;
+mod select;
 pub mod two_phase;
 
 pub use compute::{Context, Mode, plan};
@@ -37,3 +38,4 @@ pub use finish::{Finish, finish};
 pub use refer::users;
 pub use render::{Look, Meaning};
 pub use report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange, Summary};
+pub use select::{Selected, of_selection, select};

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange};
+use crate::model::Key;
 
 /// How a plan is to look.
 pub struct Look<'a> {
@@ -51,6 +52,7 @@ impl Plan {
         let columns = Columns::of(&self.changes);
         for change in &self.changes {
             text.push_str(&line(change, &columns, look));
+            text.push_str(&along(change, look));
             text.push_str(&waits(change, &self.offline, look));
         }
         for note in &self.notes {
@@ -59,6 +61,10 @@ impl Plan {
         if self.unchanged > 0 && !self.is_empty() {
             let unchanged = format!("  {} unchanged", counted(self.unchanged, "object", "objects"));
             let _ = writeln!(text, "{}", look.paint(Meaning::Dim, &unchanged));
+        }
+        if !self.left_out.is_empty() {
+            let left_out = format!("  {} left out", counted(self.left_out.len(), "object", "objects"));
+            let _ = writeln!(text, "{}", look.paint(Meaning::Dim, &left_out));
         }
         text
     }
@@ -211,6 +217,19 @@ fn value(text: Option<&str>) -> String {
     }
     let start: String = text.chars().take(CHARACTERS_MAX - 1).collect();
     format!("{start}…")
+}
+
+/// Why a change is in a plan that nobody asked for it.
+fn along(change: &PlannedChange, look: &Look<'_>) -> String {
+    const NAMED_MAX: usize = 3;
+    let named: Vec<String> = change.needed_by.iter().take(NAMED_MAX).map(Key::to_string).collect();
+    let more = match change.needed_by.len() {
+        0 => return String::new(),
+        all if all > NAMED_MAX => format!(" and {} more", all - NAMED_MAX),
+        _ => String::new(),
+    };
+    let text = format!("        comes along: needed by {}{more}", named.join(", "));
+    format!("{}\n", look.paint(Meaning::Dim, &text))
 }
 
 fn waits(change: &PlannedChange, offline: &[OfflineMember], look: &Look<'_>) -> String {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Change, Command, Expect, Finding, Generation, Key, MemberName, Place, Revision, Timestamp, Write};
 
 /// The version of the plan's JSON: the first number grows when a reader must change.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// What to change, in the order in which it is done.
 ///
@@ -33,6 +33,9 @@ pub struct Plan {
     /// What is worth knowing but stops nothing, such as a declared member that has not joined yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Finding>,
+    /// What is declared and was not asked for: nothing of it is touched or unset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Key>,
     /// The changes counted.
     pub summary: Summary,
     /// What is committed. Holds values, secrets included, and therefore never leaves the process.
@@ -79,6 +82,9 @@ pub struct PlannedChange {
     /// The changed objects that come before this one because it needs them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<Key>,
+    /// The objects that brought this one along, where only some were asked for and not this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed_by: Vec<Key>,
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Place>,

@@ -6,5 +6,6 @@ mod golden;
 mod joins;
 mod laws;
 mod plans;
+mod selections;
 mod two_phase;
 mod world;

@@ -57,7 +57,7 @@ impl Against {
         let members = reply.objects.iter().filter(|object| object.key.kind.as_str() == Key::MEMBER).count();
         let compared = format!("compared with {place}: {}, revision {}", plural(members, "member"), reply.revision);
         if input.loaded.is_usable() {
-            let request = PlanRequest { desired: input.loaded.desired.clone(), merge: false };
+            let request = PlanRequest { desired: input.loaded.desired.clone(), merge: false, ..PlanRequest::default() };
             let said = match client.plan::<Plan>(&request).await {
                 Ok(plan) => plan.notes,
                 Err(ClientError::Api { findings, .. }) if !findings.is_empty() => findings,

@@ -17,7 +17,7 @@ use crate::cli::input::{Input, plural};
 use crate::cli::session::{Session, failure_in};
 use crate::client::ClientError;
 use crate::manifest::Source;
-use crate::model::{Desired, Key, Revision};
+use crate::model::{Desired, Key, Revision, Selection};
 use crate::plan::Plan;
 
 /// The arguments of `seedbed apply`.
@@ -28,6 +28,8 @@ pub struct ApplyArgs {
     paths: Vec<String>,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    part: Part,
     /// How long to wait until it stands everywhere; the cluster goes on after that
     #[arg(long, value_parser = duration::parse, default_value = "60s", value_name = "TIME")]
     timeout: Duration,
@@ -44,6 +46,17 @@ pub struct How {
     pub merge: bool,
 }
 
+/// Which of the declared objects are meant.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Part {
+    /// Only this object and what it needs, as in storage-pool/data or 'network/*'; may be given several times
+    #[arg(long, value_name = "KEY")]
+    pub target: Vec<String>,
+    /// Not this object; may be given several times
+    #[arg(long, value_name = "KEY")]
+    pub exclude: Vec<String>,
+}
+
 /// What is to be applied.
 #[derive(Debug)]
 pub struct Wish {
@@ -55,6 +68,8 @@ pub struct Wish {
     pub title: String,
     /// See [`How::merge`].
     pub is_merge: bool,
+    /// The part of `desired` that is meant.
+    pub selection: Selection,
 }
 
 /// What came of it.
@@ -71,7 +86,14 @@ pub struct Done {
 impl Wish {
     /// A wish with its files as heading.
     pub fn new(desired: Desired, sources: Vec<Source>, paths: &[String], how: &How) -> Self {
-        Self { desired, sources, title: paths.join(" "), is_merge: how.merge }
+        Self { desired, sources, title: paths.join(" "), is_merge: how.merge, selection: Selection::default() }
+    }
+
+    /// The same for a part of what is declared.
+    #[must_use]
+    pub fn of(self, part: &Part) -> Self {
+        let selection = Selection { targets: part.target.clone(), excludes: part.exclude.clone() };
+        Self { selection, ..self }
     }
 }
 
@@ -82,7 +104,7 @@ impl Wish {
 pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
     let input = Input::read_valid(&args.paths, screen)?;
-    let wish = Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how);
+    let wish = Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how).of(&args.part);
     let plan = plan(&wish, session).await?;
     if !screen.format.is_for_programs() {
         screen.write(&plan_command::text(&plan, &wish.title, screen))?;
@@ -100,7 +122,8 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
 /// # Errors
 /// What the daemon says.
 pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
-    let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge };
+    let selection = wish.selection.clone();
+    let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, selection };
     session.client.plan(&request).await.map_err(|error| refused(error, &wish.sources))
 }
 
@@ -125,7 +148,7 @@ pub async fn commit(plan: Plan, wish: &Wish, limit: Duration, session: &Session)
     // What an earlier apply has left to do is waited for too.
     let keys: Vec<Key> = match revision {
         Some(_) => plan.changes.iter().map(|change| change.key.clone()).collect(),
-        None => wish.desired.objects.keys().cloned().collect(),
+        None => wish.desired.objects.keys().filter(|key| !plan.left_out.contains(key)).cloned().collect(),
     };
     let goal = Goal { keys: &keys, revision: revision.unwrap_or_default(), limit };
     let followed = follow(&goal, session).await?;
@@ -137,6 +160,7 @@ async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<Option<Revi
         desired: wish.desired.clone(),
         expect: Some(plan.digest.clone()),
         merge: wish.is_merge,
+        selection: wish.selection.clone(),
         ..ApplyRequest::default()
     };
     Ok(session.client.apply(&request).await.map_err(|error| refused(error, &wish.sources))?.revision)

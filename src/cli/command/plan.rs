@@ -18,6 +18,8 @@ pub struct PlanArgs {
     paths: Vec<String>,
     #[command(flatten)]
     how: apply::How,
+    #[command(flatten)]
+    part: apply::Part,
 }
 
 /// Shows the plan. That there are changes is an exit code of its own.
@@ -26,7 +28,7 @@ pub struct PlanArgs {
 /// Findings in the manifest, or what the daemon says.
 pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
     let input = Input::read_valid(&args.paths, session.screen)?;
-    let wish = apply::Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how);
+    let wish = apply::Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how).of(&args.part);
     let plan = apply::plan(&wish, session).await?;
     if session.screen.format.is_for_programs() {
         session.screen.write_value(&serde_json::json!(plan))?;

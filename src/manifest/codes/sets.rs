@@ -179,4 +179,16 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "a device that may be merged into a clash",
         "Told with --dialect only. LXD and Incus lay a preseed over the profile that is stored. Since LXD 4 `lxd init` writes network: NAME into eth0 of the profile default; nictype and parent on top of it are refused. Seedbed replaces what it has declared itself.",
     ),
+    rule(
+        "SB180",
+        "a target that the set does not have",
+        "--target and --exclude name objects of the set by their keys, as plans show them, or by patterns such as network/*. This one fits none of them, which is most likely a slip of the pen.",
+    )
+    .binding(),
+    rule(
+        "SB181",
+        "more is excluded than can be",
+        "An object of the plan needs another one that does not exist yet and is excluded. Exclude both, or neither.",
+    )
+    .binding(),
 ];
