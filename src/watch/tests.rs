@@ -3,14 +3,14 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
 use super::{Follower, Outcome, Pace, Round, Tree, Verdict, is_temporary, look};
 
 /// Longer than any test waits for something that comes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Many times the quiet time: what was to come has come by then.
 const SILENCE: Duration = Duration::from_millis(600);
 
@@ -158,6 +158,19 @@ async fn a_touch_is_counted_and_not_loaded() {
 
 #[tokio::test]
 async fn a_tree_is_not_loaded_while_files_still_come_in() {
+    // A machine that is too busy to write makes pauses that look like an end: then it is tried again.
+    for _ in 0..20 {
+        let (shown, pause_max) = written_slowly().await;
+        if pause_max < Pace::default().quiet / 2 {
+            assert_eq!(shown.matches("=new").count(), 40, "{shown}");
+            return;
+        }
+    }
+    panic!("this machine is too busy to write 40 files without a pause");
+}
+
+/// What is loaded while 40 files are written, and the longest pause between two of them.
+async fn written_slowly() -> (String, Duration) {
     let room = Room::new();
     room.write("site/00.yaml", "old");
     let pace = Pace { quiet: Pace::default().quiet, ..by_hints() };
@@ -165,15 +178,18 @@ async fn a_tree_is_not_loaded_while_files_still_come_in() {
     loaded(&mut follower).await;
     let site = room.path("site");
     let writer = tokio::spawn(async move {
+        let (mut last, mut pause_max) = (Instant::now(), Duration::ZERO);
         for number in 0..40 {
             fs::create_dir_all(site.join(format!("d{}", number % 4))).expect("a directory");
             fs::write(site.join(format!("d{}/{number:02}.yaml", number % 4)), "new").expect("a file");
+            pause_max = pause_max.max(last.elapsed());
+            last = Instant::now();
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        pause_max
     });
     let shown = loaded(&mut follower).await;
-    writer.await.expect("written");
-    assert_eq!(shown.matches("=new").count(), 40, "{shown}");
+    (shown, writer.await.expect("written"))
 }
 
 #[tokio::test]

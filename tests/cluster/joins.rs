@@ -53,7 +53,7 @@ fn check(lab: &Lab, joiner: usize, before: &[Value], what: &str) -> End {
 fn part(lab: &Lab, joiner: usize) {
     let name = lab.nodes[joiner].name.clone();
     lab.nodes[0].run_ok(&["cluster", "remove", &name, "--yes"]);
-    wait_for(&format!("{name} to stand alone"), Duration::from_secs(20), || {
+    wait_for(&format!("{name} to stand alone"), Duration::from_secs(90), || {
         lab.nodes[joiner].get("/1.0/cluster").is_some_and(|cluster| cluster["enabled"] == false)
     });
 }

@@ -138,7 +138,7 @@ impl Lab {
     /// The machine that leads, asked of any that answers.
     pub fn leader(&self) -> usize {
         let mut found = None;
-        wait_for("a leader", Duration::from_secs(20), || {
+        wait_for("a leader", Duration::from_secs(90), || {
             found = self.nodes.iter().filter(|node| node.is_running()).find_map(|node| {
                 let members = node.get("/1.0/cluster/members?recursion=1")?;
                 let leads = |member: &&Value| {
@@ -199,7 +199,7 @@ impl Node {
     }
 
     pub fn wait_ready(&self) {
-        self.run_ok(&["waitready", "--timeout", "20"]);
+        self.run_ok(&["waitready", "--timeout", "90"]);
     }
 
     /// `kill -9`, as a power cut of this process alone.
@@ -222,7 +222,7 @@ impl Node {
     /// Waits for the end of a daemon that was started to die.
     pub fn wait_dead(&mut self) {
         let name = self.name.clone();
-        wait_for(&format!("the end of {name}"), Duration::from_secs(30), || self.has_died());
+        wait_for(&format!("the end of {name}"), Duration::from_secs(90), || self.has_died());
     }
 
     pub fn is_running(&self) -> bool {
@@ -290,7 +290,7 @@ impl Node {
 
     /// Waits until this member sees `count` members, all with this status.
     pub fn wait_members(&self, count: usize, status: &str) {
-        wait_for(&format!("{count} members {status} on {}", self.name), Duration::from_secs(20), || {
+        wait_for(&format!("{count} members {status} on {}", self.name), Duration::from_secs(90), || {
             let members = self.get("/1.0/cluster/members?recursion=1");
             let all = members.as_ref().and_then(Value::as_array);
             all.is_some_and(|list| list.len() == count && list.iter().all(|member| member["status"] == status))
@@ -299,15 +299,37 @@ impl Node {
 
     /// Waits until an LXD path shows this status.
     pub fn wait_status(&self, path: &str, status: &str) {
-        wait_for(&format!("{path} {status} on {}", self.name), Duration::from_secs(30), || {
+        wait_for(&format!("{path} {status} on {}", self.name), Duration::from_secs(90), || {
             self.get(path).is_some_and(|object| object["status"] == status)
         });
     }
 
-    /// The index of the last entry in this member's Raft log.
-    pub fn last_log_index(&self) -> u64 {
+    /// How many entries this member's Raft log has had besides those that an election writes: one a term.
+    pub fn entries(&self) -> i64 {
         let state = self.get("/1.0/seedbed/objects").expect("the stored objects");
-        state["last_log_index"].as_u64().expect("a log index")
+        let (_, metrics) = self.request("GET", "/1.0/metrics", None);
+        let metrics = metrics.as_str().expect("text, not JSON").to_owned();
+        let term = metrics.lines().find_map(|line| line.strip_prefix("seedbed_raft_term ")?.parse::<f64>().ok());
+        state["last_log_index"].as_i64().expect("a log index") - term.expect("a term") as i64
+    }
+
+    /// The same as soon as nothing is written any more for half a second.
+    pub fn settled_entries(&self) -> i64 {
+        let (mut entries, mut since) = (self.entries(), Instant::now());
+        wait_for("the log to come to rest", Duration::from_secs(90), || {
+            let now = self.entries();
+            if now != entries {
+                (entries, since) = (now, Instant::now());
+            }
+            since.elapsed() > Duration::from_millis(500)
+        });
+        entries
+    }
+
+    /// Fails when something besides elections was written since there were `before` entries.
+    pub fn assert_not_written(&self, before: i64, what: &str) {
+        let after = self.entries();
+        assert!(after <= before, "{what}: {} entries were written", after - before);
     }
 
     pub fn certificate_doubled(&self) -> String {

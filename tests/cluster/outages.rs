@@ -20,7 +20,7 @@ fn an_apply_whose_leader_is_killed_converges_all_the_same() {
         let via = (leader + 1) % 3;
         let file = lab.write("pools.yaml", &pools(40));
         let apply = lab.nodes[via].spawn(&["apply", "--yes", "--timeout", "60s", &file]);
-        wait_for("the apply to begin", Duration::from_secs(10), || {
+        wait_for("the apply to begin", Duration::from_secs(90), || {
             lab.nodes[via].get("/1.0/storage-pools/pool39").is_some()
                 || lab.nodes[via].get("/1.0/storage-pools/pool0").is_some()
         });
@@ -48,7 +48,7 @@ fn a_member_that_is_down_is_named_and_catches_up_when_it_is_back() {
         lab.nodes[down].kill9();
         let name = lab.nodes[down].name.clone();
         let file = lab.write("pools.yaml", &pools(3));
-        wait_for("the silence to be noticed", Duration::from_secs(20), || {
+        wait_for("the silence to be noticed", Duration::from_secs(90), || {
             let shown = lab.nodes[via].run(&["plan", &file]);
             String::from_utf8_lossy(&shown.stdout).contains(&name)
         });
@@ -104,7 +104,7 @@ fn killing_all_members_loses_no_acknowledged_write() {
         lab.nodes[0].wait_members(3, "Online");
         for node in &lab.nodes {
             for name in &acknowledged {
-                wait_for(&format!("{name} on {}", node.name), Duration::from_secs(10), || {
+                wait_for(&format!("{name} on {}", node.name), Duration::from_secs(90), || {
                     node.get(&format!("/1.0/profiles/{name}")).is_some()
                 });
             }
@@ -121,10 +121,10 @@ fn a_member_that_is_cut_off_writes_nothing_and_comes_back() {
         let via = (leader + 1) % 3;
         let create =
             |node: usize, name: &str| lab.nodes[node].request("POST", "/1.0/profiles", Some(&json!({"name": name}))).0;
-        wait_for("a write on the other side", Duration::from_secs(15), || matches!(create(via, "other"), 200 | 201));
+        wait_for("a write on the other side", Duration::from_secs(90), || matches!(create(via, "other"), 200 | 201));
         assert!(create(leader, "lonely") >= 500, "a member without a majority took a write");
         lab.cable(leader + 1, "up");
-        wait_for("the write to reach it", Duration::from_secs(20), || {
+        wait_for("the write to reach it", Duration::from_secs(90), || {
             lab.nodes[leader].get("/1.0/profiles/other").is_some()
         });
         assert!(lab.nodes[via].get("/1.0/profiles/lonely").is_none(), "the refused write appeared");

@@ -12,23 +12,23 @@ async fn three_daemons_form_a_cluster_and_a_second_run_writes_nothing() {
         let pool: crate::api::StoragePool = machine.client.get("/1.0/storage-pools/default").await.expect("the pool");
         assert_eq!((pool.status.as_str(), pool.locations.len()), ("Created", 3));
     }
-    let before = machines[0].last_log_index().await;
+    let before = machines[0].settled_entries().await;
     assert_eq!(machines[0].bootstrap("node1").await.outcome, InitOutcome::Unchanged);
     let section = machines[1].join_section("node2", &machines[0], "sekret");
     let again = machines[1].init(machines[1].join_desired(), section).await.expect("nothing to do");
     assert_eq!(again.outcome, InitOutcome::Unchanged);
-    assert_eq!(machines[0].last_log_index().await, before);
+    assert!(machines[0].entries().await <= before, "something was written");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_leaves_both_sides_as_they_were() {
     let [first, second] = [Machine::start().await, Machine::start().await];
     first.bootstrap("node1").await;
-    let before = first.last_log_index().await;
+    let before = first.settled_entries().await;
     let section = second.join_section("node2", &first, "guess");
     let refused = second.init(second.join_desired(), section).await.expect_err("refused").to_string();
     assert!(refused.contains("password") && !refused.contains("guess"), "{refused}");
-    assert_eq!(first.last_log_index().await, before);
+    assert!(first.entries().await <= before, "something was written");
     assert_eq!(first.members().await.len(), 1);
     let server = second.client.server().await.expect("the server");
     assert_eq!(server.config.expect("a configuration").get("core.https_address"), None);
@@ -114,7 +114,7 @@ async fn a_removed_member_stands_alone_and_can_join_again() {
     let name = crate::model::MemberName::from("node3");
     machines[1].client.remove_member(&name, crate::client::Force::No).await.expect("removed");
     machines[0].wait_online(2).await;
-    for _ in 0..400 {
+    for _ in 0..3600 {
         if machines[2].client.cluster().await.is_ok_and(|cluster| !cluster.enabled) {
             break;
         }
@@ -193,7 +193,7 @@ async fn a_member_that_was_removed_while_it_was_away_stands_alone_when_it_is_bac
     second.client.remove_member(&name, crate::client::Force::Yes).await.expect("removed");
     first.wait_online(2).await;
     let _daemon = crate::daemon::Daemon::start(super::options(dir.path())).await.expect("a daemon");
-    for _ in 0..400 {
+    for _ in 0..3600 {
         if client.cluster().await.is_ok_and(|cluster| !cluster.enabled) {
             break;
         }

@@ -60,13 +60,27 @@ impl Machine {
         self.client.members().await.expect("the members")
     }
 
-    async fn last_log_index(&self) -> u64 {
-        self.client.objects(&[]).await.expect("the objects").last_log_index
+    /// How many entries the log has had besides those that an election writes: one a term.
+    async fn entries(&self) -> u64 {
+        let term = self.daemon.server().store().leadership().borrow().term;
+        self.client.objects(&[]).await.expect("the objects").last_log_index - term.0
+    }
+
+    /// The same as soon as nothing is written any more for a while.
+    async fn settled_entries(&self) -> u64 {
+        let mut entries = self.entries().await;
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            match self.entries().await {
+                now if now == entries => return entries,
+                now => entries = now,
+            }
+        }
     }
 
     /// Waits until as many members are Online.
     async fn wait_online(&self, count: usize) {
-        for _ in 0..400 {
+        for _ in 0..3600 {
             let members = self.members().await;
             if members.len() == count && members.iter().all(|member| member.status == "Online") {
                 return;
@@ -90,7 +104,7 @@ impl Machine {
     }
 
     async fn init(&self, desired: Desired, cluster: ClusterSection) -> Result<InitReply, ClientError> {
-        self.client.init(&InitRequest { desired, cluster: Some(cluster), timeout_ms: Some(20_000) }).await
+        self.client.init(&InitRequest { desired, cluster: Some(cluster), timeout_ms: Some(90_000) }).await
     }
 
     fn join_section(&self, name: &str, door: &Machine, password: &str) -> ClusterSection {

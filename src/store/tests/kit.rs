@@ -159,7 +159,7 @@ impl Cluster {
 
     /// Waits until one of the members leads all of them.
     pub(super) async fn leader(&self) -> u64 {
-        for _ in 0..500 {
+        for _ in 0..4500 {
             let says = |store: &Store| store.leadership().borrow().is_me;
             if let Some((id, _)) = self.stores.iter().find(|(_, store)| says(store)) {
                 return *id;
@@ -172,13 +172,13 @@ impl Cluster {
 
 /// Waits for something that must come true soon.
 pub(super) async fn eventually(what: &str, check: impl Fn() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..9000 {
         if check() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{what}: not within 10 s");
+    panic!("{what}: not within 90 s");
 }
 
 pub(super) fn profile(name: &str) -> Key {
