@@ -86,7 +86,7 @@ fn default_profile() -> ProfileSpec {
 }
 
 fn put(key: Key, rollout: Rollout, spec: Spec, placements: BTreeMap<MemberName, Config>) -> Change {
-    Change::Put(Put { key, rollout, stage: Stage::Live, spec, applied: None, placements })
+    Change::Put(Put { key, rollout, stage: Stage::Live, spec, applied: None, management: None, placements })
 }
 
 fn spec(typed: &impl serde::Serialize) -> Result<Spec, DaemonError> {

@@ -211,6 +211,7 @@ async fn write_down(server: &Server, request: &JoinRequest, print: &str) -> Resu
         stage: Stage::Define,
         spec: write::spec_of(&admit::record(request, MemberId(0)))?,
         applied: None,
+        management: None,
         placements: Default::default(),
     };
     write::submit_as(server, print.to_owned(), vec![write::absent(&key)], vec![Change::Put(put)]).await?;

@@ -54,6 +54,7 @@ pub fn record(key: Key, spec: Spec) -> Change {
         stage: Stage::Live,
         spec,
         applied: None,
+        management: None,
         placements: Default::default(),
     })
 }
@@ -67,7 +68,15 @@ pub fn revised(object: &Object, spec: Spec, placements: std::collections::BTreeM
         | crate::model::Phase::Errored
         | crate::model::Phase::Deleting => Stage::Live,
     };
-    Change::Put(Put { key: object.key.clone(), rollout: object.rollout, stage, spec, applied: None, placements })
+    Change::Put(Put {
+        key: object.key.clone(),
+        rollout: object.rollout,
+        stage,
+        spec,
+        applied: None,
+        management: None,
+        placements,
+    })
 }
 
 /// The member-specific keys of all placements.

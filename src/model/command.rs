@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 use super::config::Config;
 use super::key::Key;
+use super::management::Management;
 use super::name::MemberName;
 use super::number::{Generation, Revision, Timestamp};
 use super::object::{PlacementPhase, Rollout, Spec};
@@ -94,6 +95,9 @@ pub struct Put {
     /// What a manifest declared; `None` keeps what was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Spec>,
+    /// How it is managed from now on; `None` keeps what was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management: Option<Management>,
     /// The member-specific keys of every placement. Placements of members that are not named are dropped.
     pub placements: BTreeMap<MemberName, Config>,
 }

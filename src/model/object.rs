@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::condition::Condition;
 use super::config::Config;
 use super::key::Key;
+use super::management::Management;
 use super::name::MemberName;
 use super::number::{Generation, Revision, Timestamp};
 
@@ -62,6 +63,9 @@ pub struct Object {
     /// What the last applied manifest declared; keys that left the manifest since are unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Spec>,
+    /// Who it belongs to, and what may be done with it.
+    #[serde(default, skip_serializing_if = "Management::is_default")]
+    pub management: Management,
     /// When it appeared.
     pub created_at: Timestamp,
     /// When it was last changed.

@@ -214,6 +214,7 @@ impl One<'_> {
             stage,
             spec,
             applied,
+            management: None,
             placements: placed.placements,
         };
         Outcome::Changed(Box::new(planned), Box::new(Change::Put(put)))

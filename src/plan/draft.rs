@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compute::{Mode, Scene};
 use super::merge::merge;
-use crate::model::{ClusterState, Generation, Key, Object, Phase, Revision, Rollout, Spec, Timestamp};
+use crate::model::{ClusterState, Generation, Key, Management, Object, Phase, Revision, Rollout, Spec, Timestamp};
 
 /// What is stored with what is declared, made when it is first needed: most plans choose nothing.
 #[derive(Default)]
@@ -42,6 +42,7 @@ fn imagined(key: &Key) -> Object {
         rollout: Rollout::RecordOnly,
         spec: Spec::default(),
         applied: None,
+        management: Management::default(),
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
         placements: BTreeMap::new(),

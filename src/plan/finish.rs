@@ -67,6 +67,7 @@ fn live(object: &Object, members: &[MemberName]) -> Put {
         stage: Stage::Live,
         spec: object.spec.clone(),
         applied: None,
+        management: None,
         placements,
     }
 }

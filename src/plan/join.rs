@@ -117,6 +117,7 @@ pub fn admit(member: &MemberName, desired: &Desired, state: &ClusterState) -> Re
             stage: Stage::Live,
             spec: object.spec.clone(),
             applied: None,
+            management: None,
             placements,
         }));
     }

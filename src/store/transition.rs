@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::view::View;
 use crate::model::{
-    Change, Command, Condition, Config, Expect, Fault, Generation, Key, MemberName, Object, Phase, Placement,
-    PlacementPhase, PlacementReport, Put, Reply, Revision, Rollout, Stage, Timestamp, Write,
+    Change, Command, Condition, Config, Expect, Fault, Generation, Key, Management, MemberName, Object, Phase,
+    Placement, PlacementPhase, PlacementReport, Put, Reply, Revision, Rollout, Stage, Timestamp, Write,
 };
 
 /// What a command changes.
@@ -104,9 +104,9 @@ impl Draft<'_> {
             Some(old) => (old.uid, old.generation.next(), old.created_at),
             None => (self.revision, Generation(1), at),
         };
-        let (old_phase, old_applied, mut old_placements) = match old {
-            Some(old) => (Some(old.phase), old.applied, old.placements),
-            None => (None, None, BTreeMap::new()),
+        let (old_phase, old_applied, old_management, mut old_placements) = match old {
+            Some(old) => (Some(old.phase), old.applied, old.management, old.placements),
+            None => (None, None, Management::default(), BTreeMap::new()),
         };
         if old_phase == Some(Phase::Deleting) {
             // Members may have removed it already: what is not there now is to be made, not lost.
@@ -120,6 +120,7 @@ impl Draft<'_> {
             rollout: put.rollout,
             spec: put.spec.clone(),
             applied: put.applied.clone().or(old_applied),
+            management: put.management.clone().unwrap_or(old_management),
             created_at,
             updated_at: at,
             placements: placed(put, old_placements, at),

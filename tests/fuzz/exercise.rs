@@ -6,8 +6,8 @@ use seedbed::kinds::Dice;
 use seedbed::manifest::report::{Format, Run, markdown, report};
 use seedbed::manifest::{Colour, Loaded, Options, Source, load, render};
 use seedbed::model::{
-    Change, ClusterState, Command, Condition, Finding, Generation, Key, LastSeen, Liveness, MemberName, Object, Phase,
-    Placement, PlacementPhase, Put, Revision, Rollout, Spec, Timestamp,
+    Change, ClusterState, Command, Condition, Finding, Generation, Key, LastSeen, Liveness, Management, MemberName,
+    Object, Phase, Placement, PlacementPhase, Put, Revision, Rollout, Spec, Timestamp,
 };
 use seedbed::plan::{Context, Mode, plan as plan_of};
 
@@ -123,6 +123,7 @@ fn object(key: Key, rollout: Rollout, spec: Spec) -> Object {
         rollout,
         spec,
         applied: None,
+        management: Management::default(),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
         placements: BTreeMap::new(),
@@ -132,10 +133,11 @@ fn object(key: Key, rollout: Rollout, spec: Spec) -> Object {
 // What the log does with a change once every member has done its part.
 fn apply(change: &Change, state: &mut ClusterState) {
     let Change::Put(put) = change else { return };
-    let Put { key, rollout, stage: _, spec, applied, placements } = put;
+    let Put { key, rollout, stage: _, spec, applied, management, placements } = put;
     let mut made = object(key.clone(), *rollout, spec.clone());
     let old = state.objects.get(key);
     made.applied = applied.clone().or_else(|| old.and_then(|old| old.applied.clone()));
+    made.management = management.clone().or_else(|| old.map(|old| old.management.clone())).unwrap_or_default();
     made.generation = Generation(old.map_or(1, |old| old.generation.0 + 1));
     let placement = |config: &seedbed::model::Config| Placement {
         config: config.clone(),

@@ -70,6 +70,7 @@ impl World {
             stage: Stage::Live,
             spec: Spec(spec),
             applied: None,
+            management: None,
             placements: BTreeMap::new(),
         };
         let request = format!("setup-{}", self.revision);

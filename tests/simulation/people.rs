@@ -220,7 +220,15 @@ fn members_changed() -> Change {
 
 fn record(key: &Key, spec: Value) -> Change {
     let (rollout, stage, placements) = (Rollout::RecordOnly, Stage::Live, BTreeMap::new());
-    Change::Put(Put { key: key.clone(), rollout, stage, spec: spec_of(spec), applied: None, placements })
+    Change::Put(Put {
+        key: key.clone(),
+        rollout,
+        stage,
+        spec: spec_of(spec),
+        applied: None,
+        management: None,
+        placements,
+    })
 }
 
 fn spec_of(value: Value) -> Spec {

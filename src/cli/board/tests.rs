@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::cli::screen::Palette;
-use crate::model::{Condition, ConditionState, Config, Placement, PlacementPhase, Spec};
+use crate::model::{Condition, ConditionState, Config, Management, Placement, PlacementPhase, Spec};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -29,6 +29,7 @@ fn object(key: Key, phase: Phase, placements: Vec<(&str, Placement)>) -> Object 
         rollout,
         spec: Spec::default(),
         applied: None,
+        management: Management::default(),
         created_at: NOW,
         updated_at: NOW,
         placements,

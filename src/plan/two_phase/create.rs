@@ -143,5 +143,5 @@ fn default_profile(ask: &Ask<'_>, spec: &Spec) -> Option<Change> {
 
 fn put_record(key: Key, spec: Spec) -> Put {
     let placements = BTreeMap::new();
-    Put { key, rollout: Rollout::RecordOnly, stage: Stage::Live, spec, applied: None, placements }
+    Put { key, rollout: Rollout::RecordOnly, stage: Stage::Live, spec, applied: None, management: None, placements }
 }

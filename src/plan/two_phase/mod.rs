@@ -89,7 +89,7 @@ impl Ask<'_> {
 
     fn put(&self, kind: &dyn Kind, stage: Stage, spec: Spec, placements: BTreeMap<MemberName, Config>) -> Change {
         let (key, rollout) = (self.key.clone(), kind.rollout());
-        Change::Put(Put { key, rollout, stage, spec, applied: None, placements })
+        Change::Put(Put { key, rollout, stage, spec, applied: None, management: None, placements })
     }
 
     /// The log entry, which may have nothing to change: `also` are the objects that the change relies on beside those that it touches.

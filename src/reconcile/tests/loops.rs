@@ -84,7 +84,7 @@ impl Alone {
     async fn put_pool(&self) {
         let placements = BTreeMap::from([(me(), Config::default())]);
         let (key, rollout, stage, spec) = (data(), Rollout::EveryMember, Stage::Live, pool_spec());
-        self.write(Change::Put(Put { key, rollout, stage, spec, applied: None, placements })).await;
+        self.write(Change::Put(Put { key, rollout, stage, spec, applied: None, management: None, placements })).await;
     }
 
     /// Waits until the pool is as asked.
@@ -139,7 +139,7 @@ fn member(name: &str, stage: Stage, id: u64) -> Change {
     let spec = serde_json::json!({"id": id, "address": "", "certificate": ""});
     let spec = crate::model::Spec(spec.as_object().expect("an object").clone());
     let (key, rollout) = (Key::member(&name.into()), Rollout::RecordOnly);
-    Change::Put(Put { key, rollout, stage, spec, applied: None, placements: BTreeMap::new() })
+    Change::Put(Put { key, rollout, stage, spec, applied: None, management: None, placements: BTreeMap::new() })
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::kinds::Dice;
 use crate::model::{
-    Condition, Config, Generation, Key, MemberName, Object, Phase, Placement, PlacementPhase, Revision, Rollout, Spec,
-    Timestamp,
+    Condition, Config, Generation, Key, Management, MemberName, Object, Phase, Placement, PlacementPhase, Revision,
+    Rollout, Spec, Timestamp,
 };
 
 const ME: &str = "node1";
@@ -50,6 +50,7 @@ fn pool() -> Object {
         rollout: Rollout::EveryMember,
         spec: pool_spec(),
         applied: None,
+        management: Management::default(),
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
         placements: BTreeMap::from([(me(), placement)]),

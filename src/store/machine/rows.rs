@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Extent, Generation, Key, KindName, MemberName, Object, Phase, Placement, ProjectName, Revision, Rollout, Spec,
-    Timestamp,
+    Extent, Generation, Key, KindName, Management, MemberName, Object, Phase, Placement, ProjectName, Revision,
+    Rollout, Spec, Timestamp,
 };
 use crate::store::codec;
 use crate::store::transition::needs_action;
@@ -24,6 +24,8 @@ struct Record {
     spec: Spec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     applied: Option<Spec>,
+    #[serde(default, skip_serializing_if = "Management::is_default")]
+    management: Management,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -38,6 +40,8 @@ struct RecordRef<'a> {
     spec: &'a Spec,
     #[serde(skip_serializing_if = "Option::is_none")]
     applied: &'a Option<Spec>,
+    #[serde(skip_serializing_if = "is_unmanaged")]
+    management: &'a Management,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -45,8 +49,19 @@ struct RecordRef<'a> {
 impl<'a> RecordRef<'a> {
     fn of(object: &'a Object) -> Self {
         // A new field of the object must choose where it is stored.
-        let Object { key: _, uid, generation, phase, rollout, spec, applied, created_at, updated_at, placements: _ } =
-            object;
+        let Object {
+            key: _,
+            uid,
+            generation,
+            phase,
+            rollout,
+            spec,
+            applied,
+            management,
+            created_at,
+            updated_at,
+            placements: _,
+        } = object;
         Self {
             uid: *uid,
             generation: *generation,
@@ -54,6 +69,7 @@ impl<'a> RecordRef<'a> {
             rollout: *rollout,
             spec,
             applied,
+            management,
             created_at: *created_at,
             updated_at: *updated_at,
         }
@@ -62,10 +78,15 @@ impl<'a> RecordRef<'a> {
 
 impl Record {
     fn into_object(self, key: Key) -> Object {
-        let Self { uid, generation, phase, rollout, spec, applied, created_at, updated_at } = self;
+        let Self { uid, generation, phase, rollout, spec, applied, management, created_at, updated_at } = self;
         let placements = BTreeMap::new();
-        Object { key, uid, generation, phase, rollout, spec, applied, created_at, updated_at, placements }
+        Object { key, uid, generation, phase, rollout, spec, applied, management, created_at, updated_at, placements }
     }
+}
+
+// serde hands out references, here to a reference.
+fn is_unmanaged(management: &&Management) -> bool {
+    management.is_default()
 }
 
 fn json_error(column: usize) -> impl FnOnce(serde_json::Error) -> rusqlite::Error {

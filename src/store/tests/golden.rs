@@ -7,8 +7,8 @@ use openraft::{BasicNode, EntryPayload, Membership};
 
 use super::kit::spec;
 use crate::model::{
-    Change, Command, Condition, ConditionState, Config, Expect, Fault, Generation, Key, PlacementPhase,
-    PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp, Write,
+    ApplyMode, Change, Command, Condition, ConditionState, Config, Expect, Fault, Generation, Heal, Key, Management,
+    PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp, Write,
 };
 use crate::store::codec;
 use crate::store::types::{Entry, Proposal};
@@ -22,6 +22,7 @@ fn commands() -> Vec<Command> {
         stage: Stage::Live,
         spec: spec("x"),
         applied: Some(spec("y")),
+        management: None,
         placements: BTreeMap::from([("n1".into(), Config::from([("parent", "eth0")]))]),
     };
     let plain = Put {
@@ -29,9 +30,13 @@ fn commands() -> Vec<Command> {
         rollout: Rollout::RecordOnly,
         stage: Stage::Define,
         applied: None,
+        management: None,
         placements: BTreeMap::new(),
         ..put.clone()
     };
+    let management =
+        Management { source: Some("site".to_owned()), protect: true, apply: ApplyMode::IfNotPresent, heal: Heal::Off };
+    let managed = Put { management: Some(management), ..plain.clone() };
     let placed = Put { rollout: Rollout::PlacedMembers, ..plain.clone() };
     let write = |expect, changes| {
         Command::Write(Write { request: "r-1".to_owned(), at: Timestamp(17), by: "unix:0".to_owned(), expect, changes })
@@ -61,6 +66,7 @@ fn commands() -> Vec<Command> {
         reports(vec![report(Some(PlacementPhase::Created), learned), report(None, BTreeMap::new())]),
         reports(vec![report(Some(PlacementPhase::Errored), BTreeMap::new())]),
         reports(vec![report(Some(PlacementPhase::Pending), BTreeMap::new())]),
+        write(vec![], vec![Change::Put(managed)]),
     ]
 }
 

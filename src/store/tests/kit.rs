@@ -202,7 +202,7 @@ pub(super) fn write(request: &str, key: Key, text: &str, expect: Option<u64>) ->
 
 pub(super) fn put(key: Key, rollout: Rollout, stage: Stage, text: &str, members: &[&str]) -> Put {
     let placements = members.iter().map(|member| (MemberName::from(*member), Config::default())).collect();
-    Put { key, rollout, stage, spec: spec(text), applied: None, placements }
+    Put { key, rollout, stage, spec: spec(text), applied: None, management: None, placements }
 }
 
 pub(super) async fn create(store: &Store, name: &str) -> u64 {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::kit::{put, spec};
 use crate::model::{
-    Change, Command, Condition, ConditionState, Config, Expect, Generation, Key, MemberName, Object, Phase,
+    Change, Command, Condition, ConditionState, Config, Expect, Generation, Key, Management, MemberName, Object, Phase,
     PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp, Write,
 };
 use crate::store::{Ledger, needs_action};
@@ -193,6 +193,21 @@ fn a_put_that_declares_nothing_keeps_what_was_declared() {
     assert_eq!(world.pool().applied, Some(spec("declared")));
     world.write(vec![declared(Some(spec("anew")))]);
     assert_eq!(world.pool().applied, Some(spec("anew")));
+}
+
+#[test]
+fn a_put_that_says_nothing_of_the_management_keeps_it_through_changes_and_a_removal_that_was_taken_back() {
+    let mut world = World::default();
+    let managed =
+        |management| Change::Put(Put { management, ..put(pool(), Rollout::EveryMember, Stage::Live, "x", &["a"]) });
+    let site = Management { source: Some("site".to_owned()), protect: true, ..Management::default() };
+    world.write(vec![managed(Some(site.clone()))]);
+    world.write(vec![managed(None)]);
+    assert_eq!(world.pool().management, site);
+    world.write(vec![delete(), managed(None)]);
+    assert_eq!(world.pool().management, site);
+    world.write(vec![managed(Some(Management::default()))]);
+    assert_eq!(world.pool().management, Management::default());
 }
 
 #[test]

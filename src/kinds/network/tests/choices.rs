@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::spec;
 use crate::kinds::kind::{Completion, Dice, Resource};
 use crate::kinds::network::Network;
-use crate::model::{ClusterState, Generation, Key, Object, Phase, Revision, Rollout, Spec, Timestamp};
+use crate::model::{ClusterState, Generation, Key, Management, Object, Phase, Revision, Rollout, Spec, Timestamp};
 
 /// Dice that show these numbers in turn, for ever.
 struct Loaded(Vec<u64>, usize);
@@ -26,6 +26,7 @@ fn object(kind: &str, name: &str, spec: Spec) -> Object {
         rollout: Rollout::EveryMember,
         spec,
         applied: None,
+        management: Management::default(),
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
         placements: BTreeMap::new(),
