@@ -30,10 +30,10 @@ pub(super) fn apply<'d>(sections: Vec<Section<'d>>, set: &mut Set<'d>) -> Option
         declare(&section, name, member, set);
     }
     set.findings.extend(join::check(&section, set));
-    let listed = &section.cluster.members;
-    let names_stranger = |found: &Found<'_>| found.declared.members.keys().any(|name| !listed.contains_key(name));
-    for found in set.objects.values_mut().filter(|found| !listed.is_empty() && names_stranger(found)) {
-        found.is_faulty = true;
+    for (key, found) in &mut set.objects {
+        let told = join::of_object(&section, key, found);
+        found.is_faulty |= !told.is_empty();
+        set.findings.extend(told);
     }
     Some(section.cluster)
 }

@@ -2,8 +2,8 @@
 
 use super::cluster::{Cluster, Section};
 use super::placeholder::{self, is_placeholder};
-use super::set::Set;
-use crate::kinds::{Spot, table, value};
+use super::set::{Found, Set};
+use crate::kinds::{self, Spot, table, value};
 use crate::model::{Finding, Key, MemberName, Severity};
 
 /// What is wrong with the section.
@@ -16,8 +16,48 @@ pub(super) fn check(section: &Section<'_>, set: &Set<'_>) -> Vec<Finding> {
     findings.extend(rules.host_name());
     findings.extend(rules.way_in());
     findings.extend(rules.secrets());
-    findings.extend(rules.strangers());
     findings
+}
+
+/// What the members that the section lists say to one object.
+pub(super) fn of_object(section: &Section<'_>, key: &Key, found: &Found<'_>) -> Vec<Finding> {
+    let Cluster { server_name, members, .. } = &section.cluster;
+    // A file of several members that is no member's own: a plan could not tell whose key it is.
+    let is_nobodys = members.len() > 1 && server_name.is_none() && *key != Key::server() && !joins(&section.cluster);
+    let mut findings = strangers(section, found);
+    findings.extend(Some(()).filter(|()| is_nobodys).and_then(|()| without_member(section, key, found)));
+    findings
+}
+
+fn joins(cluster: &Cluster) -> bool {
+    cluster.cluster_address.is_some() || cluster.cluster_token.is_some()
+}
+
+// The manifest lists the members: keys for another one are meant for nobody.
+fn strangers(section: &Section<'_>, found: &Found<'_>) -> Vec<Finding> {
+    let members = &section.cluster.members;
+    let stranger = |name: &MemberName| {
+        let place = found.place(&["members".to_owned(), name.to_string()], Spot::Key);
+        let finding = Finding::error("SB124", format!("`{name}` is not among cluster.members")).at(place);
+        match table::nearest(name.as_str(), members.keys().map(MemberName::as_str)) {
+            Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
+            None => finding.with(section.key_place(&["members"]), "the members of the cluster"),
+        }
+    };
+    let named = found.declared.members.keys().filter(|name| !members.is_empty() && !members.contains_key(*name));
+    named.map(stranger).collect()
+}
+
+fn without_member(section: &Section<'_>, key: &Key, found: &Found<'_>) -> Option<Finding> {
+    let members = &section.cluster.members;
+    let (name, value) = found.declared.here.iter().find(|(_, value)| !value.is_empty())?;
+    let value = if kinds::is_secret(key.kind.as_str(), name) { "…" } else { value };
+    let example: Vec<String> = members.keys().take(2).map(|member| format!("{member}: {{{name}: {value}}}")).collect();
+    let more = if members.len() > 2 { ", …" } else { "" };
+    let finding = Finding::error("SB064", format!("`{name}` of {key} belongs to one member, and names none"))
+        .at(found.place(&["config".to_owned(), name.clone()], Spot::Key))
+        .with(section.key_place(&["members"]), "the members of the cluster");
+    Some(finding.helping(format!("write members: {{{}{more}}}", example.join(", "))))
 }
 
 struct Rules<'a, 'd> {
@@ -28,7 +68,7 @@ struct Rules<'a, 'd> {
 
 impl Rules<'_, '_> {
     fn joins(&self) -> bool {
-        self.cluster.cluster_address.is_some() || self.cluster.cluster_token.is_some()
+        joins(self.cluster)
     }
 
     fn is_enabled(&self) -> bool {
@@ -183,27 +223,6 @@ impl Rules<'_, '_> {
             let message = "the cluster must trust this member already: there is neither a token nor a password";
             let finding = Finding::warning("SB129", message).at(self.section.key_place(&["cluster_address"]));
             findings.push(finding.helping("run `seedbed cluster add NAME` on a member and add `cluster_token`"));
-        }
-        findings
-    }
-
-    // The manifest lists the members: keys for another one are meant for nobody.
-    fn strangers(&self) -> Vec<Finding> {
-        let members = &self.cluster.members;
-        if members.is_empty() {
-            return Vec::new();
-        }
-        let mut findings = Vec::new();
-        for found in self.set.objects.values() {
-            for name in found.declared.members.keys().filter(|name| !members.contains_key(*name)) {
-                let place = found.place(&["members".to_owned(), name.to_string()], Spot::Key);
-                let finding = Finding::error("SB124", format!("`{name}` is not among cluster.members")).at(place);
-                let known = members.keys().map(MemberName::as_str);
-                findings.push(match table::nearest(name.as_str(), known) {
-                    Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
-                    None => finding.with(self.section.key_place(&["members"]), "the members of the cluster"),
-                });
-            }
         }
         findings
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::allow::Allowances;
-use super::dom::{Document, Span};
+use super::dom::{Document, Node, Span};
 use super::findings::Findings;
 use crate::kinds::{self, Examined, Kind, Need, Problem, Spot, table, value};
 use crate::model::{Declared, Finding, Key, MemberName, Place, pointer};
@@ -118,7 +118,7 @@ impl Found<'_> {
             _ if !self.is_faulty => false,
             _ if problem.code == "SB001" => true,
             [field] => is_misspelt(field),
-            _ => false,
+            path => self.origins.iter().any(|origin| origin.is_malformed(path, &problem.message)),
         }
     }
 
@@ -178,6 +178,13 @@ impl Origin<'_> {
             return false;
         };
         node.entries().iter().take(LIKELY_MAX).any(|entry| table::nearest(&entry.key, [field].into_iter()).is_some())
+    }
+
+    // A device's value that is no text was told as such: the device does not lack it besides.
+    fn is_malformed(&self, path: &[String], message: &str) -> bool {
+        let node = self.document.root.at(&self.path).and_then(|node| node.at(path));
+        let mut malformed = node.map(Node::entries).unwrap_or_default().iter().filter(|at| at.value.text().is_none());
+        malformed.any(|entry| message.ends_with(&format!(" needs `{}`", entry.key)))
     }
 
     // The place of a part, or of the nearest thing around it that stands in the text.
