@@ -1,5 +1,6 @@
 //! The wire: LXD's REST conventions and Seedbed's own endpoints as types. Server and client share them.
 
+mod audit;
 mod cluster;
 mod envelope;
 mod event;
@@ -11,6 +12,7 @@ mod secret;
 mod seedbed;
 mod server;
 
+pub use audit::{AuditOfMember, AuditRecord, AuditVerdict};
 pub use cluster::{
     Certificate, CertificateAdd, Cluster, ClusterMember, ClusterMemberPut, ClusterPut, JoinToken, MemberConfigKey,
 };

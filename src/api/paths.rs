@@ -22,6 +22,10 @@ pub const PLAN: &str = "/1.0/seedbed/plan";
 pub const APPLY: &str = "/1.0/seedbed/apply";
 /// Everything that is stored.
 pub const OBJECTS: &str = "/1.0/seedbed/objects";
+/// The audit log.
+pub const AUDIT: &str = "/1.0/seedbed/audit";
+/// Whether the audit log is as it was written, on every member.
+pub const AUDIT_VERIFY: &str = "/1.0/seedbed/audit/verify";
 /// Forms a cluster.
 pub const INIT: &str = "/1.0/seedbed/init";
 

@@ -35,7 +35,8 @@ pub async fn ensure(store: &Store, name: &MemberName, server: &Pair, at: Timesta
     ];
     let expect = vec![Expect { key: Key::membership(), generation: None }];
     // The id makes a second start that crashed in the middle of the first harmless.
-    let write = Write { request: "first-records".to_owned(), at, by: "daemon".to_owned(), expect, changes };
+    let write =
+        Write { request: "first-records".to_owned(), at, by: "daemon".to_owned(), origin: None, expect, changes };
     store.submit(Command::Write(write)).await?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::configure;
 use super::dice::SystemDice;
+use super::origin;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::model::{Desired, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout, Selection};
@@ -91,7 +92,7 @@ async fn commit(
             return Ok(Applied::default());
         }
         let command = plan.write(uuid::Uuid::new_v4().to_string(), server.now(), by.to_owned());
-        match server.store().submit(command).await.map_err(store_failed)? {
+        match server.store().submit(origin::stamped(command)).await.map_err(store_failed)? {
             Reply::Applied { revision } => {
                 let keys = plan.changes.into_iter().map(|change| change.key).collect();
                 return Ok(Applied { revision: Some(revision), keys });

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::caller::Caller;
 use super::carry::{Progress, progress};
 use super::dice::SystemDice;
+use super::origin;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::kinds;
@@ -102,7 +103,7 @@ async fn commit(
         if matches!(&command, Command::Write(write) if write.changes.is_empty()) {
             return Ok(());
         }
-        match node.store.submit(command).await.map_err(store_failed)? {
+        match node.store.submit(origin::stamped(command)).await.map_err(store_failed)? {
             Reply::Applied { .. } | Reply::Nothing => return Ok(()),
             // Somebody was faster: the rules decide again on top of that.
             Reply::Refused { .. } => {}

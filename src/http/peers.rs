@@ -9,6 +9,7 @@ use axum::http::{Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::credentials::Credentials;
+use super::origin;
 use crate::api::ApiError;
 use crate::client::{Client, ClientError};
 
@@ -82,7 +83,12 @@ impl Peers {
             .method(method)
             .uri(path)
             .header("content-type", "application/json")
-            .header(ON_BEHALF, by)
+            .header(ON_BEHALF, by);
+        let request = match origin::header() {
+            Some(from) => request.header(origin::HEADER, from),
+            None => request,
+        };
+        let request = request
             .body(crate::client::body(body))
             .map_err(|cause| ApiError::failed(format!("cannot pass the request on: {cause}")))?;
         let answer = client.exchange(request).await.map_err(unreachable)?;

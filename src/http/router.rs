@@ -10,8 +10,8 @@ use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::{
-    certificates, cluster, collection, events, gate, internal, join, leave, machine, members, metrics, operations,
-    raft, root, seedbed, sources, tokens,
+    audit, certificates, cluster, collection, events, gate, internal, join, leave, machine, members, metrics,
+    operations, raft, root, seedbed, sources, tokens,
 };
 use crate::api::{ApiError, paths};
 
@@ -60,6 +60,7 @@ fn own_routes() -> Router<Arc<Server>> {
     Router::new()
         .route(paths::METRICS, get(metrics::show))
         .route(paths::OBJECTS, get(seedbed::objects).post(seedbed::named_objects))
+        .merge(audit::routes())
         .route(paths::INIT, post(seedbed::init))
         .route(paths::PLAN, post(seedbed::plan))
         .route(paths::APPLY, post(seedbed::apply))

@@ -17,14 +17,16 @@ use tower::ServiceExt;
 
 use super::answer::hex;
 use super::caller::{Caller, PeerCertificate};
+use super::origin;
 use super::peers::ON_BEHALF;
 use super::server::Server;
+use crate::model::Origin;
 
 /// Who is at the other end of a connection.
 #[derive(Clone)]
 enum Line {
     Unix { uid: u32 },
-    Tls { certificate: Option<Arc<PeerCertificate>> },
+    Tls { certificate: Option<Arc<PeerCertificate>>, address: String },
 }
 
 /// Serves the unix socket until `stop` turns true.
@@ -59,8 +61,8 @@ pub async fn serve_tls(
             accepted = listener.accept() => accepted,
             () = stopped(&mut stop) => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 pause("the HTTPS port", &error).await;
                 continue;
@@ -76,7 +78,8 @@ pub async fn serve_tls(
                 Ok(stream) => {
                     let chain = stream.get_ref().1.peer_certificates();
                     let certificate = chain.and_then(|chain| chain.first()).map(|it| Arc::new(certificate_of(it)));
-                    serve(server, router, stream, Line::Tls { certificate }, stop).await;
+                    let line = Line::Tls { certificate, address: address.to_string() };
+                    serve(server, router, stream, line, stop).await;
                 }
                 Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
             }
@@ -108,8 +111,9 @@ where
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         let caller = caller_of(&server, &line, &request);
+        let from = origin_of(&line, &caller, &request);
         request.extensions_mut().insert(caller);
-        router.clone().oneshot(request)
+        origin::within(from, router.clone().oneshot(request))
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -132,8 +136,8 @@ where
 fn caller_of(server: &Server, line: &Line, request: &Request) -> Caller {
     match line {
         Line::Unix { uid } => Caller::Local { uid: *uid },
-        Line::Tls { certificate: None } => Caller::Stranger { certificate: None },
-        Line::Tls { certificate: Some(certificate) } => {
+        Line::Tls { certificate: None, .. } => Caller::Stranger { certificate: None },
+        Line::Tls { certificate: Some(certificate), .. } => {
             let caller = server.trust.caller(certificate, &server.store());
             match (&caller, request.headers().get(ON_BEHALF).and_then(|value| value.to_str().ok())) {
                 // A member has checked whom it speaks for.
@@ -141,5 +145,14 @@ fn caller_of(server: &Server, line: &Line, request: &Request) -> Caller {
                 _ => caller,
             }
         }
+    }
+}
+
+/// Who asks over the unix socket has no address; for whom a member speaks, the member knows it.
+fn origin_of(line: &Line, caller: &Caller, request: &Request) -> Origin {
+    match (line, caller) {
+        (_, Caller::Forwarded { .. }) => origin::told(request.headers()).unwrap_or_default(),
+        (Line::Unix { .. }, _) => Origin::default(),
+        (Line::Tls { address, .. }, _) => Origin { address: address.clone(), ..Origin::default() },
     }
 }

@@ -1,6 +1,7 @@
 //! Writes that handlers make themselves: small ones on records. Everything bigger goes through `plan`.
 
 use super::caller::Caller;
+use super::origin;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::model::{
@@ -25,7 +26,7 @@ pub async fn submit_as(
     changes: Vec<Change>,
 ) -> Result<Revision, ApiError> {
     let request = uuid::Uuid::new_v4().to_string();
-    let write = Write { request, at: server.now(), by, expect, changes };
+    let write = Write { request, at: server.now(), by, origin: origin::now(), expect, changes };
     match server.store().submit(Command::Write(write)).await.map_err(store_failed)? {
         Reply::Applied { revision } => Ok(revision),
         Reply::Nothing => Err(ApiError::failed("the log took no command")),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::Origin;
 use super::condition::Condition;
 use super::config::Config;
 use super::key::Key;
@@ -35,6 +36,9 @@ pub struct Write {
     pub at: Timestamp,
     /// Who asked for it, for the audit trail: `unix:0`, a certificate's fingerprint, `reconciler`.
     pub by: String,
+    /// From where it came, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What must hold of the objects that it touches or relies on.
     pub expect: Vec<Expect>,
     /// What it does, in order.

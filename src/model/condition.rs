@@ -40,6 +40,9 @@ pub enum ConditionState {
 }
 
 impl Condition {
+    /// The reason of a placement that a member has found otherwise than it had made it, and has put right.
+    pub const RESTORED: &str = "Restored";
+
     /// A condition with no message.
     pub fn plain(state: ConditionState, reason: &str, since: Timestamp) -> Self {
         Self { state, reason: reason.to_owned(), message: String::new(), since }

@@ -1,5 +1,6 @@
 //! The nouns of Seedbed. No input or output, no clock, no randomness: every other layer may use these.
 
+mod audit;
 mod command;
 mod condition;
 mod config;
@@ -17,6 +18,7 @@ mod size;
 mod state;
 mod tally;
 
+pub use audit::{AuditCheck, AuditEntry, Audited, Broken, Deed, Did, Origin};
 pub use command::{Change, Command, Expect, Fault, PlacementReport, Put, Reply, Report, Stage, Write};
 pub use condition::{Condition, ConditionState};
 pub use config::Config;

@@ -46,7 +46,7 @@ pub fn finish(state: &ClusterState, here: &MemberName, liveness: &Liveness) -> O
 impl Finish {
     /// The log entry that carries it out.
     pub fn write(self, request: String, at: Timestamp, by: String) -> Write {
-        Write { request, at, by, expect: self.expect, changes: self.changes }
+        Write { request, at, by, origin: None, expect: self.expect, changes: self.changes }
     }
 }
 

@@ -191,7 +191,7 @@ impl Plan {
     /// A plan that was read from JSON has nothing to carry out: see [`Plan`].
     pub fn write(&self, request: String, at: Timestamp, by: String) -> Command {
         let Work { expect, changes } = self.work.clone();
-        Command::Write(Write { request, at, by, expect, changes })
+        Command::Write(Write { request, at, by, origin: None, expect, changes })
     }
 }
 

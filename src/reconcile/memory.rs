@@ -80,6 +80,10 @@ impl Memory {
     }
 
     pub(super) fn record(&mut self, object: &Object, said: Said, next: Next) {
+        let said = match self.of(object) {
+            Some(before) => said.after(&before.said),
+            None => said,
+        };
         // What was said before and stands, was sent when it was.
         let sent = self.of(object).filter(|attempt| attempt.said == said).and_then(|attempt| attempt.sent);
         let attempt = Attempt { uid: object.uid, generation: object.generation, said, next, sent };

@@ -83,7 +83,7 @@ fn unknown_kind(task: &Task<'_>) -> HostError {
 }
 
 fn remember(memory: &mut Memory, task: &Task<'_>, outcome: Outcome, now: Timestamp, dice: &mut dyn Dice) {
-    let (said, next) = match Said::of(task, outcome) {
+    let (said, next) = match Said::of(task, outcome, now) {
         Ok(said) => (said, Next::WithAll),
         Err(error) => {
             tracing::warn!(object = %task.object.key, %error, "not done");

@@ -78,6 +78,7 @@ async fn forget(store: &Store, record: &Object, at: Timestamp) -> Result<(), Sto
         request: format!("forget-{}-{}", record.uid, record.generation),
         at,
         by: "reconciler".to_owned(),
+        origin: None,
         expect: vec![Expect { key: key.clone(), generation: Some(record.generation) }],
         changes: vec![Change::Forget { key }],
     };

@@ -18,26 +18,29 @@ pub(super) struct Said {
     pub reason: String,
     pub message: String,
     pub learned: Config,
+    /// When the member put right what it had made before: each time is told, in the same words or not.
+    pub restored: Option<Timestamp>,
 }
 
 impl Said {
     /// After an attempt that worked.
-    pub fn done(task: &Task<'_>, learned: Config, steps: &[String]) -> Self {
-        let was_settled = is_settled(task.object, task.placement);
-        let (reason, message) = match steps {
-            [_, ..] if was_settled => {
-                ("Restored", format!("was not as it had been made, and was put right: {}", steps.join(", ")))
+    pub fn done(task: &Task<'_>, learned: Config, steps: &[String], now: Timestamp) -> Self {
+        let was_made = was_made(task.object, task.placement);
+        let (reason, message, restored) = match steps {
+            [_, ..] if was_made => {
+                let message = format!("was not as it had been made, and was put right: {}", steps.join(", "));
+                (Condition::RESTORED, message, Some(now))
             }
-            _ => ("Ready", String::new()),
+            _ => ("Ready", String::new(), None),
         };
         let phase = Some(PlacementPhase::Created);
-        Self { phase, state: ConditionState::Ready, reason: reason.to_owned(), message, learned }
+        Self { phase, state: ConditionState::Ready, reason: reason.to_owned(), message, learned, restored }
     }
 
     /// After the object has been removed from the host.
     pub fn gone() -> Self {
         let (state, reason) = (ConditionState::Ready, "Gone".to_owned());
-        Self { phase: None, state, reason, message: String::new(), learned: Config::default() }
+        Self { phase: None, state, reason, message: String::new(), learned: Config::default(), restored: None }
     }
 
     /// After an attempt that failed and will be made again after `wait_ms`.
@@ -50,22 +53,31 @@ impl Said {
         };
         let message = format!("{error}; the next attempt follows {}", backoff::within(wait_ms));
         let phase = Some(PlacementPhase::Errored);
-        Self { phase, state, reason: error.reason.to_owned(), message, learned: Config::default() }
+        Self { phase, state, reason: error.reason.to_owned(), message, learned: Config::default(), restored: None }
     }
 
     /// What [`AnyNode::converge`](crate::kinds::AnyNode::converge) gave, where it did not fail.
-    pub fn of(task: &Task<'_>, outcome: Outcome) -> Result<Self, HostError> {
+    pub fn of(task: &Task<'_>, outcome: Outcome, now: Timestamp) -> Result<Self, HostError> {
         match outcome {
-            Outcome::Converged { learned, steps } => Ok(Self::done(task, learned, &steps)),
+            Outcome::Converged { learned, steps } => Ok(Self::done(task, learned, &steps, now)),
             Outcome::Gone => Ok(Self::gone()),
             Outcome::Failed(error) => Err(error),
         }
     }
 
-    /// Whether the stored placement says this already. Times do not count, nor does that it was once restored.
+    /// The same after the member found nothing more to do: that it was put right before may not be stored yet.
+    pub fn after(self, earlier: &Self) -> Self {
+        match (self.reason.as_str(), earlier.restored) {
+            ("Ready", Some(_)) => Self { learned: self.learned, ..earlier.clone() },
+            _ => self,
+        }
+    }
+
+    /// Whether the stored placement says this already. Times do not count but that of putting something right.
     pub fn is_known(&self, object: &Object, placement: &Placement) -> bool {
-        let Condition { state, reason, message, since: _ } = &placement.condition;
-        let same_words = (*state, reason, message) == (self.state, &self.reason, &self.message);
+        let Condition { state, reason, message, since } = &placement.condition;
+        let same_words = (*state, reason, message) == (self.state, &self.reason, &self.message)
+            && self.restored.is_none_or(|at| at == *since);
         let still_ready = self.reason == "Ready" && *state == ConditionState::Ready;
         let has_learned = self.learned.iter().all(|(key, value)| placement.config.get(key) == Some(value));
         Some(placement.phase) == self.phase
@@ -87,15 +99,19 @@ impl Said {
                 state: self.state,
                 reason: self.reason.clone(),
                 message: self.message.clone(),
-                since: if same_state { placement.condition.since } else { now },
+                since: match self.restored {
+                    Some(at) => at,
+                    None if same_state => placement.condition.since,
+                    None => now,
+                },
             },
             learned: self.learned.0.clone(),
         }
     }
 }
 
-/// Whether the store knows that the member has the newest generation.
-fn is_settled(object: &Object, placement: &Placement) -> bool {
+/// Whether the member once had the newest generation, whatever it has said since.
+fn was_made(object: &Object, placement: &Placement) -> bool {
     let newest: Generation = object.generation;
-    placement.phase == PlacementPhase::Created && placement.observed == newest
+    placement.realised == newest
 }

@@ -17,13 +17,15 @@ use super::failure::Failure;
 use super::inner::{self, Inner};
 use super::leadership::{self, Leadership, PeerStatus};
 use super::log::LogStore;
-use super::machine::{self, StateMachine};
+use super::machine::{self, AuditAsk, StateMachine};
 use super::network::{Addresses, Network};
 use super::options::{Peer, StoreOptions, Timing};
 use super::transport::{Rpc, Transport};
 use super::types::{Raft, node};
 use super::{answer, barrier, disk, members, submit};
-use crate::model::{ClusterState, Command, Extent, Key, Known, MemberId, MemberName, Object, Reply, Revision};
+use crate::model::{
+    AuditCheck, Audited, ClusterState, Command, Extent, Key, Known, MemberId, MemberName, Object, Reply, Revision,
+};
 
 /// The replicated state of the cluster on one member. Cloning is cheap.
 #[derive(Clone)]
@@ -136,6 +138,17 @@ impl Store {
     /// All objects of a kind in the order of their keys, as applied on this member.
     pub fn list(&self, kind: &str) -> Result<Vec<Object>, StoreError> {
         self.inner.machine.reads().list(kind)
+    }
+
+    /// The audit log of this member, the newest entries first.
+    pub fn audit(&self, ask: &AuditAsk) -> Result<Vec<Audited>, StoreError> {
+        self.inner.machine.reads().audit(ask)
+    }
+
+    /// Walks the audit log of this member, and hashes its entries from `from` to `to` by themselves, so that members
+    /// that keep more or less of it can be compared.
+    pub fn audit_check(&self, from: Revision, to: Revision) -> Result<AuditCheck, StoreError> {
+        self.inner.machine.reads().audit_check(from, to)
     }
 
     /// The objects whose placement on `member` needs action. Cheap when there are none.

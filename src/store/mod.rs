@@ -7,6 +7,7 @@
 //! `log` is openraft's log, `machine` its state machine; `codec` and `wire` are what others read of us.
 
 mod answer;
+mod audit;
 mod barrier;
 mod codec;
 mod disk;
@@ -31,6 +32,7 @@ mod wire;
 pub use error::StoreError;
 pub use handle::Store;
 pub use leadership::{Leadership, PeerStatus, Role};
+pub use machine::AuditAsk;
 pub use options::{Peer, StoreOptions, Timing};
 pub use transition::{Transition, needs_action, transition};
 pub use transport::{BoxFuture, Rpc, Transport, TransportError};

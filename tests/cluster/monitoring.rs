@@ -1,5 +1,7 @@
 //! What a monitoring system sees of a cluster.
 
+mod audit;
+
 use crate::lab::{Node, with_three};
 
 fn scrape(node: &Node) -> String {

@@ -77,7 +77,8 @@ fn what_the_file_leaves_to_the_system_or_out_agrees_with_anything() {
 
 fn commit(world: &mut World, admission: &Admission) {
     let (expect, changes) = (admission.expect.clone(), admission.changes.clone());
-    let write = Write { request: "join".to_owned(), at: Timestamp(9), by: "test".to_owned(), expect, changes };
+    let write =
+        Write { request: "join".to_owned(), at: Timestamp(9), by: "test".to_owned(), origin: None, expect, changes };
     world.commit(&Command::Write(write));
 }
 

@@ -379,6 +379,7 @@ fn what_is_being_removed_cannot_be_applied() {
         request: "delete".to_owned(),
         at: world.liveness.at,
         by: "test".to_owned(),
+        origin: None,
         expect: Vec::new(),
         changes: vec![delete],
     }));

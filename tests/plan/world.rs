@@ -75,7 +75,14 @@ impl World {
         };
         let request = format!("setup-{}", self.revision);
         let (at, by) = (Timestamp(1), "test".to_owned());
-        self.commit(&Command::Write(Write { request, at, by, expect: Vec::new(), changes: vec![Change::Put(put)] }));
+        self.commit(&Command::Write(Write {
+            request,
+            at,
+            by,
+            origin: None,
+            expect: Vec::new(),
+            changes: vec![Change::Put(put)],
+        }));
     }
 
     pub fn state(&self) -> &ClusterState {

@@ -162,7 +162,7 @@ impl People {
     }
 
     fn write(&mut self, at: Timestamp, expect: Vec<Expect>, changes: Vec<Change>) -> Command {
-        Command::Write(Write { request: self.request(), at, by: "people".to_owned(), expect, changes })
+        Command::Write(Write { request: self.request(), at, by: "people".to_owned(), origin: None, expect, changes })
     }
 
     fn stamp(&mut self, known: &Known<'_>) -> Stamp {

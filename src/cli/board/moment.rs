@@ -27,15 +27,24 @@ impl Moment {
 
     /// `38 s (since 14:02:11)`; the date is said when it is another day.
     pub fn since(&self, then: Timestamp) -> String {
-        let how_long = duration(self.now.since_ms(then));
-        let (Some(then), Some(now)) = (self.zoned(then), self.zoned(self.now)) else { return how_long };
-        let form = if then.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
-        format!("{how_long} (since {})", then.strftime(form))
+        format!("{} (since {})", duration(self.now.since_ms(then)), self.when(then))
     }
 
     /// The moment that is so much later.
     pub fn after(&self, time: Duration) -> Timestamp {
         Timestamp(self.now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment that is so much earlier.
+    pub fn before(&self, time: Duration) -> Timestamp {
+        Timestamp(self.now.0.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// `14:02:11` today, `2023-11-11 10:53` on another day.
+    pub fn when(&self, then: Timestamp) -> String {
+        let (Some(then), Some(now)) = (self.zoned(then), self.zoned(self.now)) else { return rfc3339(then) };
+        let form = if then.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
+        then.strftime(form).to_string()
     }
 
     /// `14:02:11`: the time of day.

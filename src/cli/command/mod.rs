@@ -2,6 +2,7 @@
 
 mod against;
 pub mod apply;
+pub mod audit;
 pub mod check;
 pub mod cluster;
 pub mod completions;

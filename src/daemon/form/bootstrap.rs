@@ -83,6 +83,7 @@ fn naming(server: &Server, part: &Part, node: &Node, state: &ClusterState, by: &
         request: uuid::Uuid::new_v4().to_string(),
         at: server.now(),
         by: by.to_owned(),
+        origin: None,
         expect: vec![write::unchanged(old), write::unchanged(membership)],
         changes,
     })
@@ -132,13 +133,13 @@ async fn commit(
 
 /// The naming and the plan as one entry. What the naming itself changes, the plan saw after the change.
 fn in_one_entry(naming: Write, plan: &Plan) -> Command {
-    let Write { request, at, by, mut expect, mut changes } = naming;
+    let Write { request, at, by, origin, mut expect, mut changes } = naming;
     let named = |key: &Key| key.kind.as_str() == Key::MEMBER || *key == Key::membership();
     if let Command::Write(planned) = plan.write(request.clone(), at, by.clone()) {
         expect.extend(planned.expect.into_iter().filter(|it: &Expect| !named(&it.key)));
         changes.extend(planned.changes);
     }
-    Command::Write(Write { request, at, by, expect, changes })
+    Command::Write(Write { request, at, by, origin, expect, changes })
 }
 
 async fn take_name(hub: &Hub, server: &Arc<Server>, node: &Arc<Node>, name: &MemberName) {

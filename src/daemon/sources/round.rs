@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::api::{ApiError, ApplyRequest};
-use crate::http::{Server, hand_over};
+use crate::http::{Server, hand_over, origin};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
-use crate::model::{Desired, Finding, Generation, MemberName, Timestamp};
+use crate::model::{Desired, Finding, Generation, MemberName, Origin, Timestamp};
 use crate::watch::{Tree, Verdict, load};
 
 /// A status is read by people; this many findings are enough to begin with.
@@ -42,7 +42,10 @@ impl Round<'_> {
             return (Verdict::Bad, with_findings(status, findings));
         }
         let request = ApplyRequest { desired, merge: self.spec.merge, ..ApplyRequest::default() };
-        match hand_over(self.server, &format!("source:{}", self.name), &request).await {
+        let revision = if commit.is_empty() { tree.digest.short().to_owned() } else { commit.to_owned() };
+        let from = Origin { source: self.name.to_owned(), revision, ..Origin::default() };
+        let by = format!("source:{}", self.name);
+        match origin::within(from, hand_over(self.server, &by, &request)).await {
             Ok(reply) => {
                 let applied = reply.revision.unwrap_or(status.applied);
                 let message = format!("{} is in force", shown(tree, commit));

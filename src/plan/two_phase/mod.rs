@@ -110,6 +110,6 @@ impl Ask<'_> {
         let generation = |key: &Key| self.state.get(key).map(|object| object.generation);
         let expect = touched.into_iter().map(|key| Expect { generation: generation(&key), key }).collect();
         let Stamp { request, at, by } = self.stamp.clone();
-        Command::Write(Write { request, at, by, expect, changes })
+        Command::Write(Write { request, at, by, origin: None, expect, changes })
     }
 }

@@ -76,8 +76,14 @@ impl Alone {
 
     async fn write(&self, change: Change) {
         let request = format!("{change:?}");
-        let write =
-            Write { request, at: Timestamp(0), by: "test".to_owned(), expect: Vec::new(), changes: vec![change] };
+        let write = Write {
+            request,
+            at: Timestamp(0),
+            by: "test".to_owned(),
+            origin: None,
+            expect: Vec::new(),
+            changes: vec![change],
+        };
         self.store.submit(Command::Write(write)).await.expect("it is stored");
     }
 

@@ -12,6 +12,7 @@ use openraft::storage::EntryResponder;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::chain::{self, Hash, Link};
 use super::receipts::{self, Receipts, Request};
 use super::{Progress, Watches, rows, snapshot};
 use crate::model::{Command, Key, MemberName, Object, Reply, Revision};
@@ -20,7 +21,7 @@ use crate::store::failure::Failure;
 use crate::store::transition::{Transition, transition};
 use crate::store::types::{Config, Entry, LogId, Proposal, StoredMembership};
 use crate::store::view::{View, request};
-use crate::store::{codec, disk};
+use crate::store::{audit, codec, disk};
 
 type Applied = (Option<LogId>, StoredMembership);
 
@@ -37,6 +38,8 @@ pub(super) struct Applier {
     path: PathBuf,
     failure: Failure,
     receipts: Receipts,
+    /// Where the chain of the audit log ends.
+    head: Hash,
     watches: Watches,
 }
 
@@ -48,7 +51,8 @@ impl Applier {
         watches: Watches,
     ) -> Result<Self, StoreError> {
         connection.set_prepared_statement_cache_capacity(32);
-        let mut applier = Self { connection, path, failure, receipts: Receipts::default(), watches };
+        let mut applier =
+            Self { connection, path, failure, receipts: Receipts::default(), head: Hash::default(), watches };
         applier.load().map_err(|error| disk::refused("read", &applier.path, error))?;
         Ok(applier)
     }
@@ -56,6 +60,7 @@ impl Applier {
     /// Reads back what is kept in memory.
     fn load(&mut self) -> rusqlite::Result<()> {
         self.receipts = Receipts::load(&self.connection)?;
+        self.head = chain::head(&self.connection)?;
         let (applied, revision) = rows::applied(&self.connection)?;
         self.receipts.expire(applied.map_or(0, |id| id.index));
         self.watches.tell(Progress { applied, revision });
@@ -114,22 +119,26 @@ impl Applier {
             tables: Tables::new(&transaction),
             receipts: &self.receipts,
             fresh: Vec::new(),
+            head: self.head,
             revision: self.watches.progress.borrow().revision,
         };
         let replies = entries.iter().map(|entry| batch.apply(entry)).collect::<Result<Vec<_>, _>>()?;
         batch.tables.flush().map_err(text)?;
-        let (fresh, revision) = (batch.fresh, batch.revision);
-        let has_row = fresh.last().is_some_and(|(id, ..)| *id == last.log_id);
-        for (id, request, reply, revision) in &fresh {
-            put_entry(&transaction, id, *revision, Some(request), reply.as_ref()).map_err(text)?;
+        let (fresh, head, revision) = (batch.fresh, batch.head, batch.revision);
+        let has_row = fresh.last().is_some_and(|row| row.id == last.log_id);
+        for row in &fresh {
+            put_entry(&transaction, row).map_err(text)?;
         }
         if !has_row {
-            put_entry(&transaction, &last.log_id, revision, None, None).map_err(text)?;
+            put_entry(&transaction, &Fresh { id: last.log_id, revision, receipt: None, link: None }).map_err(text)?;
         }
         receipts::sweep(&transaction, first.log_id.index, last.log_id.index).map_err(text)?;
         transaction.commit().map_err(text)?;
-        for (id, request, reply, _) in fresh {
-            self.receipts.insert(id.index, request, reply);
+        self.head = head;
+        for Fresh { id, receipt, .. } in fresh {
+            if let Some((request, reply)) = receipt {
+                self.receipts.insert(id.index, request, reply);
+            }
         }
         self.receipts.expire(last.log_id.index);
         self.watches.tell(Progress { applied: Some(last.log_id), revision });
@@ -137,26 +146,34 @@ impl Applier {
     }
 }
 
-fn put_entry(
-    connection: &Connection,
-    id: &LogId,
+/// What is stored of an entry that was applied.
+struct Fresh {
+    id: LogId,
     revision: Revision,
-    request: Option<&Request>,
-    reply: Option<&Reply>,
-) -> rusqlite::Result<()> {
+    /// The digest of its request, and the reply where that is not the usual one.
+    receipt: Option<(Request, Option<Reply>)>,
+    /// What the audit log says of it.
+    link: Option<Link>,
+}
+
+fn put_entry(connection: &Connection, row: &Fresh) -> rusqlite::Result<()> {
+    let Fresh { id, revision, receipt, link } = row;
+    let reply = receipt.as_ref().and_then(|(_, reply)| reply.as_ref());
     let reply = reply.map(serde_json::to_string).transpose();
     let reply = reply.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     let number = u64::cast_signed;
-    let sql = "INSERT OR REPLACE INTO entries (idx, term, leader, revision, request, reply)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT OR REPLACE INTO entries (idx, term, leader, revision, request, reply, audit, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let leader = id.leader_id;
     connection.prepare_cached(sql)?.execute((
         number(id.index),
         number(leader.term),
         number(leader.node_id),
         number(revision.0),
-        request,
+        receipt.as_ref().map(|(request, _)| request),
         reply,
+        link.as_ref().map(|(text, _)| text),
+        link.as_ref().map(|(_, hash)| hash),
     ))?;
     Ok(())
 }
@@ -165,8 +182,10 @@ fn put_entry(
 struct Batch<'a> {
     tables: Tables<'a>,
     receipts: &'a Receipts,
-    /// The receipts of this batch.
-    fresh: Vec<(LogId, Request, Option<Reply>, Revision)>,
+    /// The rows of this batch.
+    fresh: Vec<Fresh>,
+    /// Where the chain of the audit log ends.
+    head: Hash,
     revision: Revision,
 }
 
@@ -190,21 +209,28 @@ impl Batch<'_> {
             return Ok(reply);
         }
         let Transition { objects, reply } = transition(&self.tables, self.revision, command);
+        let told = audit::entry(&self.tables, command, &objects);
         self.tables.check()?;
         self.tables.absorb(objects);
-        if let Some(request) = request {
-            self.fresh.push((id, request, receipts::stored(&reply, id.index), self.revision));
+        let link = told.map(|entry| chain::link(&self.head, self.revision, &entry)).transpose();
+        let link = link.map_err(|error| error.to_string())?;
+        if let Some((_, hash)) = &link {
+            self.head = *hash;
+        }
+        let receipt = request.map(|request| (request, receipts::stored(&reply, id.index)));
+        if receipt.is_some() || link.is_some() {
+            self.fresh.push(Fresh { id, revision: self.revision, receipt, link });
         }
         Ok(reply)
     }
 
     fn known(&self, request: &Request) -> Option<Reply> {
-        let fresh = self.fresh.iter().find(|(_, known, ..)| known == request);
         let reply = |id: &LogId| Reply::Applied { revision: Revision(id.index) };
-        match fresh {
-            Some((id, _, stored, _)) => Some(stored.clone().unwrap_or_else(|| reply(id))),
-            None => self.receipts.get(request),
-        }
+        let known = |row: &Fresh| {
+            let (_, stored) = row.receipt.as_ref().filter(|(known, _)| known == request)?;
+            Some(stored.clone().unwrap_or_else(|| reply(&row.id)))
+        };
+        self.fresh.iter().find_map(known).or_else(|| self.receipts.get(request))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The state machine: the applied state in one SQLite file, written by one thread.
 
 mod applier;
+mod chain;
 mod reads;
 mod receipts;
 mod rows;
@@ -19,6 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use self::applier::{Applier, Job};
+pub use self::chain::AuditAsk;
 pub(super) use self::reads::Reads;
 pub(super) use self::snapshot::{checked as checked_snapshot, digest, incoming_file, remove_if_there};
 use super::disk::{self, Format};
@@ -37,7 +39,7 @@ pub(super) const FORMAT: Format = Format {
     // Small pages: a commit changes two or three of them, and each goes into the WAL whole. Never to be changed: a
     // snapshot is restored page by page into the file of another member.
     birth: "PRAGMA page_size = 1024;",
-    migrations: &[include_str!("tables.sql")],
+    migrations: &[include_str!("tables.sql"), include_str!("audit.sql")],
     // NORMAL: a power cut may roll the state back, never tear it; the log has what is missing.
     writer: "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 16777216;
          PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;

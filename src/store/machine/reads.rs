@@ -6,8 +6,9 @@ use std::sync::Mutex;
 
 use rusqlite::Connection;
 
+use super::chain::{self, AuditAsk};
 use super::{lock, rows};
-use crate::model::{ClusterState, Extent, Key, Known, MemberName, Object};
+use crate::model::{AuditCheck, Audited, ClusterState, Extent, Key, Known, MemberName, Object, Revision};
 use crate::store::disk;
 use crate::store::error::StoreError;
 
@@ -81,5 +82,13 @@ impl Reads {
 
     pub(in crate::store) fn work(&self, member: &MemberName) -> Result<Vec<Object>, StoreError> {
         self.query(|connection| rows::due_on(connection, member.as_str()))
+    }
+
+    pub(in crate::store) fn audit(&self, ask: &AuditAsk) -> Result<Vec<Audited>, StoreError> {
+        self.query(|connection| chain::list(connection, ask))
+    }
+
+    pub(in crate::store) fn audit_check(&self, from: Revision, to: Revision) -> Result<AuditCheck, StoreError> {
+        self.query(|connection| chain::check(connection, from, to))
     }
 }

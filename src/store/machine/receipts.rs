@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
+use super::chain;
 use crate::model::{Reply, Revision};
 
 /// A retry is recognised for so many entries of the log. A call gives up long before they have passed.
@@ -73,9 +74,10 @@ fn oldest_kept(index: u64) -> u64 {
     (index / SWEEP * SWEEP).saturating_sub(KEPT)
 }
 
-/// Removes receipts that are too old, when the batch from `first` to `last` has passed a step.
+/// Removes receipts that are too old, and what the audit log says of them, when the batch from `first` to `last` has passed a step.
 pub(super) fn sweep(connection: &Connection, first: u64, last: u64) -> rusqlite::Result<()> {
     if oldest_kept(last) > oldest_kept(first.saturating_sub(1)) {
+        chain::drop_before(connection, oldest_kept(last))?;
         let sql = "DELETE FROM entries WHERE idx < ?1";
         connection.prepare_cached(sql)?.execute([oldest_kept(last).cast_signed()])?;
     }

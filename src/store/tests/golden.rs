@@ -8,7 +8,7 @@ use openraft::{BasicNode, EntryPayload, Membership};
 use super::kit::spec;
 use crate::model::{
     ApplyMode, Change, Command, Condition, ConditionState, Config, Expect, Fault, Generation, Heal, Key, Management,
-    PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp, Write,
+    Origin, PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp, Write,
 };
 use crate::store::codec;
 use crate::store::types::{Entry, Proposal};
@@ -39,7 +39,14 @@ fn commands() -> Vec<Command> {
     let managed = Put { management: Some(management), ..plain.clone() };
     let placed = Put { rollout: Rollout::PlacedMembers, ..plain.clone() };
     let write = |expect, changes| {
-        Command::Write(Write { request: "r-1".to_owned(), at: Timestamp(17), by: "unix:0".to_owned(), expect, changes })
+        Command::Write(Write {
+            request: "r-1".to_owned(),
+            at: Timestamp(17),
+            by: "unix:0".to_owned(),
+            origin: None,
+            expect,
+            changes,
+        })
     };
     let report = |phase, learned| PlacementReport {
         key: key.clone(),
@@ -57,6 +64,9 @@ fn commands() -> Vec<Command> {
     };
     let reports = |entries| Command::Report(Report { at: Timestamp(18), entries });
     let learned = BTreeMap::from([("source".to_owned(), "/x".to_owned())]);
+    let told = Origin { address: "10.0.0.9:41210".to_owned(), source: "site".to_owned(), revision: "8f3a".to_owned() };
+    let forget = vec![Change::Forget { key: key.clone() }];
+    let Command::Write(from) = write(vec![], forget) else { unreachable!("a write") };
     vec![
         write(vec![Expect { key: key.clone(), generation: Some(Generation(1)) }], vec![Change::Put(put)]),
         write(vec![Expect { key: key.clone(), generation: None }], vec![Change::Put(plain), Change::Put(placed)]),
@@ -67,6 +77,7 @@ fn commands() -> Vec<Command> {
         reports(vec![report(Some(PlacementPhase::Errored), BTreeMap::new())]),
         reports(vec![report(Some(PlacementPhase::Pending), BTreeMap::new())]),
         write(vec![], vec![Change::Put(managed)]),
+        Command::Write(Write { origin: Some(told), ..from }),
     ]
 }
 

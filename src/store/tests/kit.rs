@@ -195,6 +195,7 @@ pub(super) fn write(request: &str, key: Key, text: &str, expect: Option<u64>) ->
         request: request.to_owned(),
         at: Timestamp(1),
         by: "test".to_owned(),
+        origin: None,
         expect: vec![Expect { key: key.clone(), generation: expect.map(Generation) }],
         changes: vec![Change::Put(put(key, Rollout::RecordOnly, Stage::Live, text, &[]))],
     })

@@ -2,6 +2,7 @@
 
 mod kit;
 
+mod audit;
 mod cluster;
 mod disk;
 mod golden;

@@ -67,7 +67,7 @@ fn write() -> impl Strategy<Value = Command> {
     let expect = prop::collection::vec(expect.prop_map(|(key, generation)| Expect { key, generation }), 0..2);
     (0..20u8, expect, prop::collection::vec(change(), 1..4)).prop_map(|(request, expect, changes)| {
         let (request, by) = (request.to_string(), "test".to_owned());
-        Command::Write(Write { request, at: Timestamp(5), by, expect, changes })
+        Command::Write(Write { request, at: Timestamp(5), by, origin: None, expect, changes })
     })
 }
 

@@ -50,7 +50,7 @@ impl World {
     fn write_if(&mut self, expect: Vec<Expect>, changes: Vec<Change>) -> Reply {
         let at = Timestamp(self.index.cast_signed());
         let request = format!("request {}", self.index);
-        self.apply(Command::Write(Write { request, at, by: "test".to_owned(), expect, changes }))
+        self.apply(Command::Write(Write { request, at, by: "test".to_owned(), origin: None, expect, changes }))
     }
 
     /// The entry that a member would send for the pool as it is now.
@@ -384,6 +384,7 @@ fn a_request_that_is_known_gives_its_first_reply_and_changes_nothing() {
         request: "once".to_owned(),
         at: Timestamp(1),
         by: "test".to_owned(),
+        origin: None,
         expect: Vec::new(),
         changes: vec![record(Stage::Live)],
     };

@@ -1,0 +1,129 @@
+//! The audit log: what was done by whom, and whether every member still tells the same of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Extension, Router};
+
+use super::answer::{Answer, Outcome};
+use super::asked::Asked;
+use super::caller::Caller;
+use super::everyone;
+use super::server::{Server, store_failed};
+use crate::api::{ApiError, AuditOfMember, AuditRecord, AuditVerdict, paths};
+use crate::model::{AuditCheck, MemberName, Revision};
+use crate::store::AuditAsk;
+
+const CHECK: &str = "/internal/audit";
+/// A chain of tens of thousands of entries is walked in a fraction of this.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What can be asked of the audit log.
+pub fn routes() -> Router<Arc<Server>> {
+    Router::new().route(paths::AUDIT, get(list)).route(paths::AUDIT_VERIFY, get(verify)).route(CHECK, get(check))
+}
+
+/// `GET /1.0/seedbed/audit`.
+async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+    caller.trusted()?;
+    let ask = AuditAsk {
+        key: asked.value("object").map(str::to_owned),
+        since_ms: asked.number("since"),
+        limit: asked.number("limit").unwrap_or(0),
+    };
+    let entries = server.store().audit(&ask).map_err(store_failed)?;
+    Answer::of(&entries.into_iter().map(AuditRecord::from).collect::<Vec<_>>())
+}
+
+/// `GET /internal/audit?from=REVISION&to=REVISION`: the chain of this member.
+async fn check(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+    caller.member()?;
+    let bound = |name| Revision(asked.number(name).unwrap_or(0));
+    Answer::of(&walk(&server, bound("from"), bound("to")).await?)
+}
+
+async fn walk(server: &Server, from: Revision, to: Revision) -> Result<AuditCheck, ApiError> {
+    let store = server.store();
+    // Reading the whole chain takes its time, which is not to be that of other requests.
+    let walked = tokio::task::spawn_blocking(move || store.audit_check(from, to)).await;
+    walked.map_err(|cause| ApiError::failed(cause.to_string()))?.map_err(store_failed)
+}
+
+/// `GET /1.0/seedbed/audit/verify`.
+async fn verify(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
+    // First what each has, then what all have: members keep more or less, and none is ahead for long.
+    let (from, to) = common(&ask(&server, Revision(0), Revision(0)).await?);
+    Answer::of(&judged(ask(&server, from, to).await?, (from, to)))
+}
+
+type Found = Vec<(MemberName, Result<AuditCheck, String>)>;
+
+async fn ask(server: &Server, from: Revision, to: Revision) -> Result<Found, ApiError> {
+    let path = format!("{CHECK}?from={from}&to={to}");
+    everyone::ask(server, &path, LIMIT, walk(server, from, to)).await
+}
+
+/// The entries that all members must have.
+fn common(found: &Found) -> (Revision, Revision) {
+    let checks = || found.iter().filter_map(|(_, check)| check.as_ref().ok());
+    let first = checks().map(|check| check.first).max().unwrap_or_default();
+    (first, checks().map(|check| check.applied).min().unwrap_or_default())
+}
+
+/// Who tells another story than most of the members. Where no story has most, nobody is believed.
+fn judged(found: Found, compared: (Revision, Revision)) -> AuditVerdict {
+    let mut stories: BTreeMap<&String, usize> = BTreeMap::new();
+    let digests = found.iter().filter_map(|(_, check)| check.as_ref().ok()).map(|check| &check.digest);
+    digests.for_each(|digest| *stories.entry(digest).or_default() += 1);
+    let asked: usize = stories.values().sum();
+    let believed = stories.iter().find(|(_, count)| **count * 2 > asked).map(|(digest, _)| (*digest).clone());
+    let of_member = |(member, check): (MemberName, Result<AuditCheck, String>)| match check {
+        Ok(check) => {
+            let differs = believed.as_ref() != Some(&check.digest);
+            AuditOfMember { member, check: Some(check), error: String::new(), differs }
+        }
+        Err(error) => AuditOfMember { member, check: None, error, differs: false },
+    };
+    AuditVerdict { members: found.into_iter().map(of_member).collect(), compared }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(digest: &str) -> Result<AuditCheck, String> {
+        Ok(AuditCheck { digest: digest.to_owned(), ..AuditCheck::default() })
+    }
+
+    #[test]
+    fn who_tells_another_story_than_most_is_named() {
+        let silent = || Err("it is offline".to_owned());
+        for (checks, differing) in [
+            (vec![check("a"), check("a"), check("a")], vec![false, false, false]),
+            (vec![check("a"), check("b"), check("a")], vec![false, true, false]),
+            (vec![check("a"), silent(), check("a")], vec![false, false, false]),
+            // Nobody knows which of the two is right.
+            (vec![check("a"), check("b")], vec![true, true]),
+            (vec![check("a")], vec![false]),
+        ] {
+            let named = checks.into_iter().enumerate().map(|(n, check)| (MemberName(format!("n{n}")), check)).collect();
+            let verdict = judged(named, (Revision(1), Revision(2)));
+            let found: Vec<bool> = verdict.members.iter().map(|member| member.differs).collect();
+            assert_eq!(found, differing);
+            assert_eq!(verdict.is_whole(), !differing.contains(&true));
+        }
+    }
+
+    #[test]
+    fn what_all_members_must_have_begins_where_the_last_begins_and_ends_where_the_slowest_is() {
+        let part = |first, applied| {
+            Ok(AuditCheck { first: Revision(first), applied: Revision(applied), ..AuditCheck::default() })
+        };
+        let found = vec![("a".into(), part(3, 90)), ("b".into(), part(7, 80)), ("c".into(), Err("away".to_owned()))];
+        assert_eq!(common(&found), (Revision(7), Revision(80)));
+    }
+}
