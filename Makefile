@@ -10,7 +10,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH):/usr/sbin:/sbin
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := parse validate plan
 
-.PHONY: demo test bench bench-validate fuzz packages toolchain
+.PHONY: demo test soak bench bench-validate fuzz packages toolchain
 
 demo: packages toolchain
 	cargo build --release
@@ -20,6 +20,11 @@ test: packages toolchain
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo test
+
+# The same half hour that `make test` has in 45 seconds, at its real length. SEEDBED_SOAK_SEED=N repeats a run.
+SOAK_SECONDS ?= 1800
+soak: packages toolchain
+	SEEDBED_SOAK_SEED=$${SEEDBED_SOAK_SEED:-$$(date +%s)} SEEDBED_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --test cluster soak -- --nocapture
 
 # Takes about half an hour. ROUNDS, ONLY, IDLE and QUICK are the knobs: see tests/bench/run.
 bench: packages toolchain

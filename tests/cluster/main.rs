@@ -9,5 +9,6 @@ mod lab;
 mod monitoring;
 mod outages;
 mod seed_files;
+mod soak;
 mod sources;
 mod wire;
