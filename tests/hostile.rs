@@ -19,15 +19,20 @@ const FINDINGS: i32 = 1;
 const OUTPUT_BYTES_MAX: usize = 4 << 20;
 
 fn refuses(name: &str, bytes: &[u8], code: &str) {
+    refuses_all(name, &[bytes.to_vec()], &["--report=text", "--report=json", "--report=sarif"], code);
+}
+
+fn refuses_all(name: &str, files: &[Vec<u8>], reports: &[&str], code: &str) {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("hostile.yaml");
-    fs::write(&file, bytes).expect("a file");
-    for extra in ["--report=text", "--report=json", "--report=sarif"] {
+    for (number, bytes) in files.iter().enumerate() {
+        fs::write(folder.path().join(format!("{number:04}.yaml")), bytes).expect("a file");
+    }
+    for extra in reports {
         let script = format!("ulimit -v {ADDRESS_KIB} && ulimit -t {PROCESSOR_S} && exec \"$@\"");
         let program = env!("CARGO_BIN_EXE_seedbed");
         let output = Command::new("sh")
             .args(["-c", &script, "sh", program, "validate", "--color=never", extra])
-            .arg(&file)
+            .arg(folder.path())
             .output()
             .expect("a shell");
         let shown = String::from_utf8_lossy(&output.stdout);
@@ -109,6 +114,23 @@ fn many_documents_and_mistakes_are_bounded() {
     refuses("broken documents", &lines(100_000, |_| "a: b: c\n---".to_owned()), "SB005");
     refuses("allowances", &below("colour: red\n", lines(100_000, |_| "# seedbed: allow SB105 x".to_owned())), "SB");
     refuses("comments", &below("colour: red\n", lines(500_000, |_| "# seedbed: hello".to_owned())), "SB101");
+}
+
+#[test]
+fn one_set_of_many_files_is_bounded() {
+    let pool = |at: usize| {
+        let members: String = (1..4).map(|n| format!("    node{n}: {{source: /srv/data-{at}}}\n")).collect();
+        format!("- name: data-{at}\n  driver: dir\n  description: Pool {at}\n  members:\n{members}")
+    };
+    let file = |first: usize| below("storage_pools:\n", lines(4_000, |n| pool(first * 4_000 + n)));
+    let mut files: Vec<Vec<u8>> = (0..24).map(file).collect();
+    files[3].extend(b"colour: red\n");
+    refuses_all("a set of 96,000 pools", &files, &["--report=text"], "SB101");
+    let profile = |n: usize| format!("- {{name: p{n}}}");
+    let file = |first: usize| below("profiles:\n", lines(30_000, |n| profile(first * 30_000 + n)));
+    refuses_all("a set of 240,000 profiles", &(0..8).map(file).collect::<Vec<_>>(), &["--report=text"], "SB108");
+    let text = |_: usize| format!("# {}\n", "x".repeat(15 << 20)).into_bytes();
+    refuses_all("files of 90 MiB", &(0..6).map(text).collect::<Vec<_>>(), &["--report=text"], "SB108");
 }
 
 #[test]

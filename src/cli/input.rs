@@ -31,7 +31,7 @@ impl Input {
     /// When standard input cannot be read.
     pub fn gather(paths: &[String], options: &Options) -> Result<Self, Failure> {
         let stdin = if paths.iter().any(|path| path == Source::STDIN) { Some(read_stdin()?) } else { None };
-        let Sources { sources, findings } = manifest::read_paths(paths, stdin.as_deref());
+        let Sources { sources, findings, .. } = manifest::read_paths(paths, stdin.as_deref());
         let mut loaded = manifest::load(&sources, options);
         loaded.findings.splice(0..0, findings);
         Ok(Self { sources, loaded })

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::dom::{Document, Entry, Node};
 use super::set::{Origin, Set};
+use super::survey::Survey;
 use crate::kinds::Spot;
 use crate::kinds::dialect::{Gap, Product, gap_of_field, gap_of_key, is_telling};
 use crate::model::{Finding, Key, Place, Severity, pointer};
@@ -125,13 +126,12 @@ fn device_entity(device: &Node<'_>) -> String {
 }
 
 /// What is wrong with the set for those whom it is written for.
-pub(super) fn check(uses: &[Use], set: &Set<'_>, dialect: Dialect) -> Vec<Finding> {
+pub(super) fn check(uses: &[Use], dialect: Dialect) -> Vec<Finding> {
     match dialect {
         Dialect::Seedbed => Vec::new(),
         Dialect::Auto => torn(uses).into_iter().collect(),
         Dialect::Of(product) => {
-            let refused = uses.iter().filter(|used| used.gap.is_in(product)).map(|used| used.refused(product));
-            refused.chain(merged(set, product)).collect()
+            uses.iter().filter(|used| used.gap.is_in(product)).map(|used| used.refused(product)).collect()
         }
     }
 }
@@ -165,14 +165,15 @@ pub(super) fn mark(refused: &[Finding], set: &mut Set<'_>) {
     }
 }
 
-// LXD and Incus lay the devices of a profile over those that are stored: `nictype` beside a stored `network` is refused.
-fn merged(set: &Set<'_>, product: Product) -> Vec<Finding> {
+/// LXD and Incus lay the devices of a profile over those that are stored: `nictype` beside a stored `network` is refused.
+pub(super) fn merged(set: &Set<'_>, survey: &Survey<'_>, dialect: Dialect) -> Vec<Finding> {
+    let Dialect::Of(product) = dialect else { return Vec::new() };
     let Some(found) = set.objects.get(&Key::new("profile", "default")) else { return Vec::new() };
     let devices = found.declared.spec.0.get("devices").and_then(serde_json::Value::as_object);
     let mut findings = Vec::new();
     for (name, device) in devices.into_iter().flatten() {
         let parent = device.get("parent").and_then(serde_json::Value::as_str).unwrap_or_default();
-        if device.get("nictype").is_none() || !set.objects.contains_key(&Key::new("network", parent)) {
+        if device.get("nictype").is_none() || !survey.objects.contains_key(&Key::new("network", parent)) {
             continue;
         }
         let path = ["devices".to_owned(), name.clone(), "nictype".to_owned()];

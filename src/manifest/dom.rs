@@ -113,6 +113,16 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// How many values it holds, itself included.
+    pub fn size(&self) -> usize {
+        let below: usize = match &self.value {
+            Value::Scalar(_) => 0,
+            Value::List(items) => items.iter().map(Node::size).sum(),
+            Value::Map(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
+        };
+        1 + below
+    }
+
     /// The document as JSON with plain scalars typed, as a schema wants to see it.
     pub fn typed_json(&self) -> Json {
         self.json(Scalars::Typed)
@@ -168,7 +178,15 @@ impl Scalar<'_> {
     }
 }
 
-impl Document<'_> {
+impl<'a> Document<'a> {
+    /// The document with nothing but these sections; `None` when it has none of them.
+    pub fn with_only(&self, sections: &[&str]) -> Option<Self> {
+        let entries = self.root.entries().iter().filter(|entry| sections.contains(&&*entry.key));
+        let kept: Vec<Entry<'a>> = entries.cloned().collect();
+        let root = Node { value: Value::Map(kept), span: self.root.span };
+        Some(Self { file: self.file, root }).filter(|document| !document.root.entries().is_empty())
+    }
+
     /// A place in this document.
     pub fn place(&self, span: Span, pointer: String) -> Place {
         place(self.file, span, pointer)

@@ -17,6 +17,8 @@ pub struct Sources {
     pub sources: Vec<Source>,
     /// Paths that could not be read, and directories without a manifest.
     pub findings: Vec<Finding>,
+    /// Bytes of the texts.
+    bytes: usize,
 }
 
 /// The file that names what directories hold besides manifests, in the syntax of `.gitignore`.
@@ -30,8 +32,11 @@ const IGNORE_FILE: &str = ".seedbedignore";
 pub fn read_paths(paths: &[String], stdin: Option<&str>) -> Sources {
     let mut read = Sources::default();
     for path in paths {
+        if read.is_too_large() {
+            break;
+        }
         if path == Source::STDIN {
-            read.sources.push(Source::new(Source::STDIN, stdin.unwrap_or_default()));
+            read.push(Source::new(Source::STDIN, stdin.unwrap_or_default()));
         } else if Path::new(path).is_dir() {
             read_directory(path, &mut read);
         } else {
@@ -65,7 +70,27 @@ fn read_directory(path: &str, into: &mut Sources) {
         }));
     }
     for file in files {
+        if into.is_too_large() {
+            break;
+        }
         read_file(&file.to_string_lossy(), into);
+    }
+}
+
+impl Sources {
+    fn push(&mut self, source: Source) {
+        self.bytes += source.text.len();
+        self.sources.push(source);
+        if self.is_too_large() {
+            let message = format!("these files hold more than {} MiB", Limits::default().set_bytes_max >> 20);
+            let finding = Finding::error("SB108", message);
+            let help = "the rest was not read: split the set, or use --each when its files are sets of their own";
+            self.findings.push(finding.helping(help));
+        }
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.bytes > Limits::default().set_bytes_max
     }
 }
 
@@ -108,7 +133,7 @@ pub fn read_bounded(from: impl Read) -> io::Result<Vec<u8>> {
 
 fn read_file(path: &str, into: &mut Sources) {
     match File::open(path).and_then(read_bounded).map(String::from_utf8) {
-        Ok(Ok(text)) => into.sources.push(Source::new(path, text)),
+        Ok(Ok(text)) => into.push(Source::new(path, text)),
         Ok(Err(cause)) => {
             let at = cause.utf8_error().valid_up_to();
             let finding = Finding::error("SB002", format!("`{path}` is not UTF-8 text: byte {at} is wrong"));

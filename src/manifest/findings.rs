@@ -38,6 +38,13 @@ impl Findings {
         &self.kept
     }
 
+    /// Takes over another list with what it has left out.
+    pub fn absorb(&mut self, other: Self) {
+        self.extend(other.kept);
+        self.dropped += other.dropped;
+        self.worst = self.worst.max(other.worst);
+    }
+
     /// All of them, the last one saying that there are more.
     pub fn into_vec(self) -> Vec<Finding> {
         let Self { mut kept, dropped, worst } = self;

@@ -7,11 +7,25 @@ use serde_json::{Value as Json, json};
 use super::cluster::{Cluster, MemberConfig, MemberSection, Section};
 use super::join;
 use super::set::{Elsewhere, Found, Origin, Set};
+use super::survey::Survey;
 use crate::kinds;
 use crate::model::{Declared, Finding, Key, MemberName, Spec};
 
-/// Takes the one `cluster:` section of a set apart: members become objects, `member_config` goes to its objects.
-pub(super) fn apply<'d>(sections: Vec<Section<'d>>, set: &mut Set<'d>) -> Option<Cluster> {
+/// The `cluster:` section of a set and what it says to objects.
+pub(super) struct Formation<'d> {
+    section: Section<'d>,
+    patches: BTreeMap<Key, Vec<Patch>>,
+}
+
+/// A key that `member_config` gives to an object.
+struct Patch {
+    key: String,
+    value: String,
+    place: Elsewhere,
+}
+
+/// Takes the one `cluster:` section of a set apart: members become objects of `head`, `member_config` goes to its objects.
+pub(super) fn form<'d>(sections: Vec<Section<'d>>, head: &mut Set<'d>, survey: &Survey<'_>) -> Option<Formation<'d>> {
     let mut sections = sections.into_iter();
     let section = sections.next()?;
     for other in sections {
@@ -19,42 +33,68 @@ pub(super) fn apply<'d>(sections: Vec<Section<'d>>, set: &mut Set<'d>) -> Option
             .at(other.cluster.at)
             .noting("again here")
             .with(section.cluster.at.clone(), "first here");
-        set.findings.push(finding.helping("validate the files of different members one at a time"));
+        head.findings.push(finding.helping("validate the files of different members one at a time"));
     }
-    let names = if section.cluster.member_config.is_empty() { HashMap::new() } else { set.names() };
+    let names = if section.cluster.member_config.is_empty() { HashMap::new() } else { survey.names() };
+    let mut patches: BTreeMap<Key, Vec<Patch>> = BTreeMap::new();
     for (index, entry) in section.cluster.member_config.iter().enumerate() {
         let named = names.get(&(entry.entity.clone(), entry.name.clone()));
-        member_config(&section, index, entry, named, set);
+        if let Some((key, patch)) = member_config(&section, index, entry, named, head) {
+            patches.entry(key).or_default().push(patch);
+        }
     }
     for (name, member) in &section.cluster.members {
-        declare(&section, name, member, set);
+        declare(&section, name, member, head);
     }
-    set.findings.extend(join::check(&section, set));
-    for (key, found) in &mut set.objects {
-        let told = join::of_object(&section, key, found);
-        found.is_faulty |= !told.is_empty();
-        set.findings.extend(told);
-    }
-    Some(section.cluster)
+    let formation = Formation { section, patches };
+    formation.touch(head);
+    head.findings.extend(join::check(&formation.section, head));
+    Some(formation)
 }
 
-fn member_config(section: &Section<'_>, index: usize, entry: &MemberConfig, named: Option<&Key>, set: &mut Set<'_>) {
+impl Formation<'_> {
+    /// The section itself.
+    pub fn cluster(&self) -> &Cluster {
+        &self.section.cluster
+    }
+
+    /// The same, when it is needed no more.
+    pub fn into_cluster(self) -> Cluster {
+        self.section.cluster
+    }
+
+    /// Gives the objects of a part of the set what the section says to them.
+    pub fn touch(&self, set: &mut Set<'_>) {
+        for (name, found) in &mut set.objects {
+            for Patch { key, value, place } in self.patches.get(name).into_iter().flatten() {
+                found.declared.here.insert(key.clone(), value.clone());
+                found.elsewhere.insert(vec!["config".to_owned(), key.clone()], place.clone());
+            }
+            let told = join::of_object(&self.section, name, found);
+            found.is_faulty |= !told.is_empty();
+            set.findings.extend(told);
+        }
+    }
+}
+
+fn member_config(
+    section: &Section<'_>,
+    index: usize,
+    entry: &MemberConfig,
+    named: Option<&Key>,
+    head: &mut Set<'_>,
+) -> Option<(Key, Patch)> {
     let step = index.to_string();
     if entry.key.starts_with("volatile.") {
         let message = format!("`{}` is an internal key: old releases of LXD asked for it", entry.key);
         let place = section.place(&["member_config", &step, "key"]);
-        set.findings.push(Finding::warning("SB127", message).at(place).helping("leave this entry out"));
-        return;
+        head.findings.push(Finding::warning("SB127", message).at(place).helping("leave this entry out"));
+        return None;
     }
-    let Some(found) =
-        named.and_then(|key| set.objects.get_mut(key)).filter(|_| !entry.value.is_empty() && !entry.key.is_empty())
-    else {
-        return;
-    };
-    found.declared.here.insert(entry.key.clone(), entry.value.clone());
+    let named = named.filter(|_| !entry.value.is_empty() && !entry.key.is_empty())?;
     let place = |field: &str| section.place(&["member_config", &step, field]);
-    let elsewhere = Elsewhere { key: place("key"), value: place("value") };
-    found.elsewhere.insert(vec!["config".to_owned(), entry.key.clone()], elsewhere);
+    let place = Elsewhere { key: place("key"), value: place("value") };
+    Some((named.clone(), Patch { key: entry.key.clone(), value: entry.value.clone(), place }))
 }
 
 fn declare<'d>(section: &Section<'d>, name: &MemberName, member: &MemberSection, set: &mut Set<'d>) {

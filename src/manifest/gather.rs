@@ -13,15 +13,19 @@ use super::shape::Shape;
 use crate::kinds::{self, value};
 use crate::model::{Config, Declared, Finding, Key, MemberName, ProjectName, Rollout, Spec, pointer};
 
-/// Adds the objects of one document to the set.
+/// Adds the server configuration of one document to the set.
+pub(super) fn server<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Set<'d>) {
+    for section in section::applied().filter(Section::is_map) {
+        let Some(entry) = document.root.entry(section.name) else { continue };
+        Reader { document, shape, section, fields: None }.server(entry, set);
+    }
+}
+
+/// Adds the objects of one document to the set, but for its server configuration.
 pub(super) fn gather<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Set<'d>) {
-    for section in section::applied() {
+    for section in section::applied().filter(|section| !section.is_map()) {
         let Some(entry) = document.root.entry(section.name) else { continue };
         let reader = Reader { document, shape, section, fields: FIELDS.get(section.name).copied() };
-        if section.is_map() {
-            reader.server(entry, set);
-            continue;
-        }
         for (index, node) in entry.value.items().iter().enumerate() {
             reader.object(vec![section.name.to_owned(), index.to_string()], node, set);
         }

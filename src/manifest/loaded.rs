@@ -40,6 +40,8 @@ pub struct Options {
     pub dialect: Dialect,
     /// What to refuse before it costs memory.
     pub limits: Limits,
+    /// Whether only the findings are wanted: then the desired state is left empty, and costs no memory.
+    pub only_findings: bool,
 }
 
 /// Bounds against inputs that are made to exhaust memory.
@@ -49,11 +51,23 @@ pub struct Limits {
     pub source_bytes_max: usize,
     /// Values of one source, those that aliases repeat included.
     pub source_nodes_max: usize,
+    /// Bytes of all sources of a set.
+    pub set_bytes_max: usize,
+    /// Objects, subnets and volumes of a set.
+    pub set_objects_max: usize,
+    /// Bytes of sources that are read at once: more of them are read one after the other, and a second time.
+    pub batch_bytes_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { source_bytes_max: 16 << 20, source_nodes_max: 500_000 }
+        Self {
+            source_bytes_max: 16 << 20,
+            source_nodes_max: 500_000,
+            set_bytes_max: 64 << 20,
+            set_objects_max: 200_000,
+            batch_bytes_max: 1 << 20,
+        }
     }
 }
 

@@ -1,55 +1,68 @@
 //! Networks of one set whose subnets overlap: a member could not tell where a packet belongs.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::findings::Findings;
-use super::set::{Found, Set};
+use super::set::Found;
+use super::survey::Seen;
 use crate::kinds::Spot;
 use crate::model::{Finding, Key, Place};
 
-/// The keys that hold an address of the network with its prefix.
-const KEYS: [&str; 2] = ["ipv4.address", "ipv6.address"];
+/// The keys that hold an address of the network with its prefix, by family.
+const KEYS: [(u8, &str); 2] = [(4, "ipv4.address"), (6, "ipv6.address")];
 
 /// A subnet that a network says to have.
-struct Subnet {
-    network: String,
-    family: usize,
+pub(super) struct Subnet {
+    family: u8,
     // IPv4 stands in the upper bits, so that one comparison serves both.
     bits: u128,
     length: u32,
-    place: Place,
+    /// Where it stands.
+    pub seen: Seen,
 }
 
 /// Warns of each pair of neighbours, so that a set with one wide subnet gives one finding for each of the others.
-pub(super) fn check(set: &mut Set<'_>) {
-    let networks = set.objects.iter().filter(|(key, _)| key.kind.as_str() == "network");
-    let mut subnets: Vec<Subnet> = networks.flat_map(|(key, found)| subnets(key, found)).collect();
+pub(super) fn check(subnets: &BTreeMap<(Key, u8), Subnet>, place: impl Fn(&Seen) -> Place) -> Findings {
+    let mut subnets: Vec<(&Key, &Subnet)> = subnets.iter().map(|((key, _), subnet)| (key, subnet)).collect();
     // A wider subnet comes before those that it holds.
-    subnets.sort_by_key(|subnet| (subnet.family, subnet.bits, subnet.length));
-    let mut widest: Option<&Subnet> = None;
+    subnets.sort_by_key(|(_, subnet)| (subnet.family, subnet.bits, subnet.length));
+    let mut widest: Option<(&Key, &Subnet)> = None;
     let mut findings = Findings::default();
-    for subnet in &subnets {
-        match widest.filter(|wide| wide.holds(subnet)) {
-            Some(wide) => findings.push(subnet.overlaps(wide)),
-            None => widest = Some(subnet),
+    for (key, subnet) in subnets {
+        match widest.filter(|(_, wide)| wide.holds(subnet)) {
+            Some((other, wide)) => findings.push(overlaps((key, place(&subnet.seen)), (other, place(&wide.seen)))),
+            None => widest = Some((key, subnet)),
         }
     }
-    set.findings.extend(findings.into_vec());
+    findings
 }
 
-fn subnets(key: &Key, found: &Found<'_>) -> Vec<Subnet> {
-    let config = found.declared.spec.config();
-    let written = KEYS.iter().filter_map(|name| Some((*name, config.value(name)?)));
-    let read = written.filter_map(|(name, text)| {
+fn overlaps((key, place): (&Key, Place), (wide, wide_place): (&Key, Place)) -> Finding {
+    let message = format!("the subnets of {wide} and {key} overlap");
+    Finding::warning("SB114", message)
+        .at(place)
+        .with(wide_place, "with this one")
+        .helping("members could not tell where a packet belongs: give each network a subnet of its own")
+}
+
+/// The subnets of a network by family; none of anything else.
+pub(super) fn subnets(key: &Key, found: &Found<'_>, seen: impl Fn(&Place) -> Seen) -> Vec<(u8, Subnet)> {
+    if key.kind.as_str() != "network" {
+        return Vec::new();
+    }
+    let config: BTreeMap<&str, &str> = found.declared.spec.config_entries().collect();
+    let written = KEYS.iter().filter_map(|(family, name)| Some((*family, *name, config.get(name)?)));
+    let read = written.filter_map(|(own, name, text)| {
         let (family, bits, length) = parse(text)?;
         let place = found.place(&["config".to_owned(), name.to_owned()], Spot::Value);
-        Some(Subnet { network: key.to_string(), family, bits, length, place })
+        Some((own, Subnet { family, bits, length, seen: seen(&place) }))
     });
     read.collect()
 }
 
 // What is no address with a prefix (`auto`, `none`, a mistake) is the kind's business.
-pub(super) fn parse(text: &str) -> Option<(usize, u128, u32)> {
+fn parse(text: &str) -> Option<(u8, u128, u32)> {
     let (address, length) = text.split_once('/')?;
     let length: u32 = length.parse().ok()?;
     let (family, bits, longest) = match address.parse().ok()? {
@@ -59,7 +72,13 @@ pub(super) fn parse(text: &str) -> Option<(usize, u128, u32)> {
     (length <= longest).then(|| (family, bits & mask(length), length))
 }
 
-pub(super) fn mask(length: u32) -> u128 {
+/// Whether an address is of a subnet; `None` when either cannot be read, which is told elsewhere.
+pub(super) fn is_within(address: &str, subnet: &str) -> Option<bool> {
+    let (family, bits, length) = parse(subnet)?;
+    Subnet { family, bits, length, seen: Seen::default() }.has(address)
+}
+
+fn mask(length: u32) -> u128 {
     u128::MAX.checked_shl(128 - length).unwrap_or(0)
 }
 
@@ -68,12 +87,11 @@ impl Subnet {
         self.family == other.family && self.length <= other.length && other.bits & mask(self.length) == self.bits
     }
 
-    fn overlaps(&self, wide: &Self) -> Finding {
-        let message = format!("the subnets of {} and {} overlap", wide.network, self.network);
-        Finding::warning("SB114", message)
-            .at(self.place.clone())
-            .with(wide.place.clone(), "with this one")
-            .helping("members could not tell where a packet belongs: give each network a subnet of its own")
+    /// Whether an address is of the subnet; `None` for what is no address, which is told elsewhere.
+    pub fn has(&self, address: &str) -> Option<bool> {
+        let whole = if address.contains(':') { "/128" } else { "/32" };
+        let (family, bits, _) = parse(&format!("{address}{whole}"))?;
+        Some(self.family == family && bits & mask(self.length) == self.bits)
     }
 }
 
@@ -83,7 +101,7 @@ mod tests {
 
     fn subnet(text: &str) -> Subnet {
         let (family, bits, length) = parse(text).expect("a subnet");
-        Subnet { network: text.to_owned(), family, bits, length, place: Place::default() }
+        Subnet { family, bits, length, seen: Seen::default() }
     }
 
     #[test]

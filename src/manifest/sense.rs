@@ -1,8 +1,9 @@
 //! What LXD takes without a word although it cannot work, or refuses only when it is used: across objects of a set.
 
 use super::cluster::Cluster;
-use super::overlap::{mask, parse};
+use super::overlap::is_within;
 use super::set::{Found, Set};
+use super::survey::Survey;
 use crate::kinds::{Spot, value};
 use crate::model::{Config, Finding, Key};
 
@@ -10,14 +11,14 @@ use crate::model::{Config, Finding, Key};
 const OF_DHCP: [&str; 4] = ["dhcp.ranges", "dhcp.expiry", "dhcp.gateway", "dhcp.routes"];
 
 /// Everything of that sort.
-pub(super) fn check(set: &mut Set<'_>, cluster: Option<&Cluster>) {
+pub(super) fn check(set: &mut Set<'_>, survey: &Survey<'_>, cluster: Option<&Cluster>) {
     let mut findings = Vec::new();
     for (key, found) in &set.objects {
         match key.kind.as_str() {
             "network" => findings.extend(network(found)),
             "profile" => {
-                findings.extend(addresses(key, found, set));
-                findings.extend(rootless(key, found, set).filter(|_| !joins(cluster)));
+                findings.extend(addresses(key, found, survey));
+                findings.extend(rootless(key, found, survey).filter(|_| !joins(cluster)));
             }
             _ => {}
         }
@@ -68,43 +69,34 @@ fn at_config(found: &Found<'_>, key: &str) -> crate::model::Place {
 }
 
 // LXD refuses the profile: `Device IP address "…" not within network "…" subnet`.
-fn addresses(key: &Key, found: &Found<'_>, set: &Set<'_>) -> Vec<Finding> {
+fn addresses(key: &Key, found: &Found<'_>, survey: &Survey<'_>) -> Vec<Finding> {
     let devices = found.declared.spec.0.get("devices").and_then(serde_json::Value::as_object);
     let mut findings = Vec::new();
     for (device, config) in devices.into_iter().flatten() {
         let text = |field: &str| config.get(field).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
         let Some(name) = text("network").or_else(|| text("parent")) else { continue };
-        let network = set.objects.get(&Key::in_project("network", &key.project, name));
-        let Some(network) = network.or_else(|| set.objects.get(&Key::new("network", name))) else { continue };
-        for field in ["ipv4.address", "ipv6.address"] {
-            let subnet = network.declared.spec.config().value(field).map(str::to_owned);
-            let Some((address, subnet)) = text(field).zip(subnet) else { continue };
-            if is_within(address, &subnet) == Some(false) {
+        let own = Key::in_project("network", &key.project, name);
+        let network = if survey.objects.contains_key(&own) { own } else { Key::new("network", name) };
+        for (family, field) in [(4, "ipv4.address"), (6, "ipv6.address")] {
+            let subnet = || survey.subnets.get(&(network.clone(), family));
+            let Some((address, subnet)) = text(field).and_then(|address| Some((address, subnet()?))) else { continue };
+            if subnet.has(address) == Some(false) {
                 let message =
                     format!("`{address}` of the device `{device}` is outside of the subnet of network/{name}");
                 let path = ["devices".to_owned(), device.clone(), field.to_owned()];
                 let finding = Finding::error("SB115", message).at(found.place(&path, Spot::Value));
-                let subnet = network.place(&["config".to_owned(), field.to_owned()], Spot::Value);
-                findings.push(finding.with(subnet, "the subnet"));
+                findings.push(finding.with(survey.place(&subnet.seen), "the subnet"));
             }
         }
     }
     findings
 }
 
-// `None` for what is no address, which is told elsewhere.
-fn is_within(address: &str, subnet: &str) -> Option<bool> {
-    let whole = if address.contains(':') { "/128" } else { "/32" };
-    let (family, bits, _) = parse(&format!("{address}{whole}"))?;
-    let (subnet_family, subnet_bits, length) = parse(subnet)?;
-    Some(family == subnet_family && bits & mask(length) == subnet_bits)
-}
-
 // Instances of the default profile could not start: `No root device could be found`.
-fn rootless(key: &Key, found: &Found<'_>, set: &Set<'_>) -> Option<Finding> {
+fn rootless(key: &Key, found: &Found<'_>, survey: &Survey<'_>) -> Option<Finding> {
     let devices = found.declared.spec.0.get("devices").and_then(serde_json::Value::as_object)?;
     let is_root = |device: &serde_json::Value| device.get("path").is_some_and(|path| path == "/");
-    let has_pool = || set.objects.keys().any(|key| key.kind.as_str() == "storage-pool");
+    let has_pool = || survey.of_kind("storage-pool").next().is_some();
     let is_default = key.name == "default" && key.project.is_default();
     if !is_default || devices.is_empty() || devices.values().any(is_root) || found.is_faulty || !has_pool() {
         return None;

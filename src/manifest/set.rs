@@ -1,6 +1,6 @@
 //! The objects of a set of documents, each with the way back to the text that declares it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::allow::Allowances;
 use super::dom::{Document, Node, Span};
@@ -18,6 +18,8 @@ pub(super) struct Set<'d> {
     pub objects: BTreeMap<Key, Found<'d>>,
     /// The storage volumes that the set declares, as `POOL/NAME`.
     pub volumes: BTreeSet<String>,
+    /// Where objects are declared once more.
+    pub again: Vec<(Key, Place)>,
     /// What is wrong.
     pub findings: Findings,
 }
@@ -39,6 +41,7 @@ pub(super) struct Found<'d> {
 }
 
 /// Where a key of an object stands that is not in the object's own node.
+#[derive(Clone)]
 pub(super) struct Elsewhere {
     /// The key.
     pub key: Place,
@@ -70,19 +73,7 @@ impl<'d> Set<'d> {
             return;
         }
         first.is_faulty = true;
-        self.findings.push(
-            Finding::error("SB111", format!("{key} is declared twice"))
-                .at(found.declared.at)
-                .noting("again here")
-                .with(first.declared.at.clone(), "first here")
-                .helping("keep one of them: a set of files declares each object once"),
-        );
-    }
-
-    /// The first object of each kind and name, whatever its project.
-    pub fn names(&self) -> HashMap<(String, String), Key> {
-        let named = |key: &Key| (key.kind.to_string(), key.name.clone());
-        self.objects.keys().rev().map(|key| (named(key), key.clone())).collect()
+        self.again.push((key, found.declared.at));
     }
 
     /// What the kinds find wrong with each object by itself.

@@ -136,7 +136,8 @@ pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let start = Instant::now();
     let mut output = Output::open(args, screen)?;
     let mut total = Total::default();
-    let options = Options { dialect: args.dialect.into(), ..Options::default() };
+    let only_findings = !args.against.is_asked();
+    let options = Options { dialect: args.dialect.into(), only_findings, ..Options::default() };
     let sets: Vec<&[String]> = if args.each { args.paths.chunks(1).collect() } else { vec![&args.paths] };
     let mut take = |input: Input| {
         total.is_something |= !input.is_nothing();

@@ -27,6 +27,11 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "The file has no document, or only comments. It adds nothing to the set: remove it, or name it in .seedbedignore.",
     ),
     rule(
+        "SB108",
+        "a set that is too large",
+        "A set is read in a bounded amount of memory. Split it, or give --each when its files are sets of their own.",
+    ).binding(),
+    rule(
         "SB111",
         "declared twice",
         "A set of files declares each object once, so that it is clear which declaration counts.",

@@ -1,0 +1,294 @@
+//! Sources to the desired state, in bounded memory.
+//!
+//! A small set is read once. A large one is read in batches, twice: first for what the whole set declares, then for what
+//! is wrong with each object, so that no more than a batch of trees is in memory. Rules cannot tell the difference.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::allow::Allowances;
+use super::cluster::{self, Cluster};
+use super::dialect::{self, Use};
+use super::dom::Document;
+use super::findings::Findings;
+use super::formation::{self, Formation};
+use super::gather;
+use super::loaded::{Counts, Loaded, Options};
+use super::parse::parse;
+use super::set::Set;
+use super::shape::{self, Shape};
+use super::source::Source;
+use super::survey::Survey;
+use super::{placeholder, references, sense};
+use crate::model::{Desired, Finding};
+
+/// Sections that speak to the whole set: they are kept while batches come and go.
+const HEAD: [&str; 2] = ["cluster", "config"];
+
+/// Values in those sections of all files together: more than any cluster has.
+const HEAD_NODES_MAX: usize = 100_000;
+
+/// Reads a set of sources as one desired state.
+///
+/// Never fails: all findings of all sources are in the result, and [`Loaded::is_usable`] says whether an error is
+/// among them. The order of the sources does not matter, except for the order of findings.
+pub fn load(sources: &[Source], options: &Options) -> Loaded {
+    let mut reading = Reading::new(sources, options);
+    let batches = batches(sources, options.limits.batch_bytes_max);
+    if let [batch] = batches.as_slice() {
+        let documents = reading.parse(batch);
+        let (part, heads) = reading.survey(&documents, 0);
+        let verdict = reading.judge(heads).take(part, 0, &reading).done(&reading);
+        return reading.finish(verdict);
+    }
+    let mut kept = Vec::new();
+    for (number, batch) in batches.iter().enumerate() {
+        let documents = reading.parse(batch);
+        let (_, heads) = reading.survey(&documents, number);
+        reading.keep(&heads, &mut kept);
+        if reading.is_too_large() {
+            break;
+        }
+    }
+    let heads = reading.heads(&kept);
+    let mut judge = reading.judge(heads);
+    for (number, batch) in batches.iter().enumerate().take_while(|_| !reading.is_too_large()) {
+        let documents: Vec<Document<'_>> =
+            batch.iter().flat_map(|source| parse(source, &options.limits).documents).collect();
+        judge = judge.take(reading.gather(&documents, |_, _| ()), number, &reading);
+    }
+    let verdict = judge.done(&reading);
+    reading.finish(verdict)
+}
+
+// Whole files in their order; one batch, perhaps an empty one, at least.
+fn batches(sources: &[Source], bytes_max: usize) -> Vec<&[Source]> {
+    let mut batches = Vec::new();
+    let (mut first, mut bytes) = (0, 0);
+    for (index, source) in sources.iter().enumerate() {
+        if index > first && bytes + source.text.len() > bytes_max {
+            batches.push(&sources[first..index]);
+            (first, bytes) = (index, 0);
+        }
+        bytes += source.text.len();
+    }
+    batches.push(&sources[first..]);
+    batches
+}
+
+/// What is known of all sources.
+struct Reading<'s> {
+    sources: &'s [Source],
+    options: &'s Options,
+    survey: Survey<'s>,
+    allowances: Allowances,
+    uses: Vec<Use>,
+    /// What is wrong with the YAML.
+    in_text: Findings,
+    /// Sources of which parts could not be read.
+    partial: BTreeSet<&'s str>,
+    documents: usize,
+    /// Values that are kept for the whole set.
+    head_nodes: usize,
+}
+
+/// What some documents declare, and what the schema says of them.
+struct Part<'d> {
+    set: Set<'d>,
+    shapes: Findings,
+}
+
+/// A document that is a manifest.
+struct Head<'d, 's> {
+    document: &'d Document<'s>,
+    shape: Shape,
+}
+
+impl<'s> Reading<'s> {
+    fn new(sources: &'s [Source], options: &'s Options) -> Self {
+        Self {
+            sources,
+            options,
+            survey: Survey::new(sources),
+            allowances: Allowances::default(),
+            uses: Vec::new(),
+            in_text: Findings::default(),
+            partial: BTreeSet::new(),
+            documents: 0,
+            head_nodes: 0,
+        }
+    }
+
+    fn parse(&mut self, batch: &'s [Source]) -> Vec<Document<'s>> {
+        let mut documents = Vec::new();
+        for source in batch {
+            let parsed = parse(source, &self.options.limits);
+            self.in_text.extend(parsed.findings);
+            self.allowances.extend(parsed.allowances);
+            self.partial.extend(Some(source.path.as_str()).filter(|_| parsed.is_partial));
+            documents.extend(parsed.documents);
+        }
+        self.documents += documents.len();
+        documents
+    }
+
+    fn gather<'d>(&self, documents: &'d [Document<'s>], mut also: impl FnMut(&'d Document<'s>, Shape)) -> Part<'d> {
+        let mut part = Part { set: Set::default(), shapes: Findings::default() };
+        for document in documents {
+            if part.shapes.is_full() {
+                break;
+            }
+            let mut shape = shape::check(document, &self.allowances);
+            let is_news = |finding: &Finding| !self.in_text.kept().iter().any(|known| explains(known, finding));
+            let findings = std::mem::take(&mut shape.findings).into_vec();
+            part.shapes.extend(findings.into_iter().filter(is_news));
+            if !shape.is_foreign {
+                gather::gather(document, &shape, &mut part.set);
+                also(document, shape);
+            }
+        }
+        part
+    }
+
+    fn survey<'d>(&mut self, documents: &'d [Document<'s>], number: usize) -> (Part<'d>, Vec<Head<'d, 's>>) {
+        let mut heads = Vec::new();
+        let mut part = self.gather(documents, |document, shape| heads.push(Head { document, shape }));
+        heads.iter().for_each(|head| dialect::uses(head.document, &mut self.uses));
+        self.survey.absorb(&mut part.set, number);
+        (part, heads)
+    }
+
+    fn keep(&mut self, heads: &[Head<'_, 's>], kept: &mut Vec<Document<'s>>) {
+        for head in heads.iter().filter_map(|head| head.document.with_only(&HEAD)) {
+            self.head_nodes += head.root.size();
+            kept.push(head);
+        }
+    }
+
+    fn heads<'d>(&self, kept: &'d [Document<'s>]) -> Vec<Head<'d, 's>> {
+        kept.iter().map(|document| Head { document, shape: shape::check(document, &self.allowances) }).collect()
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.survey.size() > self.options.limits.set_objects_max || self.head_nodes > HEAD_NODES_MAX
+    }
+
+    fn judge<'d>(&mut self, heads: Vec<Head<'d, 's>>) -> Judge<'d> {
+        let mut head = Set::default();
+        let mut sections = Vec::new();
+        for Head { document, shape } in heads {
+            gather::server(document, &shape, &mut head);
+            sections.extend(cluster::read(document, &shape, &mut head.findings));
+        }
+        let formation = formation::form(sections, &mut head, &self.survey);
+        self.survey.absorb(&mut head, usize::MAX);
+        Judge {
+            formation,
+            refused: dialect::check(&self.uses, self.options.dialect),
+            head,
+            shapes: Findings::default(),
+            findings: Findings::default(),
+            desired: Desired::default(),
+            valid: 0,
+        }
+    }
+
+    fn too_large(&self) -> Option<Finding> {
+        let message = format!("this set declares more than {} objects", self.options.limits.set_objects_max);
+        let finding = Finding::error("SB108", message);
+        let help = "nothing was checked: split the set, or use --each when its files are sets of their own";
+        self.is_too_large().then(|| finding.helping(help))
+    }
+
+    fn finish(self, verdict: Verdict) -> Loaded {
+        let Verdict { shapes, cluster, findings: of_objects, desired, valid } = verdict;
+        let mut findings = shapes;
+        findings.extend(self.too_large());
+        findings.absorb(self.in_text);
+        let mut findings = findings.into_vec();
+        findings.extend(of_objects.into_vec());
+        let mut findings = in_order(dialect::adapt(findings, self.options.dialect), self.sources);
+        let allowed = self.allowances.apply(&mut findings, &self.partial);
+        let counts =
+            Counts { files: self.sources.len(), documents: self.documents, objects: self.survey.objects.len(), valid };
+        Loaded { desired, cluster, findings: in_order(findings, self.sources), allowed, counts }
+    }
+}
+
+/// Runs the rules on one part of the set after the other.
+struct Judge<'d> {
+    formation: Option<Formation<'d>>,
+    /// What the product does not take for which the set is written.
+    refused: Vec<Finding>,
+    head: Set<'d>,
+    shapes: Findings,
+    findings: Findings,
+    desired: Desired,
+    valid: usize,
+}
+
+/// What is left when all parts are judged.
+struct Verdict {
+    shapes: Findings,
+    cluster: Option<Cluster>,
+    findings: Findings,
+    desired: Desired,
+    valid: usize,
+}
+
+impl<'d> Judge<'d> {
+    fn take(mut self, part: Part<'_>, number: usize, reading: &Reading<'_>) -> Self {
+        let Part { mut set, shapes } = part;
+        self.shapes.absorb(shapes);
+        reading.survey.sift(&mut set, number);
+        if let Some(formation) = &self.formation {
+            formation.touch(&mut set);
+        }
+        self.rule(set, reading);
+        self
+    }
+
+    fn rule(&mut self, mut set: Set<'_>, reading: &Reading<'_>) {
+        let cluster = self.formation.as_ref().map(Formation::cluster);
+        set.check(&reading.allowances);
+        placeholder::check(&mut set);
+        // What a broken document declares is not known: whatever seems to be missing may be in it.
+        if reading.partial.is_empty() {
+            references::check(&mut set, &reading.survey, cluster);
+            sense::check(&mut set, &reading.survey, cluster);
+        }
+        set.findings.extend(dialect::merged(&set, &reading.survey, reading.options.dialect));
+        dialect::mark(&self.refused, &mut set);
+        self.valid += set.objects.values().filter(|found| !found.is_faulty).count();
+        self.findings.absorb(set.findings);
+        if !reading.options.only_findings {
+            self.desired.objects.extend(set.objects.into_iter().map(|(key, found)| (key, found.declared)));
+        }
+    }
+
+    fn done(mut self, reading: &Reading<'_>) -> Verdict {
+        let head = std::mem::take(&mut self.head);
+        self.rule(head, reading);
+        self.findings.absorb(reading.survey.overlaps());
+        self.findings.extend(std::mem::take(&mut self.refused));
+        let Self { formation, shapes, findings, desired, valid, .. } = self;
+        Verdict { shapes, cluster: formation.map(Formation::into_cluster), findings, desired, valid }
+    }
+}
+
+// A mistake in the YAML leaves a value that the schema does not want either.
+fn explains(known: &Finding, finding: &Finding) -> bool {
+    let (Some(known), Some(place)) = (&known.place, &finding.place) else { return false };
+    known.file == place.file && (place.start..place.end).contains(&known.start) && known.pointer.is_empty()
+}
+
+// By source and line, so that people can walk through a file from top to bottom.
+fn in_order(mut findings: Vec<Finding>, sources: &[Source]) -> Vec<Finding> {
+    let places: HashMap<&str, usize> =
+        sources.iter().enumerate().map(|(index, source)| (source.path.as_str(), index)).collect();
+    let rank = |finding: &Finding| {
+        let place = finding.place.as_ref()?;
+        Some((*places.get(place.file.as_str())?, place.start, finding.code.clone()))
+    };
+    findings.sort_by_cached_key(rank);
+    findings
+}
