@@ -2,6 +2,7 @@
 
 mod audit;
 mod cluster;
+mod drift;
 mod envelope;
 mod event;
 mod objects;
@@ -16,6 +17,7 @@ pub use audit::{AuditOfMember, AuditRecord, AuditVerdict};
 pub use cluster::{
     Certificate, CertificateAdd, Cluster, ClusterMember, ClusterMemberPut, ClusterPut, JoinToken, MemberConfigKey,
 };
+pub use drift::{DRIFT_FORMAT, DriftItem, DriftReport, DriftRequest, HostFinding, PendingItem, UnknownMember};
 pub use envelope::{ApiError, Envelope, Kind};
 pub use event::Event;
 pub use objects::{Network, Profile, Project, StoragePool};

@@ -22,6 +22,8 @@ pub const PLAN: &str = "/1.0/seedbed/plan";
 pub const APPLY: &str = "/1.0/seedbed/apply";
 /// Everything that is stored.
 pub const OBJECTS: &str = "/1.0/seedbed/objects";
+/// What is otherwise than it was declared.
+pub const DRIFT: &str = "/1.0/seedbed/drift";
 /// The audit log.
 pub const AUDIT: &str = "/1.0/seedbed/audit";
 /// Whether the audit log is as it was written, on every member.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::command::{
-    apply, audit, cluster, completions, config, daemon, explain, export, get, init, man, noun, plan, schema, source,
-    status, validate, waitready, watch,
+    apply, audit, cluster, completions, config, daemon, drift, explain, export, get, init, man, noun, plan, schema,
+    source, status, validate, waitready, watch,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -66,6 +66,8 @@ pub enum Verb {
     Source(source::SourceArgs),
     /// Show how every object stands on every member
     Status(status::StatusArgs),
+    /// Show what is otherwise than manifests declared it, or than members made it
+    Drift(drift::DriftArgs),
     /// Show who changed what, and check that nobody tampered with it
     Audit(audit::AuditArgs),
     /// Print the stored state as a manifest

@@ -10,7 +10,7 @@ pub enum Exit {
     Done = 0,
     /// Failed, or there are findings.
     Failed = 1,
-    /// `plan`: there are changes.
+    /// `plan` and `drift`: there are changes.
     Changes = 2,
     /// There was no input to work on.
     NoInput = 3,
@@ -33,7 +33,7 @@ impl Exit {
     pub const TABLE: [(Self, &'static str); 10] = [
         (Self::Done, "done, or nothing to do"),
         (Self::Failed, "failed, or findings"),
-        (Self::Changes, "plan: there are changes"),
+        (Self::Changes, "plan and drift: there are changes"),
         (Self::NoInput, "no input"),
         (Self::NotConverged, "not converged, or unknown because a member cannot be reached"),
         (Self::Refused, "refused: protected, in use, or in conflict with what is there"),

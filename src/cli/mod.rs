@@ -61,6 +61,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Watch(args) => command::watch::run(&args, session).await,
             Verb::Explain(args) => command::explain::run(&args, screen),
             Verb::Status(args) => command::status::run(&args, session).await,
+            Verb::Drift(args) => command::drift::run(&args, session).await,
             Verb::Audit(args) => command::audit::run(&args, session).await,
             Verb::Export(args) => command::export::run(&args, session).await,
             Verb::Get(args) => command::get::run(args, session).await,

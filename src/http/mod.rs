@@ -18,6 +18,7 @@ mod configure;
 mod crash;
 mod credentials;
 mod dice;
+mod drift;
 mod events;
 mod everyone;
 mod former;

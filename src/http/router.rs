@@ -10,7 +10,7 @@ use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::{
-    audit, certificates, cluster, collection, events, gate, internal, join, leave, machine, members, metrics,
+    audit, certificates, cluster, collection, drift, events, gate, internal, join, leave, machine, members, metrics,
     operations, raft, root, seedbed, sources, tokens,
 };
 use crate::api::{ApiError, paths};
@@ -61,6 +61,7 @@ fn own_routes() -> Router<Arc<Server>> {
         .route(paths::METRICS, get(metrics::show))
         .route(paths::OBJECTS, get(seedbed::objects).post(seedbed::named_objects))
         .merge(audit::routes())
+        .merge(drift::routes())
         .route(paths::INIT, post(seedbed::init))
         .route(paths::PLAN, post(seedbed::plan))
         .route(paths::APPLY, post(seedbed::apply))

@@ -96,6 +96,11 @@ pub enum Outcome {
         /// What was done, in words; empty when nothing was to do.
         steps: Vec<String>,
     },
+    /// The host is otherwise than it was made, and nobody wants it to be put right.
+    Drifted {
+        /// What would be done, in words.
+        steps: Vec<String>,
+    },
     /// The object is gone from the host.
     Gone,
     /// It could not be done.
@@ -105,13 +110,28 @@ pub enum Outcome {
 /// What [`AnyNode::converge`] returns.
 pub type OutcomeFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
+/// What [`AnyNode::survey`] returns.
+pub type SurveyFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, HostError>> + Send + 'a>>;
+
 /// The per-member half of a kind with its types erased.
 pub trait AnyNode: Send + Sync {
+    /// Observes and decides, and does nothing: what would be done, in words. Empty when the host is as it should be.
+    fn survey<'a>(&'a self, host: &'a Host, work: &'a Work) -> SurveyFuture<'a>;
+
     /// Observes, decides and acts once, and looks again.
     fn converge<'a>(&'a self, host: &'a Host, work: &'a Work) -> OutcomeFuture<'a>;
 }
 
 impl<N: Node> AnyNode for N {
+    fn survey<'a>(&'a self, host: &'a Host, work: &'a Work) -> SurveyFuture<'a> {
+        Box::pin(async move {
+            let local = typed::<N>(&work.local)?;
+            let have = self.observe(host, &local).await?;
+            let steps = self.steps(&local, work.intent, have.as_ref())?;
+            Ok(steps.iter().map(ToString::to_string).collect())
+        })
+    }
+
     fn converge<'a>(&'a self, host: &'a Host, work: &'a Work) -> OutcomeFuture<'a> {
         Box::pin(async move {
             match drive(self, host, work).await {

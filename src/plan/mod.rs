@@ -15,6 +15,7 @@ mod change;
 mod compute;
 mod digest;
 mod draft;
+mod drift;
 mod expand;
 mod export;
 pub mod extent;
@@ -33,6 +34,7 @@ mod select;
 pub mod two_phase;
 
 pub use compute::{Context, Mode, plan};
+pub use drift::drift;
 pub use export::{Export, export};
 pub use finish::{Finish, finish};
 pub use refer::users;

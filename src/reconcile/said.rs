@@ -37,6 +37,15 @@ impl Said {
         Self { phase, state: ConditionState::Ready, reason: reason.to_owned(), message, learned, restored }
     }
 
+    /// After a look at something that is not to be healed.
+    pub fn left_alone(steps: &[String]) -> Self {
+        let message =
+            format!("is not as it had been made, and healing is off; this would put it right: {}", steps.join(", "));
+        let (phase, state) = (Some(PlacementPhase::Created), ConditionState::Drifted);
+        let (reason, learned) = ("HealOff".to_owned(), Config::default());
+        Self { phase, state, reason, message, learned, restored: None }
+    }
+
     /// After the object has been removed from the host.
     pub fn gone() -> Self {
         let (state, reason) = (ConditionState::Ready, "Gone".to_owned());
@@ -60,6 +69,7 @@ impl Said {
     pub fn of(task: &Task<'_>, outcome: Outcome, now: Timestamp) -> Result<Self, HostError> {
         match outcome {
             Outcome::Converged { learned, steps } => Ok(Self::done(task, learned, &steps, now)),
+            Outcome::Drifted { steps } => Ok(Self::left_alone(&steps)),
             Outcome::Gone => Ok(Self::gone()),
             Outcome::Failed(error) => Err(error),
         }
@@ -111,7 +121,7 @@ impl Said {
 }
 
 /// Whether the member once had the newest generation, whatever it has said since.
-fn was_made(object: &Object, placement: &Placement) -> bool {
+pub(super) fn was_made(object: &Object, placement: &Placement) -> bool {
     let newest: Generation = object.generation;
     placement.realised == newest
 }

@@ -1,6 +1,7 @@
 //! What a monitoring system sees of a cluster.
 
 mod audit;
+mod drift;
 
 use crate::lab::{Node, with_three};
 

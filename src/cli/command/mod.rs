@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod completions;
 pub mod config;
 pub mod daemon;
+pub mod drift;
 pub mod explain;
 pub mod export;
 pub mod get;

@@ -3,7 +3,7 @@
 use super::{Lowest, ME, me, pool};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
-use crate::model::{Generation, KindName, Object, Phase, Placement, PlacementPhase, PlacementReport, Timestamp};
+use crate::model::{Generation, Heal, KindName, Object, Phase, Placement, PlacementPhase, PlacementReport, Timestamp};
 use crate::reconcile::{Look, Memory, pass};
 
 /// A machine with what its member remembers.
@@ -126,6 +126,44 @@ async fn what_somebody_changed_is_put_right_and_told_once() {
     assert!(reports[0].condition.message.starts_with("was not as it had been made, and was put right: "));
     let object = told(object, &reports);
     assert_eq!(bench.look(&object, Look::AtAll).await, []);
+}
+
+#[tokio::test]
+async fn what_is_put_right_again_and_again_is_told_each_time() {
+    let (mut bench, object) = (Bench::new(), pool());
+    let mut object = told(object.clone(), &bench.pass(&object).await);
+    for round in 1..4 {
+        bench.machine.clock.advance_ms(1_000);
+        bench.machine.storage.disturb("data", |seen| seen.mounted = false);
+        let reports = bench.look(&object, Look::AtAll).await;
+        assert_eq!(reports[0].condition.since, Timestamp(1_000 * round));
+        // The store did not take it; meanwhile all is well.
+        bench.memory.not_sent(&reports);
+        let again = bench.look(&object, Look::AtAll).await;
+        assert_eq!(again, reports, "what was put right is told until the store has it");
+        object = told(object, &again);
+        assert_eq!(bench.look(&object, Look::AtAll).await, []);
+    }
+}
+
+#[tokio::test]
+async fn with_healing_off_drift_is_told_and_left_alone_until_something_new_is_asked_for() {
+    let (mut bench, mut object) = (Bench::new(), pool());
+    object.management.heal = Heal::Off;
+    let object = told(object.clone(), &bench.pass(&object).await);
+    assert_eq!(bench.look(&object, Look::AtAll).await, []);
+    bench.machine.storage.disturb("data", |seen| seen.mounted = false);
+    let reports = bench.look(&object, Look::AtAll).await;
+    let words = said(&reports);
+    let start =
+        "Some(Created) drifted HealOff: is not as it had been made, and healing is off; this would put it right: ";
+    assert!(words[0].starts_with(start), "{words:?}");
+    let mut object = told(object, &reports);
+    assert_eq!(bench.look(&object, Look::AtAll).await, [], "told once");
+    assert!(bench.machine.storage.seen("data").is_some_and(|seen| !seen.mounted), "it was touched");
+    object.generation = Generation(2);
+    assert_eq!(said(&bench.pass(&object).await), ["Some(Created) ready Ready: "]);
+    assert!(bench.machine.storage.seen("data").is_some_and(|seen| seen.mounted));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::lab::{Node, wait_for, with_three};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 fn list(node: &Node, object: &str) -> Vec<Value> {
     let path = format!("/1.0/seedbed/audit?object={object}");
