@@ -20,6 +20,8 @@ pub const METRICS: &str = "/1.0/metrics";
 pub const PLAN: &str = "/1.0/seedbed/plan";
 /// Applies a manifest.
 pub const APPLY: &str = "/1.0/seedbed/apply";
+/// What applies have done.
+pub const HISTORY: &str = "/1.0/seedbed/history";
 /// Everything that is stored.
 pub const OBJECTS: &str = "/1.0/seedbed/objects";
 /// What is otherwise than it was declared.

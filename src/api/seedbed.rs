@@ -19,6 +19,9 @@ pub struct PlanRequest {
     /// The part of `desired` that it is about.
     #[serde(default)]
     pub selection: Selection,
+    /// Instead of `desired`: the way back to what the applies until this one had brought about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<Revision>,
 }
 
 /// `POST /1.0/seedbed/apply`. With `?wait=1` the answer comes when everything in it has converged or failed.
@@ -37,6 +40,9 @@ pub struct ApplyRequest {
     pub merge: bool,
     /// See [`PlanRequest::selection`].
     pub selection: Selection,
+    /// See [`PlanRequest::back_to`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<Revision>,
 }
 
 /// What was committed.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::command::{
-    apply, audit, cluster, completions, config, daemon, drift, explain, export, get, init, man, noun, plan, schema,
-    source, status, validate, waitready, watch,
+    apply, audit, cluster, completions, config, daemon, drift, explain, export, get, history, init, man, noun, plan,
+    schema, source, status, validate, waitready, watch,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -60,6 +60,8 @@ pub enum Verb {
     Plan(plan::PlanArgs),
     /// Bring the cluster to what manifests say
     Apply(apply::ApplyArgs),
+    /// Show what applies have done
+    History(history::HistoryArgs),
     /// Keep the cluster at what a directory says, in the foreground
     Watch(watch::WatchArgs),
     /// Manage the directories and repositories that manifests come from by themselves

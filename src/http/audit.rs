@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::everyone;
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, AuditOfMember, AuditRecord, AuditVerdict, paths};
+use crate::kinds::history;
 use crate::model::{AuditCheck, MemberName, Revision};
 use crate::store::AuditAsk;
 
@@ -35,7 +36,10 @@ async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Ca
         limit: asked.number("limit").unwrap_or(0),
     };
     let entries = server.store().audit(&ask).map_err(store_failed)?;
-    Answer::of(&entries.into_iter().map(AuditRecord::from).collect::<Vec<_>>())
+    let mut records: Vec<AuditRecord> = entries.into_iter().map(AuditRecord::from).collect();
+    // What remembers an apply says nothing beside what the apply did.
+    records.iter_mut().for_each(|record| record.what.retain(|deed| !history::is_record(&deed.key)));
+    Answer::of(&records)
 }
 
 /// `GET /internal/audit?from=REVISION&to=REVISION`: the chain of this member.

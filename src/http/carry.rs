@@ -10,7 +10,11 @@ use super::dice::SystemDice;
 use super::origin;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
-use crate::model::{Desired, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout, Selection};
+use crate::kinds::history;
+use crate::model::{
+    ClusterState, Command, Desired, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout, Selection,
+};
+use crate::plan::two_phase::Stamp;
 use crate::plan::{Context, Mode, Plan, Selected, extent, of_selection, plan, select};
 
 /// Changes of others get in between; more often than this in a row they do not.
@@ -51,13 +55,19 @@ pub fn selected(server: &Server, desired: &Desired, selection: &Selection, mode:
 
 /// What applying would do. Secrets must be hidden already.
 pub fn planned(server: &Server, desired: &Desired, mode: Mode) -> Result<Plan, ApiError> {
+    planned_on(server, desired, mode).map(|(plan, _)| plan)
+}
+
+/// The same with the state that it was made against.
+fn planned_on(server: &Server, desired: &Desired, mode: Mode) -> Result<(Plan, ClusterState), ApiError> {
     let node = server.node();
     let state = node.store.part(&|known| extent::of_plan(desired, mode, known)).map_err(store_failed)?;
     let liveness = server.liveness.borrow().clone();
     let context = Context { here: &node.name, liveness: &liveness, mode };
-    plan(desired, &state, &context, &mut SystemDice).map_err(|findings| {
+    let plan = plan(desired, &state, &context, &mut SystemDice).map_err(|findings| {
         ApiError::bad_request("the manifest cannot be applied: nothing was changed").with_findings(findings)
-    })
+    })?;
+    Ok((plan, state))
 }
 
 /// Plans and commits. With `expect`, only a plan with this digest.
@@ -83,16 +93,29 @@ async fn commit(
     expect: Option<&str>,
     by: &str,
 ) -> Result<Applied, ApiError> {
+    commit_as(server, || planned_on(server, desired, mode), "", expect, by).await
+}
+
+/// Plans and commits until nobody gets in between, and leaves a record of it. `why` is for the record.
+pub async fn commit_as(
+    server: &Server,
+    plan: impl Fn() -> Result<(Plan, ClusterState), ApiError>,
+    why: &str,
+    expect: Option<&str>,
+    by: &str,
+) -> Result<Applied, ApiError> {
     for _ in 0..TRIES {
-        let plan = planned(server, desired, mode)?;
+        let (plan, state) = plan()?;
         if expect.is_some_and(|expect| expect != plan.digest) {
             return Err(ApiError::new(412, "the cluster has changed since the plan was made: look at the plan again"));
         }
         if plan.is_empty() {
             return Ok(Applied::default());
         }
-        let command = plan.write(uuid::Uuid::new_v4().to_string(), server.now(), by.to_owned());
-        match server.store().submit(origin::stamped(command)).await.map_err(store_failed)? {
+        let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: by.to_owned() };
+        let records = server.store().list(history::Applied::KIND).map_err(store_failed)?;
+        let write = plan.write_remembered(stamp, why, &state, &records);
+        match server.store().submit(origin::stamped(Command::Write(write))).await.map_err(store_failed)? {
             Reply::Applied { revision } => {
                 let keys = plan.changes.into_iter().map(|change| change.key).collect();
                 return Ok(Applied { revision: Some(revision), keys });

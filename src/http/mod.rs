@@ -24,6 +24,7 @@ mod everyone;
 mod former;
 mod forward;
 mod gate;
+mod history;
 mod internal;
 mod join;
 mod leave;

@@ -10,8 +10,8 @@ use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::{
-    audit, certificates, cluster, collection, drift, events, gate, internal, join, leave, machine, members, metrics,
-    operations, raft, root, seedbed, sources, tokens,
+    audit, certificates, cluster, collection, drift, events, gate, history, internal, join, leave, machine, members,
+    metrics, operations, raft, root, seedbed, sources, tokens,
 };
 use crate::api::{ApiError, paths};
 
@@ -62,6 +62,8 @@ fn own_routes() -> Router<Arc<Server>> {
         .route(paths::OBJECTS, get(seedbed::objects).post(seedbed::named_objects))
         .merge(audit::routes())
         .merge(drift::routes())
+        .route(paths::HISTORY, get(history::list))
+        .route(&format!("{}/{{revision}}", paths::HISTORY), get(history::show))
         .route(paths::INIT, post(seedbed::init))
         .route(paths::PLAN, post(seedbed::plan))
         .route(paths::APPLY, post(seedbed::apply))

@@ -12,6 +12,7 @@ use super::answer::{Answer, Outcome, parse};
 use super::asked::Asked;
 use super::caller::Caller;
 use super::carry;
+use super::history;
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, ApplyReply, ApplyRequest, InitRequest, ObjectsReply, PlanRequest};
 use crate::kinds;
@@ -90,8 +91,11 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
 /// `POST /1.0/seedbed/plan`.
 pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
-    let PlanRequest { desired, merge, selection } = parse(&body)?;
+    let PlanRequest { desired, merge, selection, back_to } = parse(&body)?;
     current(&server).await?;
+    if let Some(revision) = back_to {
+        return Answer::of(&history::planned(&server, revision)?.0);
+    }
     let mut selected = carry::selected(&server, &desired, &selection, mode(merge))?;
     carry::hide_secrets(&server, &mut selected.desired).await?;
     Answer::of(&carry::planned(&server, &selected.desired, mode(merge))?.of_part(&selected))
@@ -118,15 +122,19 @@ pub async fn carry_out(
     by: &str,
     asked: &Asked,
 ) -> Result<ApplyReply, ApiError> {
-    let ApplyRequest { desired, yaml, merge, selection, expect } = request;
+    let ApplyRequest { desired, yaml, merge, selection, back_to, expect } = request;
     let desired = match yaml {
         Some(text) => loaded(&text)?,
         None => desired,
     };
     current(server).await?;
-    let mut desired = carry::selected(server, &desired, &selection, mode(merge))?.desired;
-    carry::hide_secrets(server, &mut desired).await?;
-    let applied = carry::apply(server, &desired, mode(merge), expect.as_deref(), by).await?;
+    let applied = if let Some(revision) = back_to {
+        history::apply(server, revision, expect.as_deref(), by).await?
+    } else {
+        let mut desired = carry::selected(server, &desired, &selection, mode(merge))?.desired;
+        carry::hide_secrets(server, &mut desired).await?;
+        carry::apply(server, &desired, mode(merge), expect.as_deref(), by).await?
+    };
     if asked.is_set("wait") {
         let limit = asked.number("timeout_ms").unwrap_or(WAIT_MS).min(WAIT_MS_MAX);
         carry::settle(server, &applied.keys, Duration::from_millis(limit)).await?;
@@ -173,6 +181,9 @@ fn secrets(object: &Object) -> Vec<String> {
 /// Hashes of passwords and tokens are nobody's business.
 fn without_secrets(mut object: Object) -> Object {
     let kind = object.key.kind.clone();
+    if kinds::history::is_sealed(kind.as_str()) {
+        object.spec = Default::default();
+    }
     let secret = |key: &str| kinds::is_secret(kind.as_str(), key);
     for spec in [Some(&mut object.spec), object.applied.as_mut()].into_iter().flatten() {
         let mut config = spec.config();

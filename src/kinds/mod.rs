@@ -12,6 +12,7 @@ pub mod table;
 pub mod value;
 
 pub mod certificate;
+pub mod history;
 pub mod member;
 pub mod network;
 pub mod profile;

@@ -64,7 +64,8 @@ impl Extent {
         }
     }
 
-    fn extend(&mut self, other: Self) {
+    /// Takes another part in.
+    pub fn extend(&mut self, other: Self) {
         let Self { keys, kinds, naming, projects, placed } = other;
         self.keys.extend(keys);
         self.kinds.extend(kinds);

@@ -94,7 +94,7 @@ fn assemble(
         digest: String::new(),
         base: scene.state.revision,
         left_out: Vec::new(),
-        summary: summary(&changes),
+        summary: summary(changes.iter()),
         unchanged,
         offline: scene.offline.clone(),
         notes: notes.into_iter().filter(|finding| finding.severity != Severity::Error).collect(),
@@ -133,10 +133,11 @@ fn depend(changes: &mut [(PlannedChange, Change)]) {
     }
 }
 
-fn summary(changes: &[PlannedChange]) -> Summary {
-    let count = |wanted: &[Action]| changes.iter().filter(|change| wanted.contains(&change.action)).count();
+/// The changes counted.
+pub(super) fn summary<'a>(changes: impl Iterator<Item = &'a PlannedChange> + Clone) -> Summary {
+    let count = |wanted: &[Action]| changes.clone().filter(|change| wanted.contains(&change.action)).count();
     let mut members: Vec<&MemberName> =
-        changes.iter().flat_map(|change| change.members.iter().map(|row| &row.member)).collect();
+        changes.clone().flat_map(|change| change.members.iter().map(|row| &row.member)).collect();
     members.sort_unstable();
     members.dedup();
     Summary {
@@ -144,7 +145,8 @@ fn summary(changes: &[PlannedChange]) -> Summary {
         resume: count(&[Action::Resume, Action::Retry]),
         update: count(&[Action::Update]),
         adopt: count(&[Action::Adopt]),
-        waiting: changes.iter().filter(|change| !change.waits_for.is_empty()).count(),
+        delete: count(&[Action::Delete]),
+        waiting: changes.clone().filter(|change| !change.waits_for.is_empty()).count(),
         members: members.len(),
     }
 }

@@ -57,7 +57,8 @@ fn is_declared(kind: &dyn Kind, is_clustered: bool) -> bool {
     }
 }
 
-fn declare(object: &Object) -> Declared {
+/// One object as a manifest would declare it, secrets included.
+pub(super) fn declare(object: &Object) -> Declared {
     let is_chosen = |field: &str| object.key.kind.as_str() != Key::MEMBER || OF_MEMBERS.contains(&field);
     let said = object.spec.0.iter().filter(|(field, value)| is_chosen(field) && !is_unset(value));
     let mut spec = Spec(said.map(|(field, value)| (field.clone(), value.clone())).collect());

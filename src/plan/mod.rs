@@ -11,6 +11,7 @@
 //! creates that had to wait for a member; [`join`] is what a joining member brings along; [`export`] is the way back, from
 //! stored to declared. [`extent`] tells how much of the state each of these looks at.
 
+mod back;
 mod change;
 mod compute;
 mod digest;
@@ -21,11 +22,13 @@ mod export;
 pub mod extent;
 mod fields;
 mod finish;
+mod history;
 pub mod join;
 mod liveness;
 mod merge;
 mod order;
 mod place;
+mod recall;
 mod refer;
 mod refuse;
 mod render;
@@ -33,10 +36,12 @@ mod report;
 mod select;
 pub mod two_phase;
 
+pub use back::{Past, back, of_back, since};
 pub use compute::{Context, Mode, plan};
 pub use drift::drift;
 pub use export::{Export, export};
 pub use finish::{Finish, finish};
+pub use recall::{Recalled, recall};
 pub use refer::users;
 pub use render::{Look, Meaning};
 pub use report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange, Summary};

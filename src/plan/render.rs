@@ -79,15 +79,25 @@ impl Plan {
             (self.summary.resume, "to go on with"),
             (self.summary.update, "to change"),
             (self.summary.adopt, "to take over as they are"),
+            (self.summary.delete, "to delete"),
         ];
         let some = all.iter().filter(|(count, _)| *count > 0);
         let mut parts: Vec<String> = some.map(|(count, what)| format!("{count} {what}")).collect();
-        parts.push("nothing to delete".to_owned());
+        if self.summary.delete == 0 {
+            parts.push("nothing to delete".to_owned());
+        }
         if self.summary.waiting > 0 {
             let silent: Vec<String> = self.offline.iter().map(|silent| silent.member.to_string()).collect();
             parts.push(format!("{} waiting for {}", self.summary.waiting, silent.join(", ")));
         }
         parts.join(", ")
+    }
+}
+
+impl FieldChange {
+    /// The change in one line: `config.limits.cpu: 1 -> 2`. A secret only changes.
+    pub fn shown(&self) -> String {
+        step(self)
     }
 }
 
@@ -137,6 +147,7 @@ fn symbol(change: &PlannedChange) -> (&'static str, Meaning) {
         Action::Create | Action::Resume => ("+", Meaning::Added),
         Action::Update | Action::Retry => ("~", Meaning::Changed),
         Action::Adopt => ("=", Meaning::Dim),
+        Action::Delete => ("-", Meaning::Removed),
     }
 }
 
@@ -160,6 +171,7 @@ fn details(change: &PlannedChange) -> Vec<Detail> {
         Action::Retry => "failed before: try again",
         Action::Adopt => "as declared: the manifest owns it from now on",
         Action::Update if details.is_empty() => "placed on one more member",
+        Action::Delete => "declared no more",
         _ => return details,
     };
     details.push(Detail { symbol: " ", meaning: Meaning::Dim, text: words.to_owned() });

@@ -104,6 +104,8 @@ pub enum Action {
     Update,
     /// It exists and is as declared; from now on the manifest owns it.
     Adopt,
+    /// It exists and goes.
+    Delete,
 }
 
 /// One value that changes.
@@ -158,6 +160,9 @@ pub struct Summary {
     pub update: usize,
     /// Objects that the manifest takes over as they are.
     pub adopt: usize,
+    /// Objects that go.
+    #[serde(default)]
+    pub delete: usize,
     /// How many of all these wait for a member.
     pub waiting: usize,
     /// On how many members something is done.

@@ -3,6 +3,7 @@
 mod examples;
 mod exports;
 mod golden;
+mod history;
 mod joins;
 mod laws;
 mod plans;

@@ -9,6 +9,7 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::ObjectsReply;
+use crate::kinds::history;
 use crate::kinds::source::SourceStatus;
 use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Revision, Rollout, Timestamp};
 
@@ -46,7 +47,8 @@ pub struct Row {
 }
 
 /// Records of the cluster itself: they are shown by `cluster`, not among what manifests declare.
-const OWN_KINDS: [&str; 5] = [Key::MEMBER, "cluster", "certificate", "token", SourceStatus::KIND];
+const OWN_KINDS: [&str; 7] =
+    [Key::MEMBER, "cluster", "certificate", "token", SourceStatus::KIND, history::Applied::KIND, history::Before::KIND];
 
 impl Board {
     /// The board of an answer: only these objects when `keys` is not empty.

@@ -24,8 +24,11 @@ use crate::plan::Plan;
 #[derive(Args, Debug)]
 pub struct ApplyArgs {
     /// Files, directories, or `-` for standard input; together they are one desired state
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "revision", value_name = "PATH")]
     paths: Vec<String>,
+    /// Instead of files: back to what the applies until this one had brought about (see seedbed history)
+    #[arg(long, value_name = "REVISION", conflicts_with_all = ["paths", "merge", "target", "exclude"])]
+    revision: Option<u64>,
     #[command(flatten)]
     how: How,
     #[command(flatten)]
@@ -70,6 +73,8 @@ pub struct Wish {
     pub is_merge: bool,
     /// The part of `desired` that is meant.
     pub selection: Selection,
+    /// Instead of `desired`: the way back to this revision.
+    pub back_to: Option<Revision>,
 }
 
 /// What came of it.
@@ -86,7 +91,14 @@ pub struct Done {
 impl Wish {
     /// A wish with its files as heading.
     pub fn new(desired: Desired, sources: Vec<Source>, paths: &[String], how: &How) -> Self {
-        Self { desired, sources, title: paths.join(" "), is_merge: how.merge, selection: Selection::default() }
+        let (title, selection) = (paths.join(" "), Selection::default());
+        Self { desired, sources, title, is_merge: how.merge, selection, back_to: None }
+    }
+
+    /// The way back to a revision.
+    fn back_to(revision: Revision) -> Self {
+        let wish = Self::new(Desired::default(), Vec::new(), &[], &How::default());
+        Self { title: format!("back to revision {revision}"), back_to: Some(revision), ..wish }
     }
 
     /// The same for a part of what is declared.
@@ -103,8 +115,13 @@ impl Wish {
 /// Findings in the manifest, a stale plan, or what the daemon says.
 pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
-    let input = Input::read_valid(&args.paths, screen)?;
-    let wish = Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how).of(&args.part);
+    let wish = match args.revision {
+        Some(revision) => Wish::back_to(Revision(revision)),
+        None => {
+            let input = Input::read_valid(&args.paths, screen)?;
+            Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how).of(&args.part)
+        }
+    };
     let plan = plan(&wish, session).await?;
     if !screen.format.is_for_programs() {
         screen.write(&plan_command::text(&plan, &wish.title, screen))?;
@@ -122,8 +139,8 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
 /// # Errors
 /// What the daemon says.
 pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
-    let selection = wish.selection.clone();
-    let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, selection };
+    let (selection, back_to) = (wish.selection.clone(), wish.back_to);
+    let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, selection, back_to };
     session.client.plan(&request).await.map_err(|error| refused(error, &wish.sources))
 }
 
@@ -161,6 +178,7 @@ async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<Option<Revi
         expect: Some(plan.digest.clone()),
         merge: wish.is_merge,
         selection: wish.selection.clone(),
+        back_to: wish.back_to,
         ..ApplyRequest::default()
     };
     Ok(session.client.apply(&request).await.map_err(|error| refused(error, &wish.sources))?.revision)

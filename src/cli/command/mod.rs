@@ -12,6 +12,7 @@ pub mod drift;
 pub mod explain;
 pub mod export;
 pub mod get;
+pub mod history;
 pub mod init;
 pub mod man;
 pub mod noun;

@@ -196,4 +196,10 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "An object of the plan needs another one that does not exist yet and is excluded. Exclude both, or neither.",
     )
     .binding(),
+    rule(
+        "SB182",
+        "what cannot go on the way back",
+        "seedbed apply --revision removes what did not exist then. Something uses this object, or a member that holds it does not answer: nothing was changed.",
+    )
+    .binding(),
 ];

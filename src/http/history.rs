@@ -1,0 +1,113 @@
+//! What applies have done, and the way back.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Outcome};
+use super::caller::Caller;
+use super::carry;
+use super::dice::SystemDice;
+use super::server::{Server, store_failed};
+use super::write;
+use crate::api::ApiError;
+use crate::kinds::history::{Applied, Before};
+use crate::model::{ClusterState, Extent, Object, Revision};
+use crate::plan::{Context, Mode, Past, Plan, back, extent, of_back, recall, since};
+
+/// `GET /1.0/seedbed/history`: the newest first.
+pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
+    let mut records = records(&server)?;
+    records.sort_by_key(|record| std::cmp::Reverse(record.uid));
+    let shown: Vec<Value> =
+        records.iter().map(|record| Ok(shown(record, &write::typed(record)?))).collect::<Result<_, ApiError>>()?;
+    Answer::of(&shown)
+}
+
+/// `GET /1.0/seedbed/history/REVISION`: one apply, with what it changed.
+pub async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(revision): Path<u64>,
+) -> Outcome {
+    caller.trusted()?;
+    let revision = Revision(revision);
+    let records = records(&server)?;
+    let Some(record) = records.iter().find(|record| record.uid == revision) else { return Err(forgotten(revision)) };
+    let applied: Applied = write::typed(record)?;
+    let before = before(&server, record)?;
+    let keys = before.objects.iter().map(|was| was.key.clone()).collect();
+    let extent = Extent { keys, ..Extent::default() };
+    let state = server.store().part(&|_| extent.clone()).map_err(store_failed)?;
+    let later = past(&server, &records, revision)?;
+    let mut value = shown(record, &applied);
+    value["changes"] = json!(recall(&before, &later, &state));
+    Answer::of(&value)
+}
+
+/// The plan of the way back to a revision, with the state that it was made against.
+pub fn planned(server: &Server, revision: Revision) -> Result<(Plan, ClusterState), ApiError> {
+    let past = past(server, &records(server)?, revision)?;
+    let node = server.node();
+    let state = node.store.part(&|known| {
+        let desired = past.desired(&known.state);
+        let mut extent = extent::of_plan(&desired, Mode::Declarative, known);
+        extent.extend(of_back(known));
+        extent
+    });
+    let state = state.map_err(store_failed)?;
+    let liveness = server.liveness.borrow().clone();
+    let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative };
+    let plan = back(&past, &state, &context, &mut SystemDice).map_err(|findings| {
+        ApiError::bad_request(format!("the way back to revision {revision} is barred: nothing was changed"))
+            .with_findings(findings)
+    })?;
+    Ok((plan, state))
+}
+
+/// Goes back to a revision. With `expect`, only by a plan with this digest.
+pub async fn apply(
+    server: &Server,
+    revision: Revision,
+    expect: Option<&str>,
+    by: &str,
+) -> Result<carry::Applied, ApiError> {
+    carry::commit_as(server, || planned(server, revision), &format!("back to revision {revision}"), expect, by).await
+}
+
+fn records(server: &Server) -> Result<Vec<Object>, ApiError> {
+    server.store().list(Applied::KIND).map_err(store_failed)
+}
+
+/// What objects were before the applies after a revision.
+fn past(server: &Server, records: &[Object], revision: Revision) -> Result<Past, ApiError> {
+    let later = since(records, revision).ok_or_else(|| forgotten(revision))?;
+    let applies: Vec<Before> = later.into_iter().map(|record| before(server, record)).collect::<Result<_, _>>()?;
+    Ok(Past::before(applies))
+}
+
+fn before(server: &Server, record: &Object) -> Result<Before, ApiError> {
+    let found = server.store().get(&Before::key(&record.key.name)).map_err(store_failed)?;
+    // The oldest ones go when new ones come.
+    let object = found.ok_or_else(|| forgotten(record.uid))?;
+    write::typed(&object)
+}
+
+fn forgotten(revision: Revision) -> ApiError {
+    ApiError::not_found(format!("revision {revision} is not one of the applies that are remembered: seedbed history"))
+}
+
+fn shown(record: &Object, applied: &Applied) -> Value {
+    json!({
+        "revision": record.uid,
+        "at": super::events::rfc3339(applied.at),
+        "by": applied.by,
+        "why": applied.why,
+        "summary": applied.summary(),
+        "counts": applied.counts,
+        "objects": applied.named,
+    })
+}
