@@ -10,7 +10,9 @@ use proptest::sample::{Index, select};
 use seedbed::kinds::table::{self, KeyInfo, KeyScope};
 use seedbed::kinds::{self, Kind, profile};
 use seedbed::manifest::{Frame, Options, Source, emit, load};
-use seedbed::model::{Config, Declared, Desired, Key, MemberName, Place, ProjectName, Rollout, Spec};
+use seedbed::model::{
+    ApplyMode, Config, Declared, Desired, Key, MemberName, Place, Policy, ProjectName, Rollout, Spec,
+};
 use serde_json::{Value, json};
 
 /// Texts that YAML gets wrong in one way or another.
@@ -115,6 +117,11 @@ fn specs() -> Vec<(&'static dyn Kind, Spec)> {
     specs
 }
 
+fn policy() -> impl Strategy<Value = Policy> {
+    let modes = ApplyMode::ALL.map(|(_, mode)| mode).to_vec();
+    (option::of(select(modes)), option::of(proptest::bool::ANY)).prop_map(|(apply, protect)| Policy { apply, protect })
+}
+
 fn object() -> impl Strategy<Value = (Key, Declared)> {
     let specs = specs();
     any::<Index>().prop_flat_map(move |index| {
@@ -127,16 +134,17 @@ fn object() -> impl Strategy<Value = (Key, Declared)> {
         let members = btree_map(member(), config(own.clone()), 0..if has_own { 3 } else { 1 });
         let projects: &[&str] =
             if kind.scope() == kinds::Scope::Cluster { &["default"] } else { &["default", "web", "on"] };
-        let key = (name(), select(projects.to_vec()));
+        let key = (name(), select(projects.to_vec()), policy());
         (key, option::of(text()), shared, config(own), members).prop_flat_map(
             move |(key, words, shared, here, members)| {
                 let mut spec = spec.clone();
                 // A map that holds own keys is written, and read back as one that holds the others.
                 let shared = if here.is_empty() { shared } else { shared.or_else(|| Some(Config::default())) };
                 described(&mut spec, words, shared);
+                let policy = key.2;
                 let key = Key::in_project(kind.words().kind, &ProjectName::from(key.1), &key.0);
                 let members = if has_own { members } else { BTreeMap::new() };
-                let declared = Declared { spec, members, here, at: Place::default() };
+                let declared = Declared { spec, members, here, policy, at: Place::default() };
                 devices(kind.words().kind == "profile").prop_map(move |devices| {
                     let mut declared = declared.clone();
                     declared.spec.0.extend(devices.map(|devices| ("devices".to_owned(), devices)));
@@ -173,7 +181,7 @@ fn cluster() -> impl Strategy<Value = Vec<(Key, Declared)>> {
     (shared, config(rows(&["server"], |info| info.scope == KeyScope::Member)), btree_map(member(), record, 0..3))
         .prop_map(|(shared, here, members)| {
             let mut objects = Vec::new();
-            let mut server = Declared { spec: Spec::default(), members: BTreeMap::new(), here, at: Place::default() };
+            let mut server = Declared { here, ..Declared::default() };
             if !shared.is_empty() || !server.here.is_empty() {
                 server.spec.set_config(&shared);
             }
@@ -187,10 +195,7 @@ fn cluster() -> impl Strategy<Value = Vec<(Key, Declared)>> {
                 if !own.is_empty() {
                     server.members.insert(name.clone(), own);
                 }
-                objects.push((
-                    Key::member(&name),
-                    Declared { spec, members: BTreeMap::new(), here: Config::default(), at: Place::default() },
-                ));
+                objects.push((Key::member(&name), Declared { spec, ..Declared::default() }));
             }
             if server.spec.0.contains_key("config") || !server.members.is_empty() {
                 objects.push((Key::server(), server));

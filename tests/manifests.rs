@@ -161,7 +161,7 @@ fn every_code_that_the_source_uses_is_explained() {
 }
 
 /// What no file shows by itself, and the text in the tests that holds it instead.
-const NOT_IN_FILES: [(&str, &str); 16] = [
+const NOT_IN_FILES: [(&str, &str); 20] = [
     // The schema tells it first.
     ("SB001", "src/kinds"),
     // Files may give the keys of the member that reads them: only a request to all members shows it.
@@ -177,10 +177,14 @@ const NOT_IN_FILES: [(&str, &str); 16] = [
     ("SB066", "src/plan"),
     ("SB067", "src/plan"),
     ("SB068", "src/cli/command"),
+    ("SB069", "src/plan"),
+    ("SB070", "src/plan"),
+    ("SB071", "src/plan"),
     ("SB140", "src/http"),
     // Options of `plan` and `apply`, not files.
     ("SB180", "src/plan"),
     ("SB181", "src/plan"),
+    ("SB182", "src/plan"),
     ("SB160", "src/manifest"),
 ];
 

@@ -25,7 +25,7 @@ pub use operation::{Operation, OperationClass, OperationStatus};
 pub use peer::{JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Standing};
 pub use secret::Secret;
 pub use seedbed::{
-    ApplyReply, ApplyRequest, ClusterSection, DeclaredMember, InitOutcome, InitReply, InitRequest, ObjectsReply,
-    PlanRequest,
+    ApplyReply, ApplyRequest, ClusterSection, DeclaredMember, InitOutcome, InitReply, InitRequest, ManageRequest,
+    ObjectsReply, PlanRequest,
 };
 pub use server::{EXTENSIONS, Environment, ServerInfo, ServerPut, VERSION};

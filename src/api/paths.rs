@@ -22,6 +22,8 @@ pub const PLAN: &str = "/1.0/seedbed/plan";
 pub const APPLY: &str = "/1.0/seedbed/apply";
 /// What applies have done.
 pub const HISTORY: &str = "/1.0/seedbed/history";
+/// Changes who owns objects, and whether they may be deleted.
+pub const MANAGE: &str = "/1.0/seedbed/manage";
 /// Everything that is stored.
 pub const OBJECTS: &str = "/1.0/seedbed/objects";
 /// What is otherwise than it was declared.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::MemberConfigKey;
 use super::secret::Secret;
-use crate::model::{Config, Desired, LastSeen, MemberName, Object, Revision, Selection};
+use crate::model::{Claim, Config, Desired, Finding, Key, LastSeen, MemberName, Object, Revision, Selection};
 
 /// `POST /1.0/seedbed/plan`. The answer's metadata is the plan of `plan/`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct PlanRequest {
     /// Instead of `desired`: the way back to what the applies until this one had brought about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_to: Option<Revision>,
+    /// In whose name.
+    #[serde(default)]
+    pub claim: Claim,
 }
 
 /// `POST /1.0/seedbed/apply`. With `?wait=1` the answer comes when everything in it has converged or failed.
@@ -43,13 +46,32 @@ pub struct ApplyRequest {
     /// See [`PlanRequest::back_to`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub back_to: Option<Revision>,
+    /// See [`PlanRequest::claim`].
+    pub claim: Claim,
 }
 
 /// What was committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplyReply {
     /// The revision that holds the change; `None` when there was nothing to change and nothing was written.
     pub revision: Option<Revision>,
+    /// What is worth knowing, such as objects that are declared no more and stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Finding>,
+}
+
+/// `POST /1.0/seedbed/manage`: who owns objects, and whether they may be deleted. What is absent stays as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ManageRequest {
+    /// The objects: all of them or none.
+    pub keys: Vec<Key>,
+    /// The source that they belong to from now on, whoever had them; empty for nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether nobody may delete them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protect: Option<bool>,
 }
 
 /// `GET /1.0/seedbed/objects`: everything that is stored.

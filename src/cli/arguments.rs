@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::command::{
-    apply, audit, cluster, completions, config, daemon, drift, explain, export, get, history, init, man, noun, plan,
-    schema, source, status, validate, waitready, watch,
+    adopt, apply, audit, cluster, completions, config, daemon, drift, explain, export, get, history, init, man, noun,
+    plan, protect, schema, source, status, validate, waitready, watch,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -66,6 +66,10 @@ pub enum Verb {
     Watch(watch::WatchArgs),
     /// Manage the directories and repositories that manifests come from by themselves
     Source(source::SourceArgs),
+    /// Hand objects over to a source
+    Adopt(adopt::AdoptArgs),
+    /// See to it that nobody deletes objects
+    Protect(protect::ProtectArgs),
     /// Show how every object stands on every member
     Status(status::StatusArgs),
     /// Show what is otherwise than manifests declared it, or than members made it

@@ -60,6 +60,8 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::History(args) => command::history::run(&args, session).await,
             Verb::Source(args) => command::source::run(&args, session).await,
             Verb::Watch(args) => command::watch::run(&args, session).await,
+            Verb::Adopt(args) => command::adopt::run(&args, session).await,
+            Verb::Protect(args) => command::protect::run(&args, session).await,
             Verb::Explain(args) => command::explain::run(&args, screen),
             Verb::Status(args) => command::status::run(&args, session).await,
             Verb::Drift(args) => command::drift::run(&args, session).await,

@@ -12,13 +12,17 @@ use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::kinds::history;
 use crate::model::{
-    ClusterState, Command, Desired, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout, Selection,
+    Claim, ClusterState, Command, Desired, Finding, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout,
+    Selection,
 };
 use crate::plan::two_phase::Stamp;
 use crate::plan::{Context, Mode, Plan, Selected, extent, of_selection, plan, select};
 
 /// Changes of others get in between; more often than this in a row they do not.
 const TRIES: usize = 20;
+
+/// Findings on what belongs to somebody else, and on what would delete too much.
+const REFUSALS: [&str; 2] = ["SB069", "SB070"];
 
 /// What was committed.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Applied {
     pub revision: Option<Revision>,
     /// The changed objects.
     pub keys: Vec<Key>,
+    /// What is worth knowing.
+    pub notes: Vec<Finding>,
 }
 
 /// Replaces secrets in a desired state by what is stored of them.
@@ -54,32 +60,48 @@ pub fn selected(server: &Server, desired: &Desired, selection: &Selection, mode:
 }
 
 /// What applying would do. Secrets must be hidden already.
-pub fn planned(server: &Server, desired: &Desired, mode: Mode) -> Result<Plan, ApiError> {
-    planned_on(server, desired, mode).map(|(plan, _)| plan)
+pub fn planned(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Plan, ApiError> {
+    planned_on(server, desired, terms).map(|(plan, _)| plan)
 }
 
 /// The same with the state that it was made against.
-fn planned_on(server: &Server, desired: &Desired, mode: Mode) -> Result<(Plan, ClusterState), ApiError> {
+fn planned_on(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<(Plan, ClusterState), ApiError> {
+    let Terms { mode, claim } = terms;
     let node = server.node();
-    let state = node.store.part(&|known| extent::of_plan(desired, mode, known)).map_err(store_failed)?;
+    let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
     let liveness = server.liveness.borrow().clone();
-    let context = Context { here: &node.name, liveness: &liveness, mode };
+    let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
     let plan = plan(desired, &state, &context, &mut SystemDice).map_err(|findings| {
-        ApiError::bad_request("the manifest cannot be applied: nothing was changed").with_findings(findings)
+        // What others own, and what would be too much, is refused; everything else is wrong.
+        let is_refused = findings
+            .iter()
+            .filter(|finding| finding.is_error())
+            .all(|finding| REFUSALS.contains(&finding.code.as_str()));
+        let status = if is_refused { 409 } else { 400 };
+        ApiError::new(status, "the manifest cannot be applied: nothing was changed").with_findings(findings)
     })?;
     Ok((plan, state))
+}
+
+/// How a desired state is taken in.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// What happens to keys that it no longer has.
+    pub mode: Mode,
+    /// In whose name.
+    pub claim: &'a Claim,
 }
 
 /// Plans and commits. With `expect`, only a plan with this digest.
 pub async fn apply(
     server: &Arc<Server>,
     desired: &Desired,
-    mode: Mode,
+    terms: Terms<'_>,
     expect: Option<&str>,
     by: &str,
 ) -> Result<Applied, ApiError> {
     let listening = listen_first(server, desired).await?;
-    let outcome = commit(server, desired, mode, expect, by).await;
+    let outcome = commit(server, desired, terms, expect, by).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
         server.former.listen(server, before.as_deref()).await?;
     }
@@ -89,11 +111,11 @@ pub async fn apply(
 async fn commit(
     server: &Server,
     desired: &Desired,
-    mode: Mode,
+    terms: Terms<'_>,
     expect: Option<&str>,
     by: &str,
 ) -> Result<Applied, ApiError> {
-    commit_as(server, || planned_on(server, desired, mode), "", expect, by).await
+    commit_as(server, || planned_on(server, desired, terms), "", expect, by).await
 }
 
 /// Plans and commits until nobody gets in between, and leaves a record of it. `why` is for the record.
@@ -110,7 +132,7 @@ pub async fn commit_as(
             return Err(ApiError::new(412, "the cluster has changed since the plan was made: look at the plan again"));
         }
         if plan.is_empty() {
-            return Ok(Applied::default());
+            return Ok(Applied { notes: plan.notes, ..Applied::default() });
         }
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: by.to_owned() };
         let records = server.store().list(history::Applied::KIND).map_err(store_failed)?;
@@ -118,7 +140,7 @@ pub async fn commit_as(
         match server.store().submit(origin::stamped(Command::Write(write))).await.map_err(store_failed)? {
             Reply::Applied { revision } => {
                 let keys = plan.changes.into_iter().map(|change| change.key).collect();
-                return Ok(Applied { revision: Some(revision), keys });
+                return Ok(Applied { revision: Some(revision), keys, notes: plan.notes });
             }
             // Somebody was faster: the plan is made again on top of that.
             Reply::Refused { .. } => {}

@@ -129,7 +129,7 @@ impl Asked<'_> {
 fn stored(server: &Server, state: &ClusterState, asked: &Asked<'_>, history: &[Audited], report: &mut DriftReport) {
     let node = server.node();
     let liveness = server.liveness.borrow().clone();
-    let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative };
+    let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
     let objects = state.objects.values().filter(|object| asked.covers(object));
     for change in plan::drift(objects, state, &context, &mut SystemDice) {
         let PlannedChange { key, fields, members, .. } = change;

@@ -14,7 +14,7 @@ use super::server::{Server, store_failed};
 use super::write;
 use crate::api::ApiError;
 use crate::kinds::history::{Applied, Before};
-use crate::model::{ClusterState, Extent, Object, Revision};
+use crate::model::{Claim, ClusterState, Extent, Object, Revision};
 use crate::plan::{Context, Mode, Past, Plan, back, extent, of_back, recall, since};
 
 /// `GET /1.0/seedbed/history`: the newest first.
@@ -54,13 +54,13 @@ pub fn planned(server: &Server, revision: Revision) -> Result<(Plan, ClusterStat
     let node = server.node();
     let state = node.store.part(&|known| {
         let desired = past.desired(&known.state);
-        let mut extent = extent::of_plan(&desired, Mode::Declarative, known);
+        let mut extent = extent::of_plan(&desired, Mode::Declarative, &Claim::default(), known);
         extent.extend(of_back(known));
         extent
     });
     let state = state.map_err(store_failed)?;
     let liveness = server.liveness.borrow().clone();
-    let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative };
+    let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
     let plan = back(&past, &state, &context, &mut SystemDice).map_err(|findings| {
         ApiError::bad_request(format!("the way back to revision {revision} is barred: nothing was changed"))
             .with_findings(findings)

@@ -10,8 +10,8 @@ use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::{
-    audit, certificates, cluster, collection, drift, events, gate, history, internal, join, leave, machine, members,
-    metrics, operations, raft, root, seedbed, sources, tokens,
+    audit, certificates, cluster, collection, drift, events, gate, history, internal, join, leave, machine, manage,
+    members, metrics, operations, raft, root, seedbed, sources, tokens,
 };
 use crate::api::{ApiError, paths};
 
@@ -67,6 +67,7 @@ fn own_routes() -> Router<Arc<Server>> {
         .route(paths::INIT, post(seedbed::init))
         .route(paths::PLAN, post(seedbed::plan))
         .route(paths::APPLY, post(seedbed::apply))
+        .route(paths::MANAGE, post(manage::manage))
 }
 
 fn internal_routes() -> Router<Arc<Server>> {

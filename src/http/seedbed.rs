@@ -11,13 +11,13 @@ use axum::extract::State;
 use super::answer::{Answer, Outcome, parse};
 use super::asked::Asked;
 use super::caller::Caller;
-use super::carry;
+use super::carry::{self, Terms};
 use super::history;
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, ApplyReply, ApplyRequest, InitRequest, ObjectsReply, PlanRequest};
 use crate::kinds;
 use crate::manifest::{self, Source};
-use crate::model::{ClusterState, Desired, Extent, Key, KindName, Object, Revision};
+use crate::model::{Claim, ClusterState, Desired, Extent, Key, KindName, Object, Revision, Selection};
 use crate::plan::Mode;
 use crate::store::Store;
 
@@ -91,14 +91,17 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
 /// `POST /1.0/seedbed/plan`.
 pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
-    let PlanRequest { desired, merge, selection, back_to } = parse(&body)?;
+    let PlanRequest { desired, merge, selection, claim, back_to } = parse(&body)?;
+    let claim = of_part(claim, &selection);
     current(&server).await?;
     if let Some(revision) = back_to {
         return Answer::of(&history::planned(&server, revision)?.0);
     }
     let mut selected = carry::selected(&server, &desired, &selection, mode(merge))?;
     carry::hide_secrets(&server, &mut selected.desired).await?;
-    Answer::of(&carry::planned(&server, &selected.desired, mode(merge))?.of_part(&selected))
+    Answer::of(
+        &carry::planned(&server, &selected.desired, Terms { mode: mode(merge), claim: &claim })?.of_part(&selected),
+    )
 }
 
 /// `POST /1.0/seedbed/apply`.
@@ -122,7 +125,8 @@ pub async fn carry_out(
     by: &str,
     asked: &Asked,
 ) -> Result<ApplyReply, ApiError> {
-    let ApplyRequest { desired, yaml, merge, selection, back_to, expect } = request;
+    let ApplyRequest { desired, yaml, merge, selection, claim, back_to, expect } = request;
+    let claim = of_part(claim, &selection);
     let desired = match yaml {
         Some(text) => loaded(&text)?,
         None => desired,
@@ -133,18 +137,24 @@ pub async fn carry_out(
     } else {
         let mut desired = carry::selected(server, &desired, &selection, mode(merge))?.desired;
         carry::hide_secrets(server, &mut desired).await?;
-        carry::apply(server, &desired, mode(merge), expect.as_deref(), by).await?
+        let terms = Terms { mode: mode(merge), claim: &claim };
+        carry::apply(server, &desired, terms, expect.as_deref(), by).await?
     };
     if asked.is_set("wait") {
         let limit = asked.number("timeout_ms").unwrap_or(WAIT_MS).min(WAIT_MS_MAX);
         carry::settle(server, &applied.keys, Duration::from_millis(limit)).await?;
     }
-    Ok(ApplyReply { revision: applied.revision })
+    Ok(ApplyReply { revision: applied.revision, notes: applied.notes })
 }
 
 /// A plan against yesterday's state may say that there is nothing to do: the local copy catches up first.
 async fn current(server: &Server) -> Result<(), ApiError> {
     server.store().barrier().await.map(drop).map_err(store_failed)
+}
+
+// What a part of the files leaves out is declared all the same: nothing of it is pruned.
+fn of_part(claim: Claim, selection: &Selection) -> Claim {
+    Claim { prune: claim.prune.filter(|_| selection.is_everything()), ..claim }
 }
 
 fn mode(merge: bool) -> Mode {

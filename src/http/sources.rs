@@ -8,7 +8,7 @@ use axum::http::Method;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome, parse};
 use super::asked::Asked;
@@ -17,7 +17,7 @@ use super::forward;
 use super::seedbed;
 use super::server::{Server, store_failed};
 use super::write;
-use crate::api::{ApiError, ApplyReply, ApplyRequest, Envelope, paths};
+use crate::api::{ApiError, ApplyReply, ApplyRequest, Envelope, Kind, paths};
 use crate::kinds::source::{SourceSpec, SourceStatus};
 use crate::model::{Key, Object, Timestamp};
 
@@ -160,7 +160,15 @@ pub async fn hand_over(server: &Arc<Server>, by: &str, request: &ApplyRequest) -
     };
     let bytes = to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
     let bytes = bytes.map_err(|cause| ApiError::unavailable(format!("the leader's answer broke off: {cause}")))?;
-    let envelope: Envelope<ApplyReply> = serde_json::from_slice(&bytes)
+    let envelope: Envelope<Value> = serde_json::from_slice(&bytes)
         .map_err(|cause| ApiError::failed(format!("the leader's answer cannot be read: {cause}")))?;
-    envelope.metadata.ok_or_else(|| ApiError::new(envelope.error_code.max(500), envelope.error))
+    let metadata = envelope.metadata.unwrap_or_default();
+    if envelope.kind == Kind::Error {
+        // A refusal keeps its findings: they say what is wrong with the set.
+        let findings = metadata.get("findings").cloned().unwrap_or_default();
+        let findings = serde_json::from_value(findings).unwrap_or_default();
+        return Err(ApiError::new(envelope.error_code, envelope.error).with_findings(findings));
+    }
+    serde_json::from_value(metadata)
+        .map_err(|cause| ApiError::unavailable(format!("the leader's answer cannot be read: {cause}")))
 }

@@ -102,12 +102,7 @@ fn declare<'d>(section: &Section<'d>, name: &MemberName, member: &MemberSection,
     let path = vec!["cluster".to_owned(), "members".to_owned(), name.to_string()];
     let found = Found {
         kind,
-        declared: Declared {
-            spec: spec(member),
-            members: BTreeMap::new(),
-            here: Default::default(),
-            at: member.at.clone(),
-        },
+        declared: Declared { spec: spec(member), at: member.at.clone(), ..Declared::default() },
         origins: vec![Origin { document: section.document, path, is_config: false }],
         elsewhere: BTreeMap::new(),
         needs: Vec::new(),
@@ -138,12 +133,7 @@ fn own_server_keys<'d>(section: &Section<'d>, name: &MemberName, member: &Member
     let Some(kind) = kinds::find(Key::server().kind.as_str()) else { return };
     let found = set.objects.entry(Key::server()).or_insert_with(|| Found {
         kind,
-        declared: Declared {
-            spec: Spec::default(),
-            members: BTreeMap::new(),
-            here: Default::default(),
-            at: member.at.clone(),
-        },
+        declared: Declared { at: member.at.clone(), ..Declared::default() },
         origins: Vec::new(),
         elsewhere: BTreeMap::new(),
         needs: Vec::new(),

@@ -11,7 +11,9 @@ use super::section::{self, LEGACY_FIELDS, Section};
 use super::set::{Found, Origin, Set};
 use super::shape::Shape;
 use crate::kinds::{self, value};
-use crate::model::{Config, Declared, Finding, Key, MemberName, ProjectName, Rollout, Spec, pointer};
+use crate::model::{
+    ApplyMode, Config, Declared, Finding, Key, MemberName, Policy, ProjectName, Rollout, Spec, pointer,
+};
 
 /// Adds the server configuration of one document to the set.
 pub(super) fn server<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Set<'d>) {
@@ -83,6 +85,7 @@ impl<'d> Reader<'_, 'd> {
         };
         let mut spec = Spec::default();
         let mut members = BTreeMap::new();
+        let mut policy = Policy::default();
         for entry in node.entries().iter().filter(|entry| !self.is_broken(&path, &entry.key)) {
             let below = || [path.as_slice(), &[entry.key.to_string()]].concat();
             match &*entry.key {
@@ -90,13 +93,16 @@ impl<'d> Reader<'_, 'd> {
                 "members" if self.fields.is_some_and(|fields| fields.contains_key("members")) => {
                     members = self.members(&entry.value, &below());
                 }
+                "apply" => policy.apply = entry.value.text().and_then(ApplyMode::from_word),
+                "protect" => policy.protect = entry.value.text().and_then(value::read_bool),
                 "config" => spec.set_config(&self.config(&entry.value, &below())),
                 field if self.is_legacy(field) => set.findings.push(self.legacy(entry, &below())),
                 field => self.field(field, &entry.value, &below(), &mut spec),
             }
         }
         let key = self.key(node, name.text().unwrap_or_default());
-        let found = self.found(spec, members, path, name.span);
+        let mut found = self.found(spec, members, path, name.span);
+        found.declared.policy = policy;
         set.insert(key, found);
     }
 
@@ -118,7 +124,7 @@ impl<'d> Reader<'_, 'd> {
         let at = self.document.place(at, pointer(&path));
         Found {
             kind,
-            declared: Declared { spec, members, here, at },
+            declared: Declared { spec, members, here, policy: Policy::default(), at },
             is_faulty: self.shape.is_broken_below(&path),
             origins: vec![Origin { document: self.document, path, is_config: self.section.is_map() }],
             elsewhere: BTreeMap::new(),

@@ -10,7 +10,7 @@ use super::grammar::{CertificateGrammar, ClusterGrammar, ClusterGroupGrammar, St
 use super::section::{self, LEGACY_FIELDS, Section};
 use crate::kinds::Kind;
 use crate::kinds::table::{self, KeyInfo};
-use crate::model::Rollout;
+use crate::model::{ApplyMode, Rollout};
 
 /// The schema, built once.
 pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(grammar);
@@ -84,6 +84,7 @@ fn entry(section: &Section, generator: &mut SchemaGenerator) -> Value {
         properties["members"] = own;
         properties["members"]["description"] = json!(described);
     }
+    manage(properties);
     if properties.get("config").is_some() {
         properties["config"] = config_map(kind, generator);
     }
@@ -93,6 +94,19 @@ fn entry(section: &Section, generator: &mut SchemaGenerator) -> Value {
     let required = schema["required"].as_array().into_iter().flatten().cloned();
     schema["required"] = std::iter::once(json!("name")).chain(required.filter(|field| field != "name")).collect();
     schema
+}
+
+// How the object is managed: a type of the model, said by manifests of every kind.
+fn manage(properties: &mut Value) {
+    let words: Vec<&str> = ApplyMode::ALL.iter().map(|(word, _)| *word).collect();
+    properties["apply"] = json!({
+        "type": "string", "enum": words, "default": ApplyMode::default().to_string(),
+        "description": "What applying does with the object. override: it becomes as declared, and what is no longer declared is unset. merge: what is declared is added, nothing is unset. if-not-present: it is created once and not changed after that. ignore: it is neither created nor changed nor deleted.",
+    });
+    properties["protect"] = json!({
+        "type": "boolean", "default": false,
+        "description": "Whether nobody may delete the object, by whatever way. It is kept with the object and outlives the file: write protect: false to lift it.",
+    });
 }
 
 fn config_map(kind: &dyn Kind, generator: &mut SchemaGenerator) -> Value {

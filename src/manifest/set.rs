@@ -82,7 +82,7 @@ impl<'d> Set<'d> {
             if self.findings.is_full() {
                 break;
             }
-            let Declared { spec, members, here, at: _ } = &found.declared;
+            let Declared { spec, members, here, policy: _, at: _ } = &found.declared;
             let Examined { problems, needs } = kinds::examine(found.kind, key, spec, members, here);
             found.needs = needs;
             for problem in problems {

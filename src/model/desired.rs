@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::config::Config;
 use super::finding::Place;
 use super::key::Key;
+use super::management::Policy;
 use super::name::MemberName;
 use super::object::Spec;
 
@@ -19,7 +20,7 @@ pub struct Desired {
 }
 
 /// One declared object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declared {
     /// What all members share. Holds no member-specific key.
     pub spec: Spec,
@@ -30,6 +31,9 @@ pub struct Declared {
     /// They belong to the member that reads the file, and to the only member of a cluster of one.
     #[serde(default)]
     pub here: Config,
+    /// How it is managed.
+    #[serde(default, skip_serializing_if = "Policy::is_default")]
+    pub policy: Policy,
     /// Where it is declared.
     pub at: Place,
 }

@@ -20,6 +20,8 @@ pub struct Extent {
     pub naming: BTreeSet<(KindName, String)>,
     /// All objects in these projects.
     pub projects: BTreeSet<ProjectName>,
+    /// All objects that belong to these sources.
+    pub owned: BTreeSet<String>,
     /// All objects that some member holds something of.
     pub placed: bool,
 }
@@ -49,7 +51,11 @@ impl Extent {
         let names = |(kind, name): &(KindName, String)| {
             *kind == object.key.kind && object.spec.0.values().any(|value| contains(value, name))
         };
-        self.tells(&object.key) || (self.placed && !object.placements.is_empty()) || self.naming.iter().any(names)
+        let is_owned = object.management.source.as_ref().is_some_and(|source| self.owned.contains(source));
+        self.tells(&object.key)
+            || is_owned
+            || (self.placed && !object.placements.is_empty())
+            || self.naming.iter().any(names)
     }
 
     /// What is in this one and not in `known`.
@@ -60,17 +66,19 @@ impl Extent {
             kinds: &self.kinds - &known.kinds,
             naming: &self.naming - &known.naming,
             projects: &self.projects - &known.projects,
+            owned: &self.owned - &known.owned,
             placed: self.placed && !known.placed,
         }
     }
 
     /// Takes another part in.
     pub fn extend(&mut self, other: Self) {
-        let Self { keys, kinds, naming, projects, placed } = other;
+        let Self { keys, kinds, naming, projects, owned, placed } = other;
         self.keys.extend(keys);
         self.kinds.extend(kinds);
         self.naming.extend(naming);
         self.projects.extend(projects);
+        self.owned.extend(owned);
         self.placed |= placed;
     }
 }

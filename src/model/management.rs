@@ -49,8 +49,41 @@ pub enum Heal {
     Off,
 }
 
+/// What a manifest says of how an object is managed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// What applying does with it; [`ApplyMode::Override`] when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply: Option<ApplyMode>,
+    /// Whether nobody may delete it; what is stored holds when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect: Option<bool>,
+}
+
 impl Management {
     /// Whether nothing is said: nobody owns the object and everything is as usual.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// In whose name a set of manifests is planned and applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Claim {
+    /// The source that declares the objects; `None` for a person with a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether objects of other sources are taken over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub take_over: bool,
+    /// How many objects may be deleted because the source owns them and declares them no more; `None` deletes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune: Option<usize>,
+}
+
+impl Policy {
+    /// Whether nothing is said.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -64,6 +97,11 @@ impl ApplyMode {
         ("if-not-present", Self::IfNotPresent),
         ("ignore", Self::Ignore),
     ];
+
+    /// The mode that a manifest means by this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == word).map(|(_, mode)| *mode)
+    }
 
     // serde hands out references.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]

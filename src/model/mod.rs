@@ -27,7 +27,7 @@ pub use extent::{Extent, Known};
 pub use finding::{Finding, Label, Place, Severity, pointer, steps_of};
 pub use key::Key;
 pub use liveness::{LastSeen, Liveness};
-pub use management::{ApplyMode, Heal, Management};
+pub use management::{ApplyMode, Claim, Heal, Management, Policy};
 pub use name::{KindName, MemberName, ProjectName};
 pub use number::{Generation, MemberId, Revision, Term, Timestamp};
 pub use object::{Object, Phase, Placement, PlacementPhase, Rollout, Spec};

@@ -6,12 +6,14 @@ use super::compute::{Mode, Scene};
 use super::draft::Draft;
 use super::fields;
 use super::merge::{is_unset, merge};
+use super::own::{self, Held};
 use super::place::{Owned, Placed, place};
 use super::refuse::refuse;
-use super::report::{Action, MemberRow, PlannedChange};
+use super::report::{Action, FieldChange, MemberRow, PlannedChange};
 use crate::kinds::{self, Completion, Dice, Kind, Problem};
 use crate::model::{
-    Change, Config, Declared, Finding, Generation, Key, MemberName, Object, Phase, Put, Rollout, Severity, Spec, Stage,
+    Change, Config, Declared, Finding, Generation, Key, Management, MemberName, Object, Phase, Put, Rollout, Severity,
+    Spec, Stage,
 };
 
 /// What becomes of one declared object.
@@ -37,10 +39,16 @@ pub fn change(
 ) -> Result<Outcome, Vec<Finding>> {
     let Some(kind) = kinds::find(key.kind.as_str()) else { return Ok(Outcome::Unchanged) };
     let stored = scene.state.get(key);
+    let Held { management, is_left_alone } =
+        own::hold(key, declared, stored, scene).map_err(|finding| vec![*finding])?;
+    if is_left_alone {
+        return Ok(stored.map_or(Outcome::Unchanged, |stored| managed(stored, management, declared)));
+    }
     if let Some(outcome) = set_aside(key, declared, stored)? {
         return Ok(outcome);
     }
-    let one = One { kind, key, declared, stored, scene };
+    let mode = own::mode(declared, scene.context.mode);
+    let one = One { kind, key, declared, stored, scene, mode, management };
     let (spec, computed) = one.spec(draft, dice).map_err(|problems| one.findings(problems))?;
     let placed = place(kind, key, &spec, declared, stored, scene)?;
     let applied = one.applied(&placed.declared);
@@ -51,6 +59,26 @@ pub fn change(
     }
     draft.set(key, &spec);
     Ok(one.outcome(action, spec, &computed, placed, applied))
+}
+
+// An object whose content nobody touches; how it is managed may change.
+fn managed(stored: &Object, management: Management, declared: &Declared) -> Outcome {
+    if stored.management == management || stored.phase == Phase::Deleting {
+        return Outcome::Unchanged;
+    }
+    let planned = PlannedChange {
+        key: stored.key.clone(),
+        action: Action::Adopt,
+        variant: variant(&stored.spec),
+        precondition: Some(stored.generation),
+        fields: fields::of_management(Some(&stored.management), &management),
+        members: Vec::new(),
+        waits_for: Vec::new(),
+        depends_on: Vec::new(),
+        needed_by: Vec::new(),
+        at: Some(declared.at.clone()),
+    };
+    Outcome::Changed(Box::new(planned), Box::new(Change::Put(own::revised(stored, management))))
 }
 
 // Members come and go by joining and leaving, and what is being removed cannot be changed.
@@ -75,6 +103,8 @@ struct One<'a> {
     declared: &'a Declared,
     stored: Option<&'a Object>,
     scene: &'a Scene<'a>,
+    mode: Mode,
+    management: Management,
 }
 
 impl One<'_> {
@@ -83,7 +113,7 @@ impl One<'_> {
         let nothing = Spec::default();
         let old = self.stored.map_or(&nothing, |object| &object.spec);
         let before = self.stored.and_then(|object| object.applied.as_ref());
-        let merged = merge(old, before, &self.declared.spec, self.scene.context.mode);
+        let merged = merge(old, before, &self.declared.spec, self.mode);
         if self.stored.is_some() && merged == *old {
             return Ok((merged, Vec::new()));
         }
@@ -112,7 +142,7 @@ impl One<'_> {
 
     /// What to remember of the declaration; `None` keeps what is there.
     fn applied(&self, owned: &Owned) -> Option<Spec> {
-        if self.scene.context.mode == Mode::Merge {
+        if self.mode == Mode::Merge {
             return None;
         }
         let said = self.declared.spec.0.iter().filter(|(_, value)| !is_unset(value));
@@ -124,7 +154,7 @@ impl One<'_> {
     fn action(&self, spec: &Spec, placed: &Placed, applied: &Option<Spec>) -> Option<Action> {
         let Some(stored) = self.stored else { return Some(Action::Create) };
         let is_same = stored.spec == *spec && self.rows(placed).is_empty();
-        let is_owned = applied.is_none() || stored.applied == *applied;
+        let is_owned = (applied.is_none() || stored.applied == *applied) && stored.management == self.management;
         if self.is_defined_only() {
             let waits_on = is_same && is_owned && stored.applied.is_some() && !self.waits_for(placed).is_empty();
             return (!waits_on).then_some(Action::Resume);
@@ -197,7 +227,7 @@ impl One<'_> {
             action,
             variant: variant(&spec),
             precondition: self.stored.map(|object| object.generation),
-            fields: fields::between(self.key, self.stored.map(|object| &object.spec), &spec, computed),
+            fields: self.fields(&spec, computed),
             members: self.rows(&placed),
             waits_for: self.waits_for(&placed),
             depends_on: Vec::new(),
@@ -214,10 +244,22 @@ impl One<'_> {
             stage,
             spec,
             applied,
-            management: None,
+            management: self.new_management(),
             placements: placed.placements,
         };
         Outcome::Changed(Box::new(planned), Box::new(Change::Put(put)))
+    }
+
+    fn fields(&self, spec: &Spec, computed: &[String]) -> Vec<FieldChange> {
+        let mut all = fields::between(self.key, self.stored.map(|object| &object.spec), spec, computed);
+        all.extend(fields::of_management(self.stored.map(|object| &object.management), &self.management));
+        all
+    }
+
+    // What is as usual takes no room in the log.
+    fn new_management(&self) -> Option<Management> {
+        let is_same = self.stored.map_or(self.management.is_default(), |object| object.management == self.management);
+        (!is_same).then(|| self.management.clone())
     }
 
     fn findings(&self, problems: Vec<Problem>) -> Vec<Finding> {

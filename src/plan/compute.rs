@@ -1,17 +1,20 @@
 //! The plan itself: every declared object against what is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{Outcome, change};
 use super::draft::Draft;
-use super::expand::expand;
+use super::expand::{expand, explicit};
 use super::liveness::offline;
 use super::order::order;
+use super::own;
+use super::prune::{Pruned, prune};
 use super::refer;
 use super::report::{Action, FORMAT_VERSION, OfflineMember, Plan, PlannedChange, Summary, Work};
 use crate::kinds::Dice;
 use crate::model::{
-    Change, ClusterState, Declared, Desired, Expect, Finding, Generation, Key, Liveness, MemberName, Rollout, Severity,
+    Change, Claim, ClusterState, Declared, Desired, Expect, Finding, Generation, Key, Liveness, MemberName, Rollout,
+    Severity,
 };
 
 /// What a plan depends on beside the desired and the stored state.
@@ -23,6 +26,15 @@ pub struct Context<'a> {
     pub liveness: &'a Liveness,
     /// What happens to keys that a manifest no longer has.
     pub mode: Mode,
+    /// In whose name it is made. `None` leaves everything with whoever has it.
+    pub claim: Option<&'a Claim>,
+}
+
+impl Context<'_> {
+    /// The source in whose name the plan is made.
+    fn source(&self) -> Option<&str> {
+        self.claim?.source.as_deref()
+    }
 }
 
 /// What happens to keys that a manifest no longer has.
@@ -38,6 +50,8 @@ pub enum Mode {
 pub(super) struct Scene<'a> {
     pub state: &'a ClusterState,
     pub wanted: &'a BTreeMap<Key, Declared>,
+    /// What is declared itself, not implied by something else.
+    pub explicit: BTreeSet<Key>,
     pub context: &'a Context<'a>,
     /// The members that have joined; the one that plans when there is no record yet.
     pub members: Vec<MemberName>,
@@ -58,7 +72,11 @@ pub fn plan(
     let mut findings = refer::check(&wanted, state);
     let members = members_of(state, context.here);
     let offline = offline(&members, context.here, context.liveness);
-    let scene = Scene { state, wanted: &wanted, context, members, offline };
+    if let Some(source) = context.source().filter(|source| !own::exists(source, state)) {
+        findings.push(Finding::error("SB062", format!("there is no source `{source}`")));
+    }
+    let explicit = explicit(desired, state);
+    let scene = Scene { state, wanted: &wanted, explicit, context, members, offline };
     let mut draft = Draft::default();
     let (mut changes, mut unchanged) = (Vec::new(), 0);
     for key in order(&wanted) {
@@ -67,6 +85,15 @@ pub fn plan(
             Ok(Outcome::Unchanged) => unchanged += 1,
             Ok(Outcome::Noted(finding)) => findings.push(finding),
             Err(problems) => findings.extend(problems),
+        }
+    }
+    if !findings.iter().any(Finding::is_error) {
+        match prune(desired, &scene, &changes) {
+            Ok(Pruned { changes: deletions, notes }) => {
+                changes.extend(deletions);
+                findings.extend(notes);
+            }
+            Err(finding) => findings.push(*finding),
         }
     }
     if findings.iter().any(Finding::is_error) {
@@ -119,6 +146,11 @@ fn expectations(scene: &Scene<'_>, changes: &[(PlannedChange, Change)]) -> Vec<E
         for key in refer::relied_upon(&planned.key, &put.spec, scene.state) {
             expect.insert(key.clone(), generation(&key));
         }
+    }
+    // What is claimed for a source that has gone meanwhile would belong to nobody that exists.
+    if let Some(source) = scene.context.source().filter(|_| !changes.is_empty()) {
+        let key = Key::new("source", source);
+        expect.insert(key.clone(), generation(&key));
     }
     expect.into_iter().map(|(key, generation)| Expect { key, generation }).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compute::{Mode, Scene};
 use super::merge::merge;
+use super::own::is_left_alone;
 use crate::model::{ClusterState, Generation, Key, Management, Object, Phase, Revision, Rollout, Spec, Timestamp};
 
 /// What is stored with what is declared, made when it is first needed: most plans choose nothing.
@@ -18,6 +19,9 @@ impl Draft {
         self.state.get_or_insert_with(|| {
             let mut state = scene.state.clone();
             for (key, declared) in scene.wanted {
+                if is_left_alone(declared, scene.state.get(key)) {
+                    continue;
+                }
                 let object = state.objects.entry(key.clone()).or_insert_with(|| imagined(key));
                 object.spec = merge(&object.spec, None, &declared.spec, Mode::Merge);
             }

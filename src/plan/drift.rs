@@ -7,7 +7,7 @@ use super::merge::{APPLIED_HERE, APPLIED_MEMBERS};
 use super::place::Owned;
 use super::report::PlannedChange;
 use crate::kinds::Dice;
-use crate::model::{ClusterState, Declared, Desired, Key, Object, Phase, Place};
+use crate::model::{ClusterState, Declared, Desired, Key, Object, Phase, Policy};
 
 /// What is to be done to have these objects again as manifests declared them last; `before` is what was found. Objects that no
 /// manifest declared have no drift, nor have those that are being removed.
@@ -41,5 +41,7 @@ fn last_declared(object: &Object) -> Option<Declared> {
     members.retain(|member, _| object.placements.contains_key(member));
     let mut spec = applied.clone();
     spec.0.retain(|field, _| field != APPLIED_MEMBERS && field != APPLIED_HERE);
-    Some(Declared { spec, members, here: Default::default(), at: Place::default() })
+    // What is only to be there, or nobody's business, cannot drift.
+    let policy = Policy { apply: Some(object.management.apply), protect: None };
+    Some(Declared { spec, members, policy, ..Declared::default() })
 }

@@ -1,13 +1,14 @@
 //! What is declared between the lines: the project that an object really lives in, and the default profile that a
 //! project brings along.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::own;
 use crate::kinds::home;
 use crate::kinds::project::{self, ProjectSpec};
-use crate::model::{ClusterState, Config, Declared, Desired, Key, Object, ProjectName, Spec};
+use crate::model::{ApplyMode, ClusterState, Config, Declared, Desired, Key, Object, ProjectName, Spec};
 
 /// Everything that is to be there, under the keys that it is kept under.
 pub fn expand(desired: &Desired, state: &ClusterState) -> BTreeMap<Key, Declared> {
@@ -23,6 +24,10 @@ pub fn expand(desired: &Desired, state: &ClusterState) -> BTreeMap<Key, Declared
         }
         wanted.insert(home, declared);
     }
+    // What is ignored and not there is as good as not declared: nothing may rely on it.
+    wanted.retain(|key, declared: &mut Declared| {
+        declared.policy.apply != Some(ApplyMode::Ignore) || state.get(key).is_some()
+    });
     for (key, declared) in profiles_of_projects(&wanted, state) {
         match wanted.get_mut(&key) {
             Some(explicit) => add_devices(&mut explicit.spec, &declared.spec),
@@ -34,11 +39,18 @@ pub fn expand(desired: &Desired, state: &ClusterState) -> BTreeMap<Key, Declared
     wanted
 }
 
+/// The keys that are declared themselves, under which they are kept.
+pub fn explicit(desired: &Desired, state: &ClusterState) -> BTreeSet<Key> {
+    desired.objects.keys().map(|key| home(key, |project| features(project, &desired.objects, state))).collect()
+}
+
 /// The configuration of a project as it will be; `None` when it neither exists nor is declared.
 pub fn features(project: &ProjectName, wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Option<Config> {
     let key = Key::new("project", project.as_str());
-    let stored = state.get(&key).map(|object| object.spec.config());
-    let declared = wanted.get(&key).map(|declared| declared.spec.config());
+    let stored = state.get(&key);
+    let declared = wanted.get(&key).filter(|declared| !own::is_left_alone(declared, stored));
+    let stored = stored.map(|object| object.spec.config());
+    let declared = declared.map(|declared| declared.spec.config());
     match (stored, declared) {
         (Some(stored), Some(declared)) => Some(stored.overlaid(&declared)),
         (Some(stored), None) => Some(stored),
@@ -61,7 +73,10 @@ fn both(earlier: Declared, later: Declared) -> Declared {
 }
 
 fn profiles_of_projects(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<(Key, Declared)> {
-    let projects = wanted.iter().filter(|(key, _)| key.kind.as_str() == "project");
+    let is_made_here = |key: &Key, declared: &Declared| {
+        key.kind.as_str() == "project" && !own::is_left_alone(declared, state.get(key))
+    };
+    let projects = wanted.iter().filter(|(key, declared)| is_made_here(key, declared));
     let profile = |(key, declared): (&Key, &Declared)| {
         let spec: ProjectSpec = serde_json::from_value(Value::Object(declared.spec.0.clone())).ok()?;
         let config = features(&ProjectName(key.name.clone()), wanted, state)?;
@@ -72,8 +87,7 @@ fn profiles_of_projects(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) 
         if exists && !described {
             profile.0.remove("description");
         }
-        let implied =
-            Declared { spec: profile, members: BTreeMap::new(), here: Config::default(), at: declared.at.clone() };
+        let implied = Declared { spec: profile, at: declared.at.clone(), ..Declared::default() };
         (!exists || is_short_for_devices).then_some((key, implied))
     };
     projects.filter_map(profile).collect()

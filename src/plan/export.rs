@@ -6,7 +6,8 @@ use super::merge::is_unset;
 use super::place::Owned;
 use crate::kinds::{self, Kind};
 use crate::model::{
-    ClusterState, Config, Declared, Desired, Generation, Key, MemberName, Object, Phase, Place, Placement, Spec,
+    ApplyMode, ClusterState, Config, Declared, Desired, Generation, Key, Management, MemberName, Object, Phase,
+    Placement, Policy, Spec,
 };
 
 /// Fields of a member's record that people choose; the cluster works out the others.
@@ -76,7 +77,13 @@ pub(super) fn declare(object: &Object) -> Declared {
         (member.clone(), own(placement, is_said))
     });
     let members: BTreeMap<MemberName, Config> = own.filter(|(_, config)| !config.is_empty()).collect();
-    Declared { spec, members, here: Config::default(), at: Place::default() }
+    Declared { spec, members, policy: policy(object), ..Declared::default() }
+}
+
+// Only what is out of the ordinary. Who owns the object is said by the source that declares it.
+fn policy(object: &Object) -> Policy {
+    let Management { source: _, protect, apply, heal: _ } = object.management;
+    Policy { apply: (apply != ApplyMode::default()).then_some(apply), protect: protect.then_some(true) }
 }
 
 // A source is declared as it was given: members turn it into a path or a device, and make one where none was given.

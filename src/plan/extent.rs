@@ -6,22 +6,31 @@
 use super::compute::Mode;
 use super::expand::{expand, features};
 use super::merge::merge;
+use super::own;
+use super::prune;
 use super::refer;
 use crate::kinds::{self, Kind, Strength, home};
-use crate::model::{Declared, Desired, Extent, Key, KindName, Known, Object, ProjectName, Rollout, Spec};
+use crate::model::{Claim, Declared, Desired, Extent, Key, KindName, Known, Object, ProjectName, Rollout, Spec};
 
 /// The users of more objects than these are found by reading all that may use them.
 const LOOKED_FOR_MAX: usize = 8;
 
 /// For [`plan`](super::plan).
-pub fn of_plan(desired: &Desired, mode: Mode, known: &Known) -> Extent {
+pub fn of_plan(desired: &Desired, mode: Mode, claim: &Claim, known: &Known) -> Extent {
     let mut extent = of_comparison(desired);
+    if let Some(source) = &claim.source {
+        extent.keys.insert(Key::new("source", source));
+        if claim.prune.is_some() {
+            of_pruning(&mut extent, source, known);
+        }
+    }
     extent.kinds.insert(Key::MEMBER.into());
     extent.keys.insert(Key::membership());
     for (key, declared) in expand(desired, &known.state) {
         reach(&mut extent, &key);
         let stored = known.state.get(&key);
-        let merged = stored.map(|object| merge(&object.spec, object.applied.as_ref(), &declared.spec, mode));
+        let merged = stored
+            .map(|object| merge(&object.spec, object.applied.as_ref(), &declared.spec, own::mode(&declared, mode)));
         for spec in merged.iter().filter(|merged| **merged != declared.spec).chain([&declared.spec]) {
             reach_named(&mut extent, &key, spec);
         }
@@ -30,6 +39,21 @@ pub fn of_plan(desired: &Desired, mode: Mode, known: &Known) -> Extent {
         suggest(&mut extent, &key, &declared, desired, known);
     }
     extent
+}
+
+/// What a source owns, and who uses that.
+fn of_pruning(extent: &mut Extent, source: &str, known: &Known) {
+    extent.owned.insert(source.to_owned());
+    let owned: Vec<Key> = prune::candidates(source, &known.state).cloned().collect();
+    if owned.is_empty() {
+        return;
+    }
+    let users = of_users(&owned, known);
+    extent.kinds.extend(users.kinds);
+    extent.naming.extend(users.naming);
+    extent.keys.extend(users.keys);
+    let projects = owned.iter().filter(|key| key.kind.as_str() == "project" && key.name != ProjectName::DEFAULT);
+    extent.projects.extend(projects.map(|key| ProjectName(key.name.clone())));
 }
 
 /// For [`join::compare`](super::join::compare).
@@ -78,6 +102,9 @@ pub fn of_removal(key: &Key, known: &Known) -> Extent {
     extent.keys.extend([key.clone(), Key::membership()]);
     if key.kind.as_str() == "project" && key.name != ProjectName::DEFAULT {
         extent.projects.insert(ProjectName(key.name.clone()));
+    }
+    if key.kind.as_str() == "source" {
+        extent.owned.insert(key.name.clone());
     }
     extent
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::report::FieldChange;
 use crate::kinds;
-use crate::model::{Config, Key, Spec};
+use crate::model::{ApplyMode, Config, Key, Management, Spec};
 
 /// What differs between two specs. `computed` tells the paths whose value the system chose.
 pub fn between(key: &Key, before: Option<&Spec>, after: &Spec, computed: &[String]) -> Vec<FieldChange> {
@@ -18,6 +18,28 @@ pub fn between(key: &Key, before: Option<&Spec>, after: &Spec, computed: &[Strin
 pub fn between_configs(key: &Key, before: Option<&Config>, after: &Config) -> Vec<FieldChange> {
     let flat = |config: &Config| config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     changes(key, &before.map(flat).unwrap_or_default(), &flat(after), &[])
+}
+
+/// What differs in how an object is managed. That a new object belongs to who makes it is worth no word.
+pub fn of_management(before: Option<&Management>, after: &Management) -> Vec<FieldChange> {
+    let word = |is: bool| is.then(|| "true".to_owned());
+    let mode = |of: &Management| (of.apply != ApplyMode::default()).then(|| of.apply.to_string());
+    let usual = Management { source: after.source.clone(), ..Management::default() };
+    let before = before.unwrap_or(&usual);
+    let pairs = [
+        ("apply", mode(before), mode(after)),
+        ("protect", word(before.protect), word(after.protect)),
+        ("source", before.source.clone(), after.source.clone()),
+    ];
+    let differing = pairs.into_iter().filter(|(_, before, after)| before != after);
+    let change = |(path, before, after): (&str, _, _)| FieldChange {
+        path: path.to_owned(),
+        before,
+        after,
+        secret: false,
+        computed: false,
+    };
+    differing.map(change).collect()
 }
 
 fn changes(

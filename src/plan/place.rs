@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::compute::{Mode, Scene};
 use super::merge::{APPLIED_HERE, APPLIED_MEMBERS};
+use super::own;
 use crate::kinds::table::{self, Edit};
 use crate::kinds::{self, Kind};
 use crate::model::{Config, Declared, Finding, Generation, Key, MemberName, Object, Placement, Rollout, Spec};
@@ -61,7 +62,7 @@ pub fn place(
             wanted = wanted.overlaid(&declared.here);
             was = was.overlaid(before.here.get(&member).unwrap_or(&Config::default()));
         }
-        if scene.context.mode == Mode::Merge {
+        if own::mode(declared, scene.context.mode) == Mode::Merge {
             was = Config::default();
         }
         let placement = stored.and_then(|object| object.placements.get(&member));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::expand::features;
 use crate::kinds::{self, Need, Strength, home, table};
-use crate::model::{ClusterState, Declared, Finding, Key, Phase, Spec};
+use crate::model::{ApplyMode, ClusterState, Declared, Finding, Key, Phase, Spec};
 
 /// What an object names, under the keys as they are written.
 pub fn needs(key: &Key, spec: &Spec) -> Vec<Need> {
@@ -41,7 +41,8 @@ pub fn users(keys: &[Key], state: &ClusterState) -> BTreeMap<Key, Vec<Key>> {
 
 /// Names that lead nowhere, and kinds that nobody knows.
 pub fn check(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<Finding> {
-    wanted.iter().flat_map(|(key, declared)| check_one(key, declared, wanted, state)).collect()
+    let is_looked_at = |(_, declared): &(&Key, &Declared)| declared.policy.apply != Some(ApplyMode::Ignore);
+    wanted.iter().filter(is_looked_at).flat_map(|(key, declared)| check_one(key, declared, wanted, state)).collect()
 }
 
 fn check_one(key: &Key, declared: &Declared, wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<Finding> {

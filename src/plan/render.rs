@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::prune::NOT_PRUNED;
 use super::report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange};
 use crate::model::Key;
 
@@ -56,7 +57,9 @@ impl Plan {
             text.push_str(&waits(change, &self.offline, look));
         }
         for note in &self.notes {
-            let _ = writeln!(text, "  {} {}", look.paint(Meaning::Unknown, "?"), note.message);
+            let (mark, meaning) =
+                if note.code == NOT_PRUNED { ("!", Meaning::Blocked) } else { ("?", Meaning::Unknown) };
+            let _ = writeln!(text, "  {} {}", look.paint(meaning, mark), note.message);
         }
         if self.unchanged > 0 && !self.is_empty() {
             let unchanged = format!("  {} unchanged", counted(self.unchanged, "object", "objects"));

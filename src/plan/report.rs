@@ -104,7 +104,7 @@ pub enum Action {
     Update,
     /// It exists and is as declared; from now on the manifest owns it.
     Adopt,
-    /// It exists and goes.
+    /// Its source declares it no more, or what made it is taken back.
     Delete,
 }
 

@@ -11,7 +11,7 @@ use super::extent;
 use super::refer;
 use super::report::Plan;
 use crate::kinds::{Strength, home, table};
-use crate::model::{ClusterState, Declared, Desired, Extent, Finding, Key, Known, Selection};
+use crate::model::{Claim, ClusterState, Declared, Desired, Extent, Finding, Key, Known, Selection};
 
 /// The part of a desired state that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub fn select(desired: &Desired, selection: &Selection, state: &ClusterState) ->
 /// What [`select`] and the plan of its part look at.
 pub fn of_selection(desired: &Desired, selection: &Selection, mode: Mode, known: &Known) -> Extent {
     match select(desired, selection, &known.state) {
-        Ok(selected) if selection.is_everything() => extent::of_plan(&selected.desired, mode, known),
-        Ok(selected) => with_all_keys(extent::of_plan(&selected.desired, mode, known), desired),
+        Ok(selected) if selection.is_everything() => extent::of_plan(&selected.desired, mode, &Claim::default(), known),
+        Ok(selected) => with_all_keys(extent::of_plan(&selected.desired, mode, &Claim::default(), known), desired),
         Err(_) => with_all_keys(Extent::default(), desired),
     }
 }

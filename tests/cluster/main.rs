@@ -8,6 +8,7 @@ mod joins;
 mod lab;
 mod monitoring;
 mod outages;
+mod ownership;
 mod plans;
 mod seed_files;
 mod soak;

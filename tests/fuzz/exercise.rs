@@ -6,8 +6,8 @@ use seedbed::kinds::Dice;
 use seedbed::manifest::report::{Format, Run, markdown, report};
 use seedbed::manifest::{Colour, Loaded, Options, Source, load, render};
 use seedbed::model::{
-    Change, ClusterState, Command, Condition, Finding, Generation, Key, LastSeen, Liveness, Management, MemberName,
-    Object, Phase, Placement, PlacementPhase, Put, Revision, Rollout, Spec, Timestamp,
+    Change, Claim, ClusterState, Command, Condition, Finding, Generation, Key, LastSeen, Liveness, Management,
+    MemberName, Object, Phase, Placement, PlacementPhase, Put, Revision, Rollout, Spec, Timestamp,
 };
 use seedbed::plan::{Context, Mode, plan as plan_of};
 
@@ -53,7 +53,8 @@ pub fn plan(bytes: &[u8]) {
         }
         let here = MemberName::from("node1");
         let liveness = liveness();
-        let context = Context { here: &here, liveness: &liveness, mode: Mode::Declarative };
+        let context =
+            Context { here: &here, liveness: &liveness, mode: Mode::Declarative, claim: Some(&Claim::default()) };
         let Ok(planned) = plan_of(&loaded.desired, &state, &context, &mut Zeros) else { return };
         let write = planned.write("fuzz".to_owned(), Timestamp(2), "fuzz".to_owned());
         let Command::Write(write) = write else { return };

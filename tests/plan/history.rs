@@ -47,9 +47,10 @@ fn past(world: &World, revision: Revision) -> Past {
 /// The way back, on all of the state and on the part that is asked for, which must come to the same.
 fn way_back(world: &World, revision: Revision) -> Result<Plan, Vec<Finding>> {
     let past = past(world, revision);
-    let context = Context { here: &world.here, liveness: &world.liveness, mode: Mode::Declarative };
+    let context = Context { here: &world.here, liveness: &world.liveness, mode: Mode::Declarative, claim: None };
     let part = world.state().part(&|known| {
-        let mut extent = extent::of_plan(&past.desired(&known.state), Mode::Declarative, known);
+        let mut extent =
+            extent::of_plan(&past.desired(&known.state), Mode::Declarative, &seedbed::model::Claim::default(), known);
         extent.extend(of_back(known));
         extent
     });

@@ -6,6 +6,7 @@ mod golden;
 mod history;
 mod joins;
 mod laws;
+mod ownership;
 mod plans;
 mod selections;
 mod two_phase;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use seedbed::kinds::Dice;
 use seedbed::manifest::{self, Options, Source};
 use seedbed::model::{
-    Change, ClusterState, Command, Condition, Config, Declared, Desired, Finding, Key, LastSeen, Liveness, MemberName,
-    PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Spec, Stage, Timestamp, Write,
+    Change, Claim, ClusterState, Command, Condition, Config, Declared, Desired, Finding, Key, LastSeen, Liveness,
+    MemberName, PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Spec, Stage, Timestamp, Write,
 };
 use seedbed::plan::{Context, Mode, Plan, extent, plan};
 use seedbed::store::Ledger;
@@ -108,8 +108,13 @@ impl World {
     }
 
     pub fn plan(&mut self, desired: &Desired, mode: Mode) -> Result<Plan, Vec<Finding>> {
-        let context = Context { here: &self.here, liveness: &self.liveness, mode };
-        let part = self.ledger.state.part(&|known| extent::of_plan(desired, mode, known));
+        self.plan_as(&Claim::default(), desired, mode)
+    }
+
+    /// Plans in the name of somebody.
+    pub fn plan_as(&mut self, claim: &Claim, desired: &Desired, mode: Mode) -> Result<Plan, Vec<Finding>> {
+        let context = Context { here: &self.here, liveness: &self.liveness, mode, claim: Some(claim) };
+        let part = self.ledger.state.part(&|known| extent::of_plan(desired, mode, claim, known));
         let on_part = plan(desired, &part, &context, &mut Lcg(self.dice.0));
         let on_all = plan(desired, &self.ledger.state, &context, &mut self.dice);
         assert_eq!(on_part, on_all, "a plan must not depend on what it does not ask for");
@@ -118,7 +123,12 @@ impl World {
 
     /// Plans and commits; members have not acted yet.
     pub fn apply(&mut self, desired: &Desired, mode: Mode) -> Plan {
-        let plan = self.plan(desired, mode).unwrap_or_else(|findings| panic!("{findings:#?}"));
+        self.apply_as(&Claim::default(), desired, mode)
+    }
+
+    /// The same in the name of somebody.
+    pub fn apply_as(&mut self, claim: &Claim, desired: &Desired, mode: Mode) -> Plan {
+        let plan = self.plan_as(claim, desired, mode).unwrap_or_else(|findings| panic!("{findings:#?}"));
         let request = format!("apply-{}", self.revision);
         self.commit(&plan.write(request, Timestamp(2), "test".to_owned()));
         plan
@@ -196,5 +206,5 @@ pub fn manifest(text: &str) -> Desired {
 pub fn declared(spec: serde_json::Value, members: &[(&str, Config)]) -> Declared {
     let serde_json::Value::Object(spec) = spec else { panic!("a spec is an object") };
     let members = members.iter().map(|(member, config)| (name(member), config.clone())).collect();
-    Declared { spec: Spec(spec), members, here: Config::default(), at: Default::default() }
+    Declared { spec: Spec(spec), members, ..Declared::default() }
 }

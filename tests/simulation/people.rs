@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use seedbed::kinds::{self, Dice};
 use seedbed::model::{
-    Change, ClusterState, Command, Config, Declared, Desired, Expect, Key, Liveness, MemberName, Phase, Put, Rollout,
+    Change, Claim, ClusterState, Command, Declared, Desired, Expect, Key, Liveness, MemberName, Phase, Put, Rollout,
     Spec, Stage, Timestamp, Write,
 };
 use seedbed::plan::two_phase::{self, Ask, Refusal, Stamp};
@@ -60,8 +60,13 @@ impl People {
 
     /// Applies the manifest as it is. `None` when nothing is to do, or when it cannot be done now.
     pub fn apply(&mut self, known: &Known<'_>) -> Option<Command> {
-        let context = Context { here: known.here, liveness: known.liveness, mode: Mode::Declarative };
-        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, known));
+        let context = Context {
+            here: known.here,
+            liveness: known.liveness,
+            mode: Mode::Declarative,
+            claim: Some(&Claim::default()),
+        };
+        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, &Claim::default(), known));
         match plan::plan(&self.manifest, &part, &context, &mut self.dice) {
             Ok(plan) if plan.is_empty() => None,
             Ok(plan) => {
@@ -77,8 +82,13 @@ impl People {
 
     /// What a second apply would still change, or why it is refused.
     pub fn still_to_do(&mut self, known: &Known<'_>) -> Result<(), String> {
-        let context = Context { here: known.here, liveness: known.liveness, mode: Mode::Declarative };
-        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, known));
+        let context = Context {
+            here: known.here,
+            liveness: known.liveness,
+            mode: Mode::Declarative,
+            claim: Some(&Claim::default()),
+        };
+        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, &Claim::default(), known));
         match plan::plan(&self.manifest, &part, &context, &mut self.dice) {
             Ok(plan) if plan.is_empty() => Ok(()),
             Ok(plan) => Err(format!("applying the manifest again would change {:?}", plan.changes)),
@@ -90,7 +100,7 @@ impl People {
         let Some((kind, name)) = self.dice.pick(IN_THE_MANIFEST).copied() else { return };
         let key = Key::new(kind, name);
         let spec = self.spec(&key);
-        let declared = Declared { spec, members: BTreeMap::new(), here: Config::default(), at: Default::default() };
+        let declared = Declared { spec, ..Declared::default() };
         self.manifest.objects.insert(key, declared);
     }
 

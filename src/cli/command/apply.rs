@@ -16,8 +16,9 @@ use crate::cli::follow::{Ended, Followed, Goal, follow};
 use crate::cli::input::{Input, plural};
 use crate::cli::session::{Session, failure_in};
 use crate::client::ClientError;
+use crate::kinds::source::DELETES_MAX;
 use crate::manifest::Source;
-use crate::model::{Desired, Key, Revision, Selection};
+use crate::model::{Claim, Desired, Key, Revision, Selection};
 use crate::plan::Plan;
 
 /// The arguments of `seedbed apply`.
@@ -47,6 +48,25 @@ pub struct How {
     /// Leave keys alone that an earlier manifest set and this one does not
     #[arg(long)]
     pub merge: bool,
+    /// Take over what belongs to a source; with --source NAME it belongs to that one then, otherwise to nobody
+    #[arg(long)]
+    pub take_over: bool,
+    /// In the name of this source: what is applied belongs to it
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Delete what belongs to the source and is declared no more
+    #[arg(long, requires = "source")]
+    pub prune: bool,
+    /// Refuse the whole when more than this many objects would be deleted
+    #[arg(long, requires = "prune", value_name = "N", default_value_t = DELETES_MAX)]
+    pub max_deletes: usize,
+}
+
+impl How {
+    /// In whose name, and how far that goes.
+    pub fn claim(&self) -> Claim {
+        Claim { source: self.source.clone(), take_over: self.take_over, prune: self.prune.then_some(self.max_deletes) }
+    }
 }
 
 /// Which of the declared objects are meant.
@@ -71,6 +91,8 @@ pub struct Wish {
     pub title: String,
     /// See [`How::merge`].
     pub is_merge: bool,
+    /// In whose name.
+    pub claim: Claim,
     /// The part of `desired` that is meant.
     pub selection: Selection,
     /// Instead of `desired`: the way back to this revision.
@@ -91,8 +113,8 @@ pub struct Done {
 impl Wish {
     /// A wish with its files as heading.
     pub fn new(desired: Desired, sources: Vec<Source>, paths: &[String], how: &How) -> Self {
-        let (title, selection) = (paths.join(" "), Selection::default());
-        Self { desired, sources, title, is_merge: how.merge, selection, back_to: None }
+        let (title, selection, claim) = (paths.join(" "), Selection::default(), how.claim());
+        Self { desired, sources, title, is_merge: how.merge, claim, selection, back_to: None }
     }
 
     /// The way back to a revision.
@@ -140,7 +162,8 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
 /// What the daemon says.
 pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
     let (selection, back_to) = (wish.selection.clone(), wish.back_to);
-    let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, selection, back_to };
+    let claim = wish.claim.clone();
+    let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, selection, claim, back_to };
     session.client.plan(&request).await.map_err(|error| refused(error, &wish.sources))
 }
 
@@ -179,6 +202,7 @@ async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<Option<Revi
         merge: wish.is_merge,
         selection: wish.selection.clone(),
         back_to: wish.back_to,
+        claim: wish.claim.clone(),
         ..ApplyRequest::default()
     };
     Ok(session.client.apply(&request).await.map_err(|error| refused(error, &wish.sources))?.revision)

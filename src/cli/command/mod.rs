@@ -1,5 +1,6 @@
 //! One file for each command: its arguments, whose comments are the help text, and what it does.
 
+pub mod adopt;
 mod against;
 pub mod apply;
 pub mod audit;
@@ -17,6 +18,7 @@ pub mod init;
 pub mod man;
 pub mod noun;
 pub mod plan;
+pub mod protect;
 pub mod schema;
 pub mod source;
 pub mod status;

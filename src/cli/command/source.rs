@@ -39,11 +39,18 @@ enum SourceVerb {
     },
     /// Add a directory of a member, or a git repository
     Add(AddArgs),
-    /// Remove one; what it has applied stays
+    /// Remove one; what it has applied stays and belongs to nobody
     #[command(visible_alias = "rm")]
     Remove {
         /// Its name
         name: String,
+    },
+    /// Change what one may delete
+    Set {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        limits: Limits,
     },
     /// Have a round done now, changed or not, and wait for it
     Sync {
@@ -94,6 +101,26 @@ struct AddArgs {
     /// Leave keys alone that an earlier revision set and a later one does not
     #[arg(long)]
     merge: bool,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// What a source may delete.
+#[derive(Args, Debug)]
+struct Limits {
+    /// Delete what it has applied and declares no more: on or off
+    #[arg(long, value_name = "WHETHER", num_args = 0..=1, default_missing_value = "on", value_parser = ["on", "off"])]
+    prune: Option<String>,
+    /// Apply nothing of a set that would delete more objects than this (10 when it is not said)
+    #[arg(long, value_name = "N")]
+    max_deletes: Option<u32>,
+}
+
+impl Limits {
+    fn fields(&self) -> Map<String, Value> {
+        let prune = self.prune.as_ref().map(|word| ("prune".to_owned(), json!(word == "on")));
+        prune.into_iter().chain(self.max_deletes.map(|max| ("max_deletes".to_owned(), json!(max)))).collect()
+    }
 }
 
 /// Runs it.
@@ -107,7 +134,15 @@ pub async fn run(args: &SourceArgs, session: &Session) -> Result<Exit, Failure> 
         SourceVerb::Add(args) => add(args, session).await?,
         SourceVerb::Remove { name } => {
             session.change(Method::DELETE, &path(name), &Value::Null, None).await?;
-            session.screen.say(&format!("Source {name} removed; what it has applied stays"));
+            session.screen.say(&format!("Source {name} removed; what it has applied stays and belongs to nobody"));
+        }
+        SourceVerb::Set { name, limits } => {
+            let fields = limits.fields();
+            if fields.is_empty() {
+                return Err(Failure::usage("nothing to change: give --prune or --max-deletes"));
+            }
+            session.change(Method::PATCH, &path(name), &Value::Object(fields), None).await?;
+            session.screen.say(&format!("Source {name} changed"));
         }
         SourceVerb::Sync { name, timeout } => return sync(name, *timeout, session).await,
         SourceVerb::Suspend { name, time } => {
@@ -139,6 +174,7 @@ async fn add(args: &AddArgs, session: &Session) -> Result<(), Failure> {
     set("name", json!(args.name));
     set("interval", json!(args.interval));
     set("merge", json!(args.merge));
+    args.limits.fields().into_iter().for_each(|(field, value)| set(&field, value));
     if let Some(path) = &args.path {
         let absolute = std::path::absolute(path).map_err(|cause| Failure::because("find the directory", &cause))?;
         set("path", json!(absolute));

@@ -120,7 +120,9 @@ impl Watch<'_> {
             return Ok(Done::Round(Verdict::Bad, Exit::Failed));
         }
         let wish = Wish::new(loaded.desired, texts(tree), &self.args.paths, &self.args.how);
-        let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, ..PlanRequest::default() };
+        let claim = wish.claim.clone();
+        let request =
+            PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, claim, ..PlanRequest::default() };
         let plan: Plan = match self.session.client.plan(&request).await {
             Ok(plan) => plan,
             Err(error) => return Ok(self.failed(error, &wish.sources)),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::ApiError;
-use crate::http::{self, Server};
-use crate::model::{Desired, Revision};
+use crate::http::{self, Server, Terms};
+use crate::model::{Claim, Desired, Revision};
 use crate::plan::Mode;
 
 /// How long an init waits for all members when it does not say.
@@ -19,7 +19,8 @@ pub async fn apply(
     timeout_ms: Option<u64>,
 ) -> Result<Option<Revision>, ApiError> {
     http::hide_secrets(server, &mut desired).await?;
-    let applied = http::apply(server, &desired, Mode::Merge, None, by).await?;
+    let applied =
+        http::apply(server, &desired, Terms { mode: Mode::Merge, claim: &Claim::default() }, None, by).await?;
     http::settle(server, &applied.keys, limit(timeout_ms)).await?;
     Ok(applied.revision)
 }

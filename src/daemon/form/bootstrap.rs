@@ -11,7 +11,7 @@ use super::part::Part;
 use crate::api::{ApiError, InitOutcome, InitReply};
 use crate::http::{self, Node, Server, SystemDice, store_failed, write};
 use crate::kinds::member::Member;
-use crate::model::{Change, ClusterState, Command, Desired, Expect, Key, MemberName, Reply, Revision, Write};
+use crate::model::{Change, Claim, ClusterState, Command, Desired, Expect, Key, MemberName, Reply, Revision, Write};
 use crate::plan::{Context, Mode, Plan, plan};
 use crate::store::{Ledger, Peer};
 
@@ -102,7 +102,7 @@ fn rehearse(
     ledger.state = state;
     ledger.apply(revision, &Command::Write(naming.clone()));
     let liveness = server.liveness.borrow().clone();
-    let context = Context { here: &part.name, liveness: &liveness, mode: Mode::Merge };
+    let context = Context { here: &part.name, liveness: &liveness, mode: Mode::Merge, claim: Some(&Claim::default()) };
     plan(desired, &ledger.state, &context, &mut SystemDice).map_err(|findings| {
         ApiError::bad_request("the manifest cannot be applied: nothing was changed").with_findings(findings)
     })

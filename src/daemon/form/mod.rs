@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::hub::{Hub, told};
 use crate::api::{ApiError, ClusterPut, ClusterSection, InitOutcome, InitReply, InitRequest};
 use crate::http::Server;
-use crate::model::{Config, Declared, Desired, Key, Place, Spec};
+use crate::model::{Config, Declared, Desired, Key};
 
 pub use leave::leave;
 pub use undecided::{resume, stand_by, waits_for};
@@ -69,7 +69,7 @@ pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str)
 }
 
 fn nothing() -> Declared {
-    Declared { spec: Spec::default(), members: Default::default(), here: Config::default(), at: Place::default() }
+    Declared::default()
 }
 
 fn is_meant(section: &ClusterSection) -> bool {

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::listen::with_port;
 use crate::api::{ApiError, ClusterSection, DeclaredMember, JoinToken, MemberConfigKey, Secret};
 use crate::http::{CLUSTER_ADDRESS, HTTPS_ADDRESS};
-use crate::model::{Config, Declared, Desired, Key, MemberName, Place, Spec};
+use crate::model::{Desired, Key, MemberName};
 
 /// One member's part of a section.
 #[derive(Clone, Debug)]
@@ -68,12 +68,7 @@ pub enum Credential {
 impl Part {
     /// Writes the member's own addresses into the desired state: they are part of its configuration.
     pub fn write_into(&self, desired: &mut Desired) {
-        let server = desired.objects.entry(Key::server()).or_insert_with(|| Declared {
-            spec: Spec::default(),
-            members: Default::default(),
-            here: Config::default(),
-            at: Place::default(),
-        });
+        let server = desired.objects.entry(Key::server()).or_default();
         let mut own = server.of(&self.name);
         own.extend(self.declared.here.0.clone());
         own.entry(HTTPS_ADDRESS.to_owned()).or_insert_with(|| self.address.clone());

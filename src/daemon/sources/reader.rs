@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::round::Round;
+use super::round::{Round, is_open};
 use crate::http::{Server, set_source_status, source_status};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
 use crate::model::{Generation, Object};
@@ -82,6 +82,10 @@ impl Reader {
             }
             let told = tokio::select! {
                 told = follower.next() => told,
+                () = sleep(poll), if is_open(&self.status) => {
+                    follower.ask();
+                    continue;
+                }
                 changed = self.asked.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
@@ -107,7 +111,7 @@ impl Reader {
         loop {
             let is_asked = *self.asked.borrow_and_update() > self.status.handled;
             let is_done = match self.fetch().await {
-                Ok(checkout) if checkout.commit == judged && !is_asked => {
+                Ok(checkout) if checkout.commit == judged && !is_asked && !is_open(&self.status) => {
                     self.restore().await;
                     true
                 }

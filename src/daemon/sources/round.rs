@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::api::{ApiError, ApplyRequest};
 use crate::http::{Server, hand_over, origin};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
-use crate::model::{Desired, Finding, Generation, MemberName, Origin, Timestamp};
+use crate::model::{Claim, Desired, Finding, Generation, MemberName, Origin, Timestamp};
+use crate::plan::NOT_PRUNED;
 use crate::watch::{Tree, Verdict, load};
 
 /// A status is read by people; this many findings are enough to begin with.
@@ -41,22 +42,29 @@ impl Round<'_> {
             let status = status.standing(Standing::Stalled, Reason::Invalid, &message, now);
             return (Verdict::Bad, with_findings(status, findings));
         }
-        let request = ApplyRequest { desired, merge: self.spec.merge, ..ApplyRequest::default() };
+        let claim = Claim { source: Some(self.name.to_owned()), take_over: false, prune: self.spec.deletes_max() };
+        let request = ApplyRequest { desired, merge: self.spec.merge, claim, ..ApplyRequest::default() };
         let revision = if commit.is_empty() { tree.digest.short().to_owned() } else { commit.to_owned() };
         let from = Origin { source: self.name.to_owned(), revision, ..Origin::default() };
         let by = format!("source:{}", self.name);
         match origin::within(from, hand_over(self.server, &by, &request)).await {
             Ok(reply) => {
                 let applied = reply.revision.unwrap_or(status.applied);
-                let message = format!("{} is in force", shown(tree, commit));
+                let kept = reply.notes.iter().filter(|note| note.code == NOT_PRUNED).count();
+                let kept = if kept == 0 { String::new() } else { format!("; {kept} not pruned") };
+                let message = format!("{} is in force{kept}", shown(tree, commit));
+                // A round that waits for what still stays is no news.
+                let is_again = is_open(&status) && reply.revision.is_none() && status.message == message;
+                let last_success = status.last_success.filter(|_| is_again);
                 let status = SourceStatus {
                     digest: tree.digest.to_string(),
                     commit: commit.to_owned(),
                     applied,
-                    last_success: Some(now),
+                    last_success: last_success.or(Some(now)),
                     ..status.standing(Standing::Ready, Reason::Applied, &message, now)
                 };
-                (Verdict::Good, with_findings(status, loaded.findings))
+                let findings = reply.notes.into_iter().chain(loaded.findings).collect();
+                (Verdict::Good, with_findings(status, findings))
             }
             Err(error) => refused(status, error, now),
         }
@@ -87,6 +95,11 @@ impl Round<'_> {
     }
 }
 
+/// Whether something stays that is declared no more: it may be let go later.
+pub fn is_open(status: &SourceStatus) -> bool {
+    status.findings.iter().any(|finding| finding.code == NOT_PRUNED)
+}
+
 fn shown(tree: &Tree, commit: &str) -> String {
     if commit.is_empty() {
         format!("set {}", tree.digest.short())
@@ -104,7 +117,11 @@ fn with_findings(status: SourceStatus, mut findings: Vec<Finding>) -> SourceStat
 
 /// What the cluster refuses for its content stays refused; everything else may pass.
 fn refused(status: SourceStatus, error: ApiError, now: Timestamp) -> (Verdict, SourceStatus) {
+    // What is being removed can be made again once it has gone.
+    let mut errors = error.findings.iter().filter(|finding| finding.is_error()).peekable();
+    let is_passing = errors.peek().is_some() && errors.all(|finding| finding.code == "SB066");
     let (verdict, standing, reason) = match error.status {
+        400 if is_passing => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),
         412 | 429 => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),
         400..=499 => (Verdict::Bad, Standing::Stalled, Reason::Refused),
         _ => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{Crash, Daemon, DaemonOptions, HostChoice};
 use crate::api::{ClusterMember, ClusterSection, InitReply, InitRequest, Secret};
 use crate::client::{Client, ClientError};
-use crate::model::{Config, Declared, Desired, Key, Place, Spec};
+use crate::model::{Config, Declared, Desired, Key, Spec};
 use crate::store::Timing;
 
 /// A daemon with its directory.
@@ -140,7 +140,7 @@ fn pool(driver: &str) -> Declared {
 }
 
 fn declared(spec: Spec) -> Declared {
-    Declared { spec, members: Default::default(), here: Config::default(), at: Place::default() }
+    Declared { spec, ..Declared::default() }
 }
 
 /// Three machines in one cluster.

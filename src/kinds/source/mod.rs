@@ -20,6 +20,8 @@ pub struct Source;
 
 /// How often a source is looked at when it does not say: no notification tells of a commit elsewhere.
 const INTERVAL_MS: u64 = 30_000;
+/// More deletions at once than this are taken for a mistake.
+pub const DELETES_MAX: usize = 10;
 /// Faster than this is load without use.
 const INTERVAL_MS_MIN: u64 = 1_000;
 
@@ -55,12 +57,24 @@ pub struct SourceSpec {
     /// Leaves keys alone that an earlier revision set and this one does not.
     #[serde(default, deserialize_with = "lenient")]
     pub merge: bool,
+    /// Deletes what it has applied and declares no more. What is in use, protected or may hold data stays.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
+    pub prune: bool,
+    /// Nothing of a set is applied when it would delete more objects than this; 10 when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_deletes: Option<u32>,
     /// Nothing is applied before this moment, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_until: Option<Timestamp>,
 }
 
 impl SourceSpec {
+    /// How many objects one set may delete; `None` when it deletes none.
+    pub fn deletes_max(&self) -> Option<usize> {
+        let max = self.max_deletes.and_then(|max| usize::try_from(max).ok()).unwrap_or(DELETES_MAX);
+        self.prune.then_some(max)
+    }
+
     /// How often to look, in milliseconds.
     pub fn interval_ms(&self) -> u64 {
         duration_ms(&self.interval).unwrap_or(INTERVAL_MS).max(INTERVAL_MS_MIN)

@@ -7,7 +7,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::section::{self, Section};
-use crate::model::{Config, Declared, Desired, Key, MemberName, Spec};
+use crate::model::{Config, Declared, Desired, Key, MemberName, Policy, Spec};
 use tree::{Entry, Tree};
 
 /// What stands in a manifest beside the objects.
@@ -78,6 +78,9 @@ fn object(section: &Section, key: &Key, declared: &Declared, frame: &Frame) -> T
         entries.push(Tree::Text(key.project.as_str().to_owned()).under("project"));
     }
     entries.extend(remarks(frame, key));
+    let Policy { apply, protect } = declared.policy;
+    entries.extend(apply.map(|mode| Tree::Text(mode.to_string()).under("apply")));
+    entries.extend(protect.map(|flag| Tree::Text(flag.to_string()).under("protect")));
     entries.extend(fields(&declared.spec, &declared.here));
     if !declared.members.is_empty() {
         let own = declared.members.iter().map(|(name, config)| map(config).under(name.as_str()));

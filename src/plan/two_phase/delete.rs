@@ -3,7 +3,7 @@
 use super::words::Words;
 use super::{Ask, Refusal, guard};
 use crate::model::{Change, Command, Key, Phase, ProjectName};
-use crate::plan::refer;
+use crate::plan::{own, refer};
 
 /// Starts the removal of an object.
 ///
@@ -16,6 +16,9 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
     if let Some(refusal) = protected(ask.key) {
         return Err(refusal);
     }
+    if stored.management.protect {
+        return Err(words.protected());
+    }
     if stored.phase == Phase::Deleting {
         return Err(words.being_removed());
     }
@@ -27,7 +30,11 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
             return Err(Refusal::new(400, "Only empty projects can be removed")
                 .hinting(format!("still in it: {}", listed(&inhabitants))));
         }
-        changes.extend(ask.state.get(&profile).map(|profile| Change::Delete { key: profile.key.clone() }));
+        let own = ask.state.get(&profile);
+        if let Some(own) = own.filter(|own| own.management.protect) {
+            return Err(Words::of(guard::kind_of(&own.key)?, &own.key).protected());
+        }
+        changes.extend(own.map(|profile| Change::Delete { key: profile.key.clone() }));
     }
     let users = users(ask, &profile);
     if !users.is_empty() {
@@ -37,6 +44,10 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
     if guard::has_two_phases(kind) && stored.phase != Phase::Pending {
         let placed: Vec<_> = stored.placements.keys().cloned().collect();
         guard::all_answer(ask, &placed)?;
+    }
+    if ask.key.kind.as_str() == "source" {
+        // What it owns stays and is nobody's; another source of this name is another owner.
+        changes.extend(own::released(&ask.key.name, ask.state).into_iter().map(Change::Put));
     }
     changes.push(Change::Delete { key: ask.key.clone() });
     Ok(ask.command(changes, Vec::new()))

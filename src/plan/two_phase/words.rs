@@ -38,6 +38,11 @@ impl<'a> Words<'a> {
         Refusal::new(404, format!("{} not found", self.capital()))
     }
 
+    pub fn protected(&self) -> Refusal {
+        Refusal::new(403, format!("The {} {} is protected", self.spoken, self.key.name))
+            .hinting(format!("to lift that: seedbed protect {} --off", self.key))
+    }
+
     pub fn already_exists(&self) -> Refusal {
         Refusal::new(409, format!("The {} already exists", self.spoken))
     }

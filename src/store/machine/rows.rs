@@ -142,7 +142,7 @@ pub(super) fn of_kind(connection: &Connection, kind: &str) -> rusqlite::Result<V
 
 /// All objects in a part of the state.
 pub(super) fn within(connection: &Connection, extent: &Extent) -> rusqlite::Result<Vec<Object>> {
-    let Extent { keys, kinds, naming, projects, placed } = extent;
+    let Extent { keys, kinds, naming, projects, owned, placed } = extent;
     let mut found = Vec::new();
     for key in keys {
         found.extend(get(connection, key)?);
@@ -157,6 +157,11 @@ pub(super) fn within(connection: &Connection, extent: &Extent) -> rusqlite::Resu
     }
     for project in projects {
         found.extend(objects(connection, "WHERE project = ?1", [project.as_str()])?);
+    }
+    for source in owned {
+        // As it is written in the record; quotes in texts are escaped, so that nothing else looks like it.
+        let text = format!("\"management\":{{\"source\":{}", to_json(source)?);
+        found.extend(objects(connection, "WHERE instr(record, ?1) > 0", [text.as_str()])?);
     }
     if *placed {
         found.extend(objects(connection, "WHERE id IN (SELECT object FROM placements)", [])?);

@@ -59,6 +59,9 @@ pub async fn one(name: &str, session: &Session) -> Result<(), Failure> {
         let signers = spec.verify.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
         lines.push(format!("  only commits of {signers} signer(s)"));
     }
+    if let Some(max) = spec.deletes_max() {
+        lines.push(format!("  deletes what it declares no more, up to {max} objects at once"));
+    }
     match status.last_success {
         Some(at) => {
             lines.push(format!("  in force: {} at revision {}, {}", in_force(&status), status.applied, rfc3339(at)))

@@ -1,0 +1,100 @@
+//! Who an object belongs to, and what its manifest lets a plan do with it.
+
+use super::compute::{Mode, Scene};
+use crate::model::{
+    ApplyMode, Claim, ClusterState, Declared, Finding, Key, Management, MemberName, Object, Phase, Placement, Put,
+    Rollout, Stage,
+};
+
+/// What a plan may do with one declared object.
+pub struct Held {
+    /// How the object is managed from now on.
+    pub management: Management,
+    /// Whether its content stays as it is, whatever the manifest says.
+    pub is_left_alone: bool,
+}
+
+/// Whether the content of an object stays as it is.
+pub fn is_left_alone(declared: &Declared, stored: Option<&Object>) -> bool {
+    // A definition is not there yet: it goes on to be created.
+    let is_there = |object: &Object| object.phase != Phase::Pending || object.rollout == Rollout::RecordOnly;
+    match declared.policy.apply.unwrap_or_default() {
+        ApplyMode::Override | ApplyMode::Merge => false,
+        ApplyMode::IfNotPresent => stored.is_some_and(is_there),
+        ApplyMode::Ignore => true,
+    }
+}
+
+/// What happens to keys of one object that a manifest no longer has.
+pub fn mode(declared: &Declared, of_plan: Mode) -> Mode {
+    if declared.policy.apply == Some(ApplyMode::Merge) { Mode::Merge } else { of_plan }
+}
+
+/// Decides whose an object is to be.
+///
+/// # Errors
+/// When it belongs to somebody else.
+pub fn hold(key: &Key, declared: &Declared, stored: Option<&Object>, scene: &Scene<'_>) -> Result<Held, Box<Finding>> {
+    let now = stored.map(|object| object.management.clone()).unwrap_or_default();
+    let is_left_alone = is_left_alone(declared, stored);
+    let Some(Claim { source, take_over, prune: _ }) = scene.context.claim else {
+        return Ok(Held { management: now, is_left_alone });
+    };
+    let source = source.as_deref();
+    let is_ours = now.source.as_deref() == source;
+    let is_foreign = now.source.is_some() && !is_ours;
+    // What a project implies is nobody's: it comes and goes with the project.
+    let is_implied = !scene.explicit.contains(key);
+    let apply = declared.policy.apply.unwrap_or_default();
+    let protect = declared.policy.protect.unwrap_or(now.protect);
+    let management = match (is_left_alone, is_foreign) {
+        _ if is_implied => now,
+        (true, true) => now,
+        (true, false) if is_ours && source.is_some() => Management { protect, apply, ..now },
+        (true, false) if apply == ApplyMode::IfNotPresent => Management { protect, ..now },
+        (true, false) => now,
+        (false, true) if !*take_over => return Err(Box::new(belongs(key, declared, &now, source))),
+        (false, _) => Management { source: source.map(str::to_owned), protect, apply, ..now },
+    };
+    Ok(Held { management, is_left_alone })
+}
+
+/// Whether there is such a source.
+pub fn exists(source: &str, state: &ClusterState) -> bool {
+    state.get(&Key::new("source", source)).is_some()
+}
+
+/// The object once more as it stands in the two phases, managed otherwise.
+pub fn revised(object: &Object, management: Management) -> Put {
+    let stage = if object.phase == Phase::Pending { Stage::Define } else { Stage::Live };
+    let config = |(member, placement): (&MemberName, &Placement)| (member.clone(), placement.config.clone());
+    Put {
+        key: object.key.clone(),
+        rollout: object.rollout,
+        stage,
+        spec: object.spec.clone(),
+        applied: None,
+        management: Some(management),
+        placements: object.placements.iter().map(config).collect(),
+    }
+}
+
+/// The objects of a source without an owner.
+pub fn released(source: &str, state: &ClusterState) -> Vec<Put> {
+    let is_its = |object: &&Object| object.management.source.as_deref() == Some(source);
+    let stays = |object: &&Object| object.phase != Phase::Deleting;
+    let all = state.objects.values().filter(is_its).filter(stays);
+    all.map(|object| revised(object, Management { source: None, ..object.management.clone() })).collect()
+}
+
+fn belongs(key: &Key, declared: &Declared, now: &Management, source: Option<&str>) -> Finding {
+    let owner = now.source.as_deref().unwrap_or_default();
+    let finding = Finding::error("SB069", format!("{key} belongs to the source `{owner}`"))
+        .at(declared.at.clone())
+        .helping(format!("change it where {owner} reads it, or take it out of these files"));
+    match source {
+        Some(source) => finding.helping(format!("to hand it over: seedbed adopt {key} --source {source}")),
+        None => finding
+            .helping(format!("to take it away from {owner}: seedbed adopt {key} --release, or apply with --take-over")),
+    }
+}
