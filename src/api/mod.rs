@@ -26,6 +26,6 @@ pub use peer::{JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinReq
 pub use secret::Secret;
 pub use seedbed::{
     ApplyReply, ApplyRequest, ClusterSection, DeclaredMember, InitOutcome, InitReply, InitRequest, ManageRequest,
-    ObjectsReply, PlanRequest,
+    ObjectsReply, PlanRequest, SavePlanRequest,
 };
 pub use server::{EXTENSIONS, Environment, ServerInfo, ServerPut, VERSION};

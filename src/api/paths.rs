@@ -20,6 +20,8 @@ pub const METRICS: &str = "/1.0/metrics";
 pub const PLAN: &str = "/1.0/seedbed/plan";
 /// Applies a manifest.
 pub const APPLY: &str = "/1.0/seedbed/apply";
+/// Saved plans.
+pub const PLANS: &str = "/1.0/seedbed/plans";
 /// What applies have done.
 pub const HISTORY: &str = "/1.0/seedbed/history";
 /// Changes who owns objects, and whether they may be deleted.

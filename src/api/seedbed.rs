@@ -27,6 +27,22 @@ pub struct PlanRequest {
     pub claim: Claim,
 }
 
+/// `POST /1.0/seedbed/plans`: a plan that is kept, to be carried out once. The answer is the plan file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SavePlanRequest {
+    /// What is planned.
+    pub request: PlanRequest,
+    /// What it is called; a name of its own when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its heading.
+    #[serde(default)]
+    pub title: String,
+    /// How long it is good, in milliseconds; an hour when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
+}
+
 /// `POST /1.0/seedbed/apply`. With `?wait=1` the answer comes when everything in it has converged or failed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

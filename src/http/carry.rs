@@ -12,8 +12,8 @@ use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::kinds::history;
 use crate::model::{
-    Claim, ClusterState, Command, Desired, Finding, Key, Object, Phase, PlacementPhase, Reply, Revision, Rollout,
-    Selection,
+    Claim, ClusterState, Command, Config, Desired, Finding, Key, Object, Phase, PlacementPhase, Reply, Revision,
+    Rollout, Selection,
 };
 use crate::plan::two_phase::Stamp;
 use crate::plan::{Context, Mode, Plan, Selected, extent, of_selection, plan, select};
@@ -100,7 +100,8 @@ pub async fn apply(
     expect: Option<&str>,
     by: &str,
 ) -> Result<Applied, ApiError> {
-    let listening = listen_first(server, desired).await?;
+    let declared = desired.objects.get(&Key::server()).map(|declared| declared.of(&server.node().name));
+    let listening = listen_first(server, declared.as_ref()).await?;
     let outcome = commit(server, desired, terms, expect, by).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
         server.former.listen(server, before.as_deref()).await?;
@@ -151,11 +152,9 @@ pub async fn commit_as(
 }
 
 /// Opens a new port before it is stored: an occupied one leaves everything as it was. Gives the address before.
-async fn listen_first(server: &Arc<Server>, desired: &Desired) -> Result<Option<Option<String>>, ApiError> {
+pub async fn listen_first(server: &Arc<Server>, own: Option<&Config>) -> Result<Option<Option<String>>, ApiError> {
     let node = server.node();
-    let Some(declared) = desired.objects.get(&Key::server()) else { return Ok(None) };
-    let own = declared.of(&node.name);
-    let Some(wanted) = own.value(configure::HTTPS_ADDRESS) else { return Ok(None) };
+    let Some(wanted) = own.and_then(|own| own.value(configure::HTTPS_ADDRESS)) else { return Ok(None) };
     let stored = node.store.get(&Key::server()).map_err(store_failed)?;
     let held = stored.and_then(|object| object.placements.get(&node.name).map(|held| held.config.clone()));
     let before = held.and_then(|config| config.value(configure::HTTPS_ADDRESS).map(str::to_owned));

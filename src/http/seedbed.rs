@@ -18,7 +18,7 @@ use crate::api::{ApiError, ApplyReply, ApplyRequest, InitRequest, ObjectsReply, 
 use crate::kinds;
 use crate::manifest::{self, Source};
 use crate::model::{Claim, ClusterState, Desired, Extent, Key, KindName, Object, Revision, Selection};
-use crate::plan::Mode;
+use crate::plan::{Mode, Plan, extent, users};
 use crate::store::Store;
 
 /// No client waits longer for news than this.
@@ -91,17 +91,32 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
 /// `POST /1.0/seedbed/plan`.
 pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
-    let PlanRequest { desired, merge, selection, claim, back_to } = parse(&body)?;
+    Answer::of(&planned(&server, parse(&body)?).await?)
+}
+
+/// What applying would do, with who uses what changes.
+///
+/// # Errors
+/// Findings, or why the cluster cannot be asked.
+pub async fn planned(server: &Server, request: PlanRequest) -> Result<Plan, ApiError> {
+    let PlanRequest { desired, merge, selection, claim, back_to } = request;
     let claim = of_part(claim, &selection);
-    current(&server).await?;
+    current(server).await?;
     if let Some(revision) = back_to {
-        return Answer::of(&history::planned(&server, revision)?.0);
+        return with_users(server, history::planned(server, revision)?.0);
     }
-    let mut selected = carry::selected(&server, &desired, &selection, mode(merge))?;
-    carry::hide_secrets(&server, &mut selected.desired).await?;
-    Answer::of(
-        &carry::planned(&server, &selected.desired, Terms { mode: mode(merge), claim: &claim })?.of_part(&selected),
+    let mut selected = carry::selected(server, &desired, &selection, mode(merge))?;
+    carry::hide_secrets(server, &mut selected.desired).await?;
+    with_users(
+        server,
+        carry::planned(server, &selected.desired, Terms { mode: mode(merge), claim: &claim })?.of_part(&selected),
     )
+}
+
+fn with_users(server: &Server, plan: Plan) -> Result<Plan, ApiError> {
+    let keys = plan.changing();
+    let state = server.store().part(&|known| extent::of_users(&keys, known)).map_err(store_failed)?;
+    Ok(plan.with_users(users(&keys, &state)))
 }
 
 /// `POST /1.0/seedbed/apply`.

@@ -66,6 +66,12 @@ pub trait Resource: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What stops for a moment when these configuration keys change on an object that stands; `None` when nothing does.
+    fn restarts(&self, keys: &[&str]) -> Option<&'static str> {
+        let _ = keys;
+        None
+    }
+
     /// The half that runs on each member; record-only kinds have none.
     fn node(&self) -> Option<&'static dyn AnyNode> {
         None
@@ -197,6 +203,8 @@ pub trait Kind: Send + Sync {
     fn edit(&self, old: &Spec, new: &Spec) -> Vec<Problem>;
     /// See [`Resource::edit_local`]. Paths are within the member's keys: `["size"]`.
     fn edit_local(&self, spec: &Spec, old: &Config, new: &Config) -> Vec<Problem>;
+    /// See [`Resource::restarts`].
+    fn restarts(&self, keys: &[&str]) -> Option<&'static str>;
     /// See [`Resource::node`].
     fn node(&self) -> Option<&'static dyn AnyNode>;
 }
@@ -316,6 +324,10 @@ impl<R: Resource> Kind for R {
             Ok(typed) => Resource::edit_local(self, &typed, old, new),
             Err(problem) => vec![problem],
         }
+    }
+
+    fn restarts(&self, keys: &[&str]) -> Option<&'static str> {
+        Resource::restarts(self, keys)
     }
 
     fn node(&self) -> Option<&'static dyn AnyNode> {

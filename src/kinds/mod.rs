@@ -17,6 +17,7 @@ pub mod member;
 pub mod network;
 pub mod profile;
 pub mod project;
+pub mod saved_plan;
 pub mod server;
 pub mod source;
 pub mod storage_pool;

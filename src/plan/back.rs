@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compute::{Context, plan, summary};
 use super::export::declare;
+use super::impact::Impact;
 use super::order::order;
 use super::report::{Action, MemberRow, Plan, PlannedChange};
 use super::two_phase::{self, Ask, Stamp};
@@ -174,6 +175,9 @@ impl Plan {
             waits_for: Vec::new(),
             depends_on: Vec::new(),
             needed_by: Vec::new(),
+            impact: Impact::Live,
+            restarts: String::new(),
+            used_by: Vec::new(),
             at: None,
         });
         let fresh = |expect: &Expect| !self.work.expect.iter().any(|known| known.key == expect.key);

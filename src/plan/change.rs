@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::compute::{Mode, Scene};
 use super::draft::Draft;
 use super::fields;
+use super::impact::Impact;
 use super::merge::{is_unset, merge};
 use super::own::{self, Held};
 use super::place::{Owned, Placed, place};
@@ -76,6 +77,9 @@ fn managed(stored: &Object, management: Management, declared: &Declared) -> Outc
         waits_for: Vec::new(),
         depends_on: Vec::new(),
         needed_by: Vec::new(),
+        impact: Impact::Live,
+        restarts: String::new(),
+        used_by: Vec::new(),
         at: Some(declared.at.clone()),
     };
     Outcome::Changed(Box::new(planned), Box::new(Change::Put(own::revised(stored, management))))
@@ -222,7 +226,7 @@ impl One<'_> {
         placed: Placed,
         applied: Option<Spec>,
     ) -> Outcome {
-        let planned = PlannedChange {
+        let mut planned = PlannedChange {
             key: self.key.clone(),
             action,
             variant: variant(&spec),
@@ -232,8 +236,13 @@ impl One<'_> {
             waits_for: self.waits_for(&placed),
             depends_on: Vec::new(),
             needed_by: Vec::new(),
+            impact: Impact::Live,
+            restarts: String::new(),
+            used_by: Vec::new(),
             at: Some(self.declared.at.clone()),
         };
+        planned.restarts = planned.stops();
+        planned.impact = if planned.restarts.is_empty() { Impact::Live } else { Impact::Restart };
         let stage = if planned.is_blocked() { Stage::Define } else { Stage::Live };
         // What waits must be known as declared, or nobody would ever let it go on.
         let is_known = self.stored.is_some_and(|object| object.applied.is_some());

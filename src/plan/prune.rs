@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::change::variant;
 use super::compute::Scene;
+use super::impact::Impact;
 use super::liveness::offline;
 use super::order::order;
 use super::refer;
@@ -184,6 +185,9 @@ fn deletion(object: &Object) -> (PlannedChange, Change) {
         waits_for: Vec::new(),
         depends_on: Vec::new(),
         needed_by: Vec::new(),
+        impact: Impact::Live,
+        restarts: String::new(),
+        used_by: Vec::new(),
         at: None,
     };
     (planned, Change::Delete { key: object.key.clone() })

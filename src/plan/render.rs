@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::impact::used_by;
 use super::prune::NOT_PRUNED;
 use super::report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange};
 use crate::model::Key;
@@ -54,6 +55,7 @@ impl Plan {
         for change in &self.changes {
             text.push_str(&line(change, &columns, look));
             text.push_str(&along(change, look));
+            text.push_str(&reach(change, look));
             text.push_str(&waits(change, &self.offline, look));
         }
         for note in &self.notes {
@@ -232,6 +234,17 @@ fn value(text: Option<&str>) -> String {
     }
     let start: String = text.chars().take(CHARACTERS_MAX - 1).collect();
     format!("{start}…")
+}
+
+/// What stops for a moment, and who uses what changes.
+fn reach(change: &PlannedChange, look: &Look<'_>) -> String {
+    let stops = if change.restarts.is_empty() { String::new() } else { format!("restarts {}", change.restarts) };
+    let said: Vec<String> = [stops, used_by(&change.used_by)].into_iter().filter(|part| !part.is_empty()).collect();
+    if said.is_empty() {
+        return String::new();
+    }
+    let meaning = if change.restarts.is_empty() { Meaning::Dim } else { Meaning::Changed };
+    format!("{}\n", look.paint(meaning, &format!("        {}", said.join("; "))))
 }
 
 /// Why a change is in a plan that nobody asked for it.

@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::impact::Impact;
 use crate::model::{Change, Command, Expect, Finding, Generation, Key, MemberName, Place, Revision, Timestamp, Write};
 
 /// The version of the plan's JSON: the first number grows when a reader must change.
@@ -85,6 +86,15 @@ pub struct PlannedChange {
     /// The objects that brought this one along, where only some were asked for and not this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed_by: Vec<Key>,
+    /// What it means for what runs.
+    #[serde(default)]
+    pub impact: Impact,
+    /// What stops for a moment, in words; without it the change is made while everything runs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub restarts: String,
+    /// The objects that use this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used_by: Vec<Key>,
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Place>,

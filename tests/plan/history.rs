@@ -101,6 +101,7 @@ fn the_way_back_restores_what_was_declared_and_removes_what_was_not_there() {
     Plan  back: 3 to change, 1 to delete
       ~ storage-pool/data  dir     description: more -> (none)
       ~ network/br0        bridge  config.bridge.mtu: 1400 -> (none)
+            restarts its DHCP and DNS server
       ~ profile/web
           ~ config.limits.cpu: 2 -> 1
           + config.user.a: (none) -> x

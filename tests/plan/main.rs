@@ -4,6 +4,7 @@ mod examples;
 mod exports;
 mod golden;
 mod history;
+mod impacts;
 mod joins;
 mod laws;
 mod ownership;

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::ObjectsReply;
 use crate::kinds::history;
+use crate::kinds::saved_plan::SavedPlan;
 use crate::kinds::source::SourceStatus;
 use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Revision, Rollout, Timestamp};
 
@@ -47,8 +48,16 @@ pub struct Row {
 }
 
 /// Records of the cluster itself: they are shown by `cluster`, not among what manifests declare.
-const OWN_KINDS: [&str; 7] =
-    [Key::MEMBER, "cluster", "certificate", "token", SourceStatus::KIND, history::Applied::KIND, history::Before::KIND];
+const OWN_KINDS: [&str; 8] = [
+    Key::MEMBER,
+    "cluster",
+    "certificate",
+    "token",
+    SourceStatus::KIND,
+    history::Applied::KIND,
+    history::Before::KIND,
+    SavedPlan::KIND,
+];
 
 impl Board {
     /// The board of an answer: only these objects when `keys` is not empty.

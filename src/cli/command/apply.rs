@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::plan as plan_command;
+use super::saved;
 use crate::api::{ApplyRequest, PlanRequest};
 use crate::cli::board::{Board, Moment};
 use crate::cli::duration;
@@ -24,12 +25,15 @@ use crate::plan::Plan;
 /// The arguments of `seedbed apply`.
 #[derive(Args, Debug)]
 pub struct ApplyArgs {
-    /// Files, directories, or `-` for standard input; together they are one desired state
-    #[arg(required_unless_present = "revision", value_name = "PATH")]
+    /// Files, directories, or `-` for standard input; together they are one desired state. Or one file of seedbed plan --out
+    #[arg(required_unless_present_any = ["revision", "plan"], value_name = "PATH")]
     paths: Vec<String>,
     /// Instead of files: back to what the applies until this one had brought about (see seedbed history)
     #[arg(long, value_name = "REVISION", conflicts_with_all = ["paths", "merge", "target", "exclude"])]
     revision: Option<u64>,
+    /// Instead of files: exactly the plan that was kept under this name, once
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "merge", "target", "exclude", "revision"])]
+    plan: Option<String>,
     #[command(flatten)]
     how: How,
     #[command(flatten)]
@@ -123,6 +127,12 @@ impl Wish {
         Self { title: format!("back to revision {revision}"), back_to: Some(revision), ..wish }
     }
 
+    /// What the daemon is asked to plan.
+    pub fn request(&self) -> PlanRequest {
+        let (selection, claim, back_to) = (self.selection.clone(), self.claim.clone(), self.back_to);
+        PlanRequest { desired: self.desired.clone(), merge: self.is_merge, selection, claim, back_to }
+    }
+
     /// The same for a part of what is declared.
     #[must_use]
     pub fn of(self, part: &Part) -> Self {
@@ -137,6 +147,9 @@ impl Wish {
 /// Findings in the manifest, a stale plan, or what the daemon says.
 pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
+    if let Some(file) = saved::find(&args.paths, args.plan.as_deref(), session).await? {
+        return saved::apply(&file, args.yes, args.timeout, session).await;
+    }
     let wish = match args.revision {
         Some(revision) => Wish::back_to(Revision(revision)),
         None => {
@@ -161,10 +174,7 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
 /// # Errors
 /// What the daemon says.
 pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
-    let (selection, back_to) = (wish.selection.clone(), wish.back_to);
-    let claim = wish.claim.clone();
-    let request = PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, selection, claim, back_to };
-    session.client.plan(&request).await.map_err(|error| refused(error, &wish.sources))
+    session.client.plan(&wish.request()).await.map_err(|error| refused(error, &wish.sources))
 }
 
 /// Shows the plan, commits it and reports, without asking.
@@ -208,8 +218,8 @@ async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<Option<Revi
     Ok(session.client.apply(&request).await.map_err(|error| refused(error, &wish.sources))?.revision)
 }
 
-// Somebody else's change came between the plan and the commit, or the manifest is refused as a whole.
-fn refused(error: ClientError, sources: &[Source]) -> Failure {
+/// Somebody else's change came between the plan and the commit, or the manifest is refused as a whole.
+pub fn refused(error: ClientError, sources: &[Source]) -> Failure {
     let status = error.status();
     let failed = failure_in(error, sources);
     match status {
@@ -222,7 +232,7 @@ fn refused(error: ClientError, sources: &[Source]) -> Failure {
 }
 
 // A person at a terminal has just seen the plan; a script has said what it wants.
-fn is_wanted() -> bool {
+pub fn is_wanted() -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return true;
     }

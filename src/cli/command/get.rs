@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::config::{self, Target};
 use super::noun::{self, Named, Place};
-use super::{cluster, trust};
+use super::{cluster, saved, trust};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
@@ -22,11 +22,12 @@ pub struct GetArgs {
 }
 
 /// Kinds that have commands of their own instead of a noun: their names, and how they are shown.
-const OTHERS: [(Other, &[&str]); 4] = [
+const OTHERS: [(Other, &[&str]); 5] = [
     (Other::Member, &["member", "members", "cluster-member"]),
     (Other::Token, &["token", "tokens"]),
     (Other::Certificate, &["certificate", "certificates", "trust"]),
     (Other::Server, &["config", "server"]),
+    (Other::Plan, &["plan", "plans", "saved-plan"]),
 ];
 
 #[derive(Clone, Copy)]
@@ -35,6 +36,7 @@ enum Other {
     Token,
     Certificate,
     Server,
+    Plan,
 }
 
 /// Lists or shows.
@@ -59,6 +61,8 @@ async fn show(other: Other, name: Option<String>, session: &Session) -> Result<(
         (Other::Certificate, None) => trust::list(session).await,
         (Other::Certificate, Some(name)) => trust::show(&name, session).await,
         (Other::Server, target) => config::show(session, &Target { target }).await,
+        (Other::Plan, None) => saved::list(session).await,
+        (Other::Plan, Some(name)) => saved::show(&name, session).await,
         (Other::Token, None) => cluster::list_tokens(session).await,
         (Other::Token, Some(_)) => Err(Failure::usage("a token is shown once, when it is made")
             .hint("the tokens that were not used yet: seedbed get tokens")),

@@ -19,6 +19,7 @@ pub mod man;
 pub mod noun;
 pub mod plan;
 pub mod protect;
+mod saved;
 pub mod schema;
 pub mod source;
 pub mod status;

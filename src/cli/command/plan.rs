@@ -1,8 +1,12 @@
 //! `seedbed plan PATH…`: what an apply would do.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use clap::Args;
 
-use super::apply;
+use super::{apply, saved};
+use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
@@ -20,6 +24,22 @@ pub struct PlanArgs {
     how: apply::How,
     #[command(flatten)]
     part: apply::Part,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+/// How a plan is kept, to be carried out exactly so.
+#[derive(Args, Debug)]
+struct Keep {
+    /// Write the plan to a file: seedbed apply FILE carries out exactly it, once
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Keep the plan in the cluster under a name: seedbed apply --plan NAME carries out exactly it, once
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
+    /// How long a kept plan is good
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "1h")]
+    expires: Duration,
 }
 
 /// Shows the plan. That there are changes is an exit code of its own.
@@ -29,11 +49,21 @@ pub struct PlanArgs {
 pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
     let input = Input::read_valid(&args.paths, session.screen)?;
     let wish = apply::Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how).of(&args.part);
-    let plan = apply::plan(&wish, session).await?;
+    let (plan, file) = match (&args.keep.out, &args.keep.save) {
+        (None, None) => (apply::plan(&wish, session).await?, None),
+        (_, name) => saved::save(&wish, name.as_deref(), args.keep.expires, session).await?,
+    };
     if session.screen.format.is_for_programs() {
         session.screen.write_value(&serde_json::json!(plan))?;
     } else {
         session.screen.write(&text(&plan, &wish.title, session.screen))?;
+    }
+    match file {
+        Some(file) => saved::keep(&file, args.keep.out.as_deref(), session)?,
+        None if args.keep.out.is_some() || args.keep.save.is_some() => {
+            session.screen.say("Nothing to do: no plan was kept.")
+        }
+        None => {}
     }
     // To note who owns an object changes nothing of it.
     let changes = plan.changes.iter().any(|change| change.action != Action::Adopt);

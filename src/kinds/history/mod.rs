@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::saved_plan::SavedPlan;
 use crate::model::{Key, Object, Revision, Timestamp};
 
 /// No more applies than these are remembered.
@@ -101,7 +102,7 @@ pub fn is_record(key: &str) -> bool {
 
 /// Whether what is in records of this kind is for the cluster alone: it may hold secrets of objects of all kinds.
 pub fn is_sealed(kind: &str) -> bool {
-    kind == Before::KIND
+    kind == Before::KIND || kind == SavedPlan::KIND
 }
 
 /// The records that have to go before one of `bytes` comes: the oldest of `records`, which are in no order.

@@ -130,6 +130,15 @@ impl Resource for Network {
         vec![Problem::at_value("SB049", &["type"], message).helping("delete the network and create it anew")]
     }
 
+    // Addresses, rules and ports change while packets flow; the server is started anew with what it is to say.
+    fn restarts(&self, keys: &[&str]) -> Option<&'static str> {
+        let served = ["ipv4.address", "ipv6.address", "bridge.mtu", "raw.dnsmasq"];
+        let is_served = |key: &&str| {
+            served.contains(key) || ["ipv4.dhcp", "ipv6.dhcp", "dns."].iter().any(|start| key.starts_with(start))
+        };
+        keys.iter().any(is_served).then_some("its DHCP and DNS server")
+    }
+
     fn node(&self) -> Option<&'static dyn AnyNode> {
         Some(&node::NetworkNode)
     }

@@ -37,6 +37,10 @@ impl Resource for Server {
         Words { kind: "config", section: "config", collection: "", noun: "config", spoken: "server configuration" };
     const ROLLOUT: Rollout = Rollout::EveryMember;
 
+    fn restarts(&self, keys: &[&str]) -> Option<&'static str> {
+        keys.contains(&"core.https_address").then_some("the HTTPS port: connections to the old address end")
+    }
+
     fn entities(&self, _: &ServerSpec) -> Vec<&'static str> {
         vec!["server"]
     }

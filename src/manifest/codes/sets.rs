@@ -202,4 +202,10 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "seedbed apply --revision removes what did not exist then. Something uses this object, or a member that holds it does not answer: nothing was changed.",
     )
     .binding(),
+    rule(
+        "SB183",
+        "a saved plan that is stale",
+        "A saved plan is carried out exactly as it was looked at, or not at all. An object that it changes or relies on has changed since, or a member does not answer any more: plan again.",
+    )
+    .binding(),
 ];

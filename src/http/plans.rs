@@ -1,0 +1,275 @@
+//! Saved plans: made once, looked at, and carried out once and exactly so, or not at all.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Outcome, parse};
+use super::caller::Caller;
+use super::events::rfc3339;
+use super::server::{Server, store_failed};
+use super::{carry, origin, seal, seedbed, write};
+use crate::api::{ApiError, ApplyReply, SavePlanRequest, paths};
+use crate::kinds::history;
+use crate::kinds::saved_plan::{EXPIRES_MS, PLANS_MAX, SavedPlan, SavedWork, Used};
+use crate::model::{
+    Change, Command, Config, Expect, Extent, Fault, Finding, Key, MemberName, Object, Reply, Timestamp,
+};
+use crate::plan::Plan;
+use crate::plan::two_phase::Stamp;
+
+/// What can be asked of saved plans.
+pub fn routes() -> Router<Arc<Server>> {
+    let one = format!("{}/{{name}}", paths::PLANS);
+    Router::new()
+        .route(paths::PLANS, get(list).post(save))
+        .route(&one, get(show).delete(forget))
+        .route(&format!("{one}/apply"), post(apply))
+}
+
+/// `GET /1.0/seedbed/plans`.
+async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
+    let now = server.now();
+    let shown = |record: &Object| {
+        let plan: SavedPlan = write::typed(record)?;
+        Ok(json!({
+            "name": record.key.name,
+            "title": plan.title,
+            "by": plan.by,
+            "created_at": rfc3339(plan.created_at),
+            "expires_at": rfc3339(plan.expires_at),
+            "standing": plan.standing(now),
+            "summary": plan.plan["summary"],
+        }))
+    };
+    let records = records(&server)?;
+    Answer::of(&records.iter().map(shown).collect::<Result<Vec<Value>, ApiError>>()?)
+}
+
+/// `POST /1.0/seedbed/plans`: plans and keeps it. The answer is the plan file.
+async fn save(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
+    let SavePlanRequest { request, name, title, expires_ms } = parse(&body)?;
+    let plan = seedbed::planned(&server, request).await?;
+    if plan.is_empty() {
+        // Nobody has to carry out nothing: there is no file for it.
+        return Answer::of(&json!(plan));
+    }
+    let name = name.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string().chars().take(12).collect());
+    let now = server.now();
+    let lasts = i64::try_from(expires_ms.unwrap_or(EXPIRES_MS)).unwrap_or(i64::MAX);
+    let (expect, changes) = plan.apart();
+    let saved = SavedPlan {
+        title,
+        by: caller.audit(),
+        created_at: now,
+        expires_at: Timestamp(now.0.saturating_add(lasts)),
+        plan: json!(plan),
+        work: Some(SavedWork { expect, changes }),
+        used: None,
+    };
+    let (expect, mut changes) = room_for(&server, &name, now)?;
+    changes.push(write::record(SavedPlan::key(&name), write::spec_of(&saved)?));
+    write::submit(&server, &caller, expect, changes).await?;
+    Answer::of(&file(&server, &name, &saved)?)
+}
+
+/// What has to go and what must hold so that a plan of this name can be kept.
+fn room_for(server: &Server, name: &str, now: Timestamp) -> Result<(Vec<Expect>, Vec<Change>), ApiError> {
+    let records = records(server)?;
+    let mut good = 0;
+    let mut changes = Vec::new();
+    for record in &records {
+        let saved: SavedPlan = write::typed(record)?;
+        // A used one is kept until its time is over: who uses it again is told so.
+        if saved.expires_at <= now {
+            changes.push(Change::Forget { key: record.key.clone() });
+        } else if record.key.name == name {
+            let text = format!("there is a saved plan {name} already: name this one otherwise, or delete that one");
+            return Err(ApiError::conflict(text));
+        } else {
+            good += 1;
+        }
+    }
+    if good >= PLANS_MAX {
+        let text = format!("{PLANS_MAX} plans are saved already; delete some: DELETE {}/NAME", paths::PLANS);
+        return Err(ApiError::conflict(text));
+    }
+    let expect = records.iter().find(|record| record.key.name == name).map(write::unchanged);
+    Ok((vec![expect.unwrap_or_else(|| write::absent(&SavedPlan::key(name)))], changes))
+}
+
+/// `GET /1.0/seedbed/plans/NAME`: the plan file.
+async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
+    let saved: SavedPlan = write::typed(&found(&server, &name)?)?;
+    Answer::of(&file(&server, &name, &saved)?)
+}
+
+/// `DELETE /1.0/seedbed/plans/NAME`.
+async fn forget(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
+    let record = found(&server, &name)?;
+    write::submit(&server, &caller, vec![write::unchanged(&record)], vec![Change::Forget { key: record.key }]).await?;
+    Answer::done()
+}
+
+/// `POST /1.0/seedbed/plans/NAME/apply`: carries it out. A body is the plan file, which must be as the cluster made it.
+async fn apply(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
+    server.store().barrier().await.map_err(store_failed)?;
+    if !body.is_empty() {
+        check_mark(&server, parse(&body)?)?;
+    }
+    let record = found(&server, &name)?;
+    let saved: SavedPlan = write::typed(&record)?;
+    let plan = usable(&server, &name, &saved)?;
+    let by = caller.audit();
+    let wanted = own_address(&plan, &server.node().name);
+    let listening = carry::listen_first(&server, wanted.as_ref()).await?;
+    let outcome = carry_out(&server, &plan, &record, saved, &by).await;
+    if let (Err(_), Some(before)) = (&outcome, listening) {
+        server.former.listen(&server, before.as_deref()).await?;
+    }
+    Answer::of(&outcome?)
+}
+
+async fn carry_out(
+    server: &Server,
+    plan: &Plan,
+    record: &Object,
+    saved: SavedPlan,
+    by: &str,
+) -> Result<ApplyReply, ApiError> {
+    let keys: BTreeSet<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
+    let extent = Extent { keys, ..Extent::default() };
+    let state = server.store().part(&|_| extent.clone()).map_err(store_failed)?;
+    let remembered = server.store().list(history::Applied::KIND).map_err(store_failed)?;
+    let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: by.to_owned() };
+    let used = Some(Used { at: stamp.at, by: by.to_owned() });
+    let why = format!("saved plan {}", record.key.name);
+    let mut write = plan.write_remembered(stamp, &why, &state, &remembered);
+    let spent = SavedPlan { work: None, used, ..saved };
+    write.expect.push(write::unchanged(record));
+    write.changes.push(write::record(record.key.clone(), write::spec_of(&spent)?));
+    match server.store().submit(origin::stamped(Command::Write(write))).await.map_err(store_failed)? {
+        Reply::Applied { revision } => Ok(ApplyReply { revision: Some(revision), notes: Vec::new() }),
+        Reply::Nothing => Err(ApiError::failed("the log took no command")),
+        Reply::Refused { faults } if faults.iter().any(|fault| fault.expected.key == record.key) => {
+            Err(ApiError::conflict(format!("the saved plan {} was used or deleted just now", record.key.name)))
+        }
+        Reply::Refused { faults } => Err(stale(faults.iter().map(moved).collect())),
+    }
+}
+
+/// The plan with what it commits, when it may be carried out now.
+fn usable(server: &Server, name: &str, saved: &SavedPlan) -> Result<Plan, ApiError> {
+    if let Some(Used { at, by }) = &saved.used {
+        let text =
+            format!("the saved plan {name} was used already, at {} by {by}: a plan is carried out once", rfc3339(*at));
+        return Err(ApiError::conflict(text));
+    }
+    if saved.expires_at <= server.now() {
+        let text = format!("the saved plan {name} has expired at {}: make a new one", rfc3339(saved.expires_at));
+        return Err(ApiError::conflict(text));
+    }
+    let unreadable =
+        || ApiError::failed(format!("the saved plan {name} cannot be read: a newer version may have made it"));
+    let shown: Plan = serde_json::from_value(saved.plan.clone()).map_err(|_| unreadable())?;
+    let SavedWork { expect, changes } = saved.work.clone().ok_or_else(unreadable)?;
+    let plan = shown.together(expect, changes);
+    let known: BTreeSet<&MemberName> = plan.offline.iter().map(|silent| &silent.member).collect();
+    let liveness = server.liveness.borrow();
+    let touched: BTreeSet<&MemberName> =
+        plan.changes.iter().flat_map(|change| change.members.iter().map(|row| &row.member)).collect();
+    let me = server.node().name.clone();
+    let lost = touched
+        .into_iter()
+        .filter(|member| **member != me && !known.contains(member) && !liveness.is_reachable(member));
+    let lost: Vec<Finding> = lost.map(went_silent).collect();
+    if lost.is_empty() { Ok(plan) } else { Err(stale(lost)) }
+}
+
+fn went_silent(member: &MemberName) -> Finding {
+    Finding::error("SB183", format!("{member} answered when the plan was made and does not now"))
+}
+
+fn moved(fault: &Fault) -> Finding {
+    let Fault { expected: Expect { key, generation }, found } = fault;
+    let text = match (generation, found) {
+        (None, _) => format!("{key} did not exist when the plan was made and does now"),
+        (Some(_), None) => format!("{key} existed when the plan was made and is gone"),
+        (Some(then), Some(now)) => format!("{key} was at generation {then} when the plan was made and is at {now}"),
+    };
+    Finding::error("SB183", text)
+}
+
+fn stale(findings: Vec<Finding>) -> ApiError {
+    ApiError::new(412, "the cluster has moved since the plan was made: nothing was changed").with_findings(findings)
+}
+
+/// The address that the plan gives this member, so that its port is opened before it is stored.
+fn own_address(plan: &Plan, me: &MemberName) -> Option<Config> {
+    plan.apart().1.into_iter().find_map(|change| match change {
+        Change::Put(mut put) if put.key == Key::server() => put.placements.remove(me),
+        _ => None,
+    })
+}
+
+/// A plan as it is given out: what is shown, what it is called, and the cluster's mark on both.
+fn file(server: &Server, name: &str, saved: &SavedPlan) -> Result<Value, ApiError> {
+    let mut file = saved.plan.clone();
+    file["saved"] = json!({
+        "name": name,
+        "title": saved.title,
+        "created_at": rfc3339(saved.created_at),
+        "expires_at": rfc3339(saved.expires_at),
+        "cluster": server.credentials.fingerprint()?,
+    });
+    file["signature"] = json!(seal::mark(server, &file.to_string()));
+    Ok(file)
+}
+
+fn check_mark(server: &Server, mut file: Value) -> Result<(), ApiError> {
+    let cluster = file["saved"]["cluster"].as_str().unwrap_or_default().to_owned();
+    let signature = file.as_object_mut().and_then(|file| file.remove("signature"));
+    let signature = signature.as_ref().and_then(Value::as_str).unwrap_or_default();
+    if seal::is_marked(server, &file.to_string(), signature) {
+        return Ok(());
+    }
+    Err(ApiError::conflict(if cluster == server.credentials.fingerprint()? {
+        "the plan file was changed after the cluster had signed it: make a new one"
+    } else {
+        "the plan file was made by another cluster, or before this one got its certificate: make a new one"
+    }))
+}
+
+fn records(server: &Server) -> Result<Vec<Object>, ApiError> {
+    server.store().list(SavedPlan::KIND).map_err(store_failed)
+}
+
+fn found(server: &Server, name: &str) -> Result<Object, ApiError> {
+    let found = server.store().get(&SavedPlan::key(name)).map_err(store_failed)?;
+    found.ok_or_else(|| {
+        ApiError::conflict(format!("there is no saved plan {name}: it was deleted, or it expired and was dropped"))
+    })
+}

@@ -1,0 +1,90 @@
+//! What a plan says of its changes: what stops, who is concerned, and in which order it is done.
+
+use seedbed::model::{Change, Command, Timestamp};
+use seedbed::plan::{Impact, Look, Mode, Plan, extent, users};
+
+use crate::world::{World, manifest};
+
+const SITE: &str = "
+storage_pools: [{name: data, driver: dir}]
+networks: [{name: br0, type: bridge, config: {ipv4.address: 10.1.0.1/24, ipv6.address: none}}]
+profiles:
+- {name: web, devices: {root: {type: disk, path: /, pool: data}, eth0: {type: nic, network: br0}}}
+- {name: shop, devices: {root: {type: disk, path: /, pool: data}}}
+";
+
+fn with_users(world: &World, plan: Plan) -> Plan {
+    let keys = plan.changing();
+    let part = world.state().part(&|known| extent::of_users(&keys, known));
+    assert_eq!(users(&keys, &part), users(&keys, world.state()), "users must not depend on what is not asked for");
+    plan.with_users(users(&keys, &part))
+}
+
+#[test]
+fn a_change_says_what_stops_and_who_uses_the_object() {
+    let mut world = World::with_members(2);
+    world.apply(&manifest(SITE), Mode::Declarative);
+    world.settle();
+    let changed = SITE.replace("10.1.0.1", "10.1.0.2").replace("driver: dir}", "driver: dir, description: fast}");
+    let plan = world.plan(&manifest(&changed), Mode::Declarative).expect("a plan");
+    let plan = with_users(&world, plan);
+    insta::assert_snapshot!(plan.render(&Look::plain("site.yaml")), @r"
+    Plan  site.yaml: 2 to change, nothing to delete
+      ~ storage-pool/data  dir     description: (none) -> fast
+            used by 2 profiles
+      ~ network/br0        bridge  config.ipv4.address: 10.1.0.1/24 -> 10.1.0.2/24
+            restarts its DHCP and DNS server; used by 1 profile
+      2 objects unchanged
+    ");
+    let impacts: Vec<Impact> = plan.changes.iter().map(|change| change.impact).collect();
+    assert_eq!(impacts, [Impact::Live, Impact::Restart]);
+}
+
+#[test]
+fn what_is_new_stops_nothing_and_an_address_of_the_server_ends_connections() {
+    let mut world = World::with_members(1);
+    let plan = world.plan(&manifest(SITE), Mode::Declarative).expect("a plan");
+    assert!(plan.changes.iter().all(|change| change.impact == Impact::Live), "{plan:?}");
+    assert!(plan.changing().is_empty(), "nobody uses what does not exist");
+    world.apply(&manifest("config: {core.https_address: '127.0.0.1:8443'}"), Mode::Declarative);
+    world.settle();
+    let moved = manifest("config: {core.https_address: '127.0.0.1:8444'}");
+    let plan = world.plan(&moved, Mode::Declarative).expect("a plan");
+    assert_eq!(plan.changes[0].restarts, "the HTTPS port: connections to the old address end");
+}
+
+#[test]
+fn the_order_that_is_shown_is_the_order_in_which_it_is_done() {
+    let mut world = World::with_members(2);
+    world.apply(&manifest("profiles: [{name: web}]\nprojects: [{name: shop}]"), Mode::Declarative);
+    let text = format!("projects: [{{name: shop, description: x}}, {{name: a}}]\n{SITE}");
+    let plan = world.plan(&manifest(&text), Mode::Declarative).expect("a plan");
+    let Command::Write(write) = plan.write("order".to_owned(), Timestamp(3), "test".to_owned()) else {
+        panic!("a plan is a write")
+    };
+    let done: Vec<String> = write
+        .changes
+        .iter()
+        .map(|change| match change {
+            Change::Put(put) => put.key.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let shown: Vec<String> = plan.changes.iter().map(|change| change.key.to_string()).collect();
+    assert!(shown.len() > 5, "{shown:?}");
+    assert_eq!(done, shown);
+    let lines = plan.render(&Look::plain("order"));
+    let places: Vec<usize> =
+        shown.iter().map(|key| lines.find(&format!(" {key} ")).or_else(|| lines.find(key)).expect("shown")).collect();
+    assert!(places.is_sorted(), "{lines}");
+}
+
+#[test]
+fn a_plan_that_was_taken_apart_and_read_again_commits_the_same() {
+    let mut world = World::with_members(2);
+    let plan = world.plan(&manifest(SITE), Mode::Declarative).expect("a plan");
+    let (expect, changes) = plan.apart();
+    let text = serde_json::to_string(&plan).expect("text");
+    let read: Plan = serde_json::from_str(&text).expect("a plan");
+    assert_eq!(read.together(expect, changes), plan);
+}
