@@ -58,6 +58,13 @@ fn owner(node: &Node, key: &str) -> Option<String> {
     Some(object(node, key)?["management"]["source"].as_str()?.to_owned())
 }
 
+/// A member may be a moment behind the one that answered.
+fn wait_owner(node: &Node, key: &str, source: Option<&str>) {
+    wait_for(&format!("{key} to belong to {source:?} on {}", node.name), PATIENCE, || {
+        object(node, key).is_some() && owner(node, key).as_deref() == source
+    });
+}
+
 fn wait_gone(node: &Node, key: &str) {
     wait_for(&format!("{key} to go"), PATIENCE, || object(node, key).is_none());
 }
@@ -78,7 +85,7 @@ fn a_second_owner_is_refused_until_the_object_is_handed_over() {
         let [first, second, third] = &lab.nodes[..] else { panic!("three machines") };
         add(first, "one", &one, &[]);
         wait_message(third, "one", "Ready", "in force");
-        assert_eq!(owner(third, "profile/web").as_deref(), Some("one"));
+        wait_owner(third, "profile/web", Some("one"));
         add(second, "two", &two, &[]);
         wait_message(third, "two", "Stalled", "profile/web belongs to the source `one`");
         assert!(object(third, "profile/db").is_none(), "a set is taken whole or not at all");
@@ -92,16 +99,16 @@ fn a_second_owner_is_refused_until_the_object_is_handed_over() {
         third.run_exit(&["adopt", "profile/web", "--source", "nobody"], 1);
         third.run_ok(&["adopt", "profile/web", "--source", "two"]);
         second.run_ok(&["source", "sync", "two"]);
-        assert_eq!(owner(third, "profile/db").as_deref(), Some("two"));
+        wait_owner(third, "profile/db", Some("two"));
         first.run_exit(&["source", "sync", "one"], 1);
         wait_message(third, "one", "Stalled", "profile/web belongs to the source `two`");
 
         third.run_ok(&["apply", "--yes", "--take-over", &by_hand]);
-        assert_eq!(owner(third, "profile/web"), None);
+        wait_owner(third, "profile/web", None);
         first.run_ok(&["source", "sync", "one"]);
-        assert_eq!(owner(third, "profile/web").as_deref(), Some("one"));
+        wait_owner(third, "profile/web", Some("one"));
         third.run_ok(&["adopt", "profile/web", "--release"]);
-        assert_eq!(owner(third, "profile/web"), None);
+        wait_owner(third, "profile/web", None);
     });
 }
 
@@ -135,7 +142,6 @@ fn what_leaves_the_files_is_deleted_only_with_prune_and_never_when_the_files_are
         wait_message(node, "site", "Ready", "in force");
         node.wait_status("/1.0/networks/br9", "Created");
         node.run_ok(&["profile", "create", "by-hand"]);
-
         fs::write(dir.join("a.yaml"), profiles(&["a", "b", "c"])).expect("a file");
         node.run_ok(&["source", "sync", "site"]);
         assert!(object(node, "network/br9").is_some(), "prune is off");
@@ -162,7 +168,8 @@ fn what_leaves_the_files_is_deleted_only_with_prune_and_never_when_the_files_are
         for gone in ["profile/a", "profile/b", "profile/c"] {
             wait_gone(&lab.nodes[1], gone);
         }
-        assert!(object(node, "profile/new").is_some() && object(node, "profile/by-hand").is_some());
+        wait_for("the new profile", PATIENCE, || object(node, "profile/new").is_some());
+        assert!(object(node, "profile/by-hand").is_some());
     });
 }
 

@@ -19,6 +19,9 @@ const SECONDS: u64 = 45;
 /// The seed when nobody says: the same in every run, so that a change is what makes it fail.
 const SEED: u64 = 2026;
 
+/// What the files may declare; what they do not declare at the end has to go.
+const PROFILES: [&str; 4] = ["p0", "p1", "p2", "p3"];
+
 /// Numbers from a seed (splitmix64).
 struct Dice(u64);
 
@@ -40,11 +43,16 @@ struct Set {
     profiles: BTreeMap<String, usize>,
     /// The description of each bridge.
     networks: BTreeMap<String, String>,
+    /// Whether the protected profile has left the files.
+    is_unguarded: bool,
 }
 
 impl Set {
     fn text(&self) -> String {
-        let mut text = String::from("profiles:\n- {name: guarded}\n");
+        let mut text = String::from("profiles:\n- {name: lasting}\n");
+        if !self.is_unguarded {
+            text.push_str("- {name: guarded, protect: true}\n");
+        }
         for (name, cpus) in &self.profiles {
             let _ = writeln!(text, "- {{name: {name}, config: {{limits.cpu: {cpus}}}}}");
         }
@@ -93,7 +101,7 @@ impl Soak<'_> {
 
     fn edit(&mut self) {
         let round = self.round;
-        let profile = format!("p{}", self.dice.below(4));
+        let profile = PROFILES[self.dice.below(PROFILES.len())].to_owned();
         let network = format!("sbk{}", self.dice.below(2));
         if self.dice.below(4) == 0 {
             self.good.profiles.remove(&profile);
@@ -188,6 +196,7 @@ impl Soak<'_> {
             }
         }
         self.round += 1;
+        self.good.is_unguarded = true;
         self.edit();
     }
 
@@ -204,6 +213,11 @@ impl Soak<'_> {
                 wait_for(&format!("bridge {name} on {}", node.name), PATIENCE, || {
                     let shown = node.get(&format!("/1.0/networks/{name}")).unwrap_or_default();
                     shown["description"] == description.as_str() && shown["status"] == "Created" && has_link(node, name)
+                });
+            }
+            for name in PROFILES.iter().filter(|name| !self.good.profiles.contains_key(**name)) {
+                wait_for(&format!("profile {name} to go from {}", node.name), PATIENCE, || {
+                    node.request("GET", &format!("/1.0/profiles/{name}"), None).0 == 404
                 });
             }
             for (name, description) in &self.strangers {
@@ -239,7 +253,7 @@ fn whatever_happens_the_cluster_ends_in_the_last_good_set() {
         let (good, strangers) = (Set::default(), BTreeMap::new());
         let mut soak = Soak { lab, dice, site: site.clone(), reader, good, strangers, vanished: 0, round: 0 };
         soak.edit();
-        soak.lab.nodes[reader].run_ok(&["source", "add", "site", "--path", &site.to_string_lossy()]);
+        soak.lab.nodes[reader].run_ok(&["source", "add", "site", "--path", &site.to_string_lossy(), "--prune"]);
         let end = Instant::now() + Duration::from_secs(number_of("SEEDBED_SOAK_SECONDS").unwrap_or(SECONDS));
         while Instant::now() < end {
             soak.step();
