@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::command::{
-    adopt, apply, audit, cluster, completions, config, daemon, drift, explain, export, get, history, init, man, noun,
-    plan, protect, schema, source, status, validate, waitready, watch,
+    adopt, apply, audit, cluster, completions, config, daemon, drift, explain, export, get, history, hold, init, man,
+    noun, plan, protect, schema, source, status, validate, waitready, watch,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -74,6 +74,8 @@ pub enum Verb {
     Status(status::StatusArgs),
     /// Show what is otherwise than manifests declared it, or than members made it
     Drift(drift::DriftArgs),
+    /// Keep sources and healing away from an object for a time
+    Hold(hold::HoldArgs),
     /// Show who changed what, and check that nobody tampered with it
     Audit(audit::AuditArgs),
     /// Print the stored state as a manifest

@@ -65,6 +65,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Explain(args) => command::explain::run(&args, screen),
             Verb::Status(args) => command::status::run(&args, session).await,
             Verb::Drift(args) => command::drift::run(&args, session).await,
+            Verb::Hold(args) => command::hold::run(&args, session).await,
             Verb::Audit(args) => command::audit::run(&args, session).await,
             Verb::Export(args) => command::export::run(&args, session).await,
             Verb::Get(args) => command::get::run(args, session).await,

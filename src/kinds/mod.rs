@@ -13,6 +13,7 @@ pub mod value;
 
 pub mod certificate;
 pub mod history;
+pub mod hold;
 pub mod member;
 pub mod network;
 pub mod profile;
@@ -41,6 +42,7 @@ pub static ALL: &[&dyn Kind] = &[
     &source::Source,
     &certificate::Certificate,
     &token::Token,
+    &hold::Hold,
 ];
 
 /// The kind of this name, as it stands in keys: `storage-pool`.

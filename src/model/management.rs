@@ -80,6 +80,9 @@ pub struct Claim {
     /// How many objects may be deleted because the source owns them and declares them no more; `None` deletes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prune: Option<usize>,
+    /// Whether members put back what changes of these objects on their hosts; `None` leaves that as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heal: Option<Heal>,
 }
 
 impl Policy {

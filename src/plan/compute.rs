@@ -11,7 +11,8 @@ use super::own;
 use super::prune::{Pruned, prune};
 use super::refer;
 use super::report::{Action, FORMAT_VERSION, OfflineMember, Plan, PlannedChange, Summary, Work};
-use crate::kinds::Dice;
+use crate::kinds::hold::HoldSpec;
+use crate::kinds::{self, Dice};
 use crate::model::{
     Change, Claim, ClusterState, Declared, Desired, Expect, Finding, Generation, Key, Liveness, MemberName, Rollout,
     Severity,
@@ -56,6 +57,8 @@ pub(super) struct Scene<'a> {
     /// The members that have joined; the one that plans when there is no record yet.
     pub members: Vec<MemberName>,
     pub offline: Vec<OfflineMember>,
+    /// What somebody holds for a time.
+    pub held: BTreeMap<Key, HoldSpec>,
 }
 
 /// The changes that turn `state` into `desired`.
@@ -76,7 +79,9 @@ pub fn plan(
         findings.push(Finding::error("SB062", format!("there is no source `{source}`")));
     }
     let explicit = explicit(desired, state);
-    let scene = Scene { state, wanted: &wanted, explicit, context, members, offline };
+    let held = kinds::hold::held(state.of_kind("hold"), context.liveness.at);
+    let scene = Scene { state, wanted: &wanted, explicit, context, members, offline, held };
+    findings.extend(own::held(&scene));
     let mut draft = Draft::default();
     let (mut changes, mut unchanged) = (Vec::new(), 0);
     for key in order(&wanted) {

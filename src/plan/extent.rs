@@ -25,6 +25,7 @@ pub fn of_plan(desired: &Desired, mode: Mode, claim: &Claim, known: &Known) -> E
         }
     }
     extent.kinds.insert(Key::MEMBER.into());
+    extent.kinds.insert("hold".into());
     extent.keys.insert(Key::membership());
     for (key, declared) in expand(desired, &known.state) {
         reach(&mut extent, &key);

@@ -46,7 +46,7 @@ pub use drift::drift;
 pub use export::{Export, export};
 pub use finish::{Finish, finish};
 pub use impact::Impact;
-pub use own::revised;
+pub use own::{HELD, revised};
 pub use prune::NOT_PRUNED;
 pub use recall::{Recalled, recall};
 pub use refer::users;

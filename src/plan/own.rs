@@ -1,9 +1,10 @@
 //! Who an object belongs to, and what its manifest lets a plan do with it.
 
 use super::compute::{Mode, Scene};
+use crate::kinds::hold::HoldSpec;
 use crate::model::{
     ApplyMode, Claim, ClusterState, Declared, Finding, Key, Management, MemberName, Object, Phase, Placement, Put,
-    Rollout, Stage,
+    Rollout, Severity, Stage,
 };
 
 /// What a plan may do with one declared object.
@@ -37,10 +38,15 @@ pub fn mode(declared: &Declared, of_plan: Mode) -> Mode {
 pub fn hold(key: &Key, declared: &Declared, stored: Option<&Object>, scene: &Scene<'_>) -> Result<Held, Box<Finding>> {
     let now = stored.map(|object| object.management.clone()).unwrap_or_default();
     let is_left_alone = is_left_alone(declared, stored);
-    let Some(Claim { source, take_over, prune: _ }) = scene.context.claim else {
+    let Some(Claim { source, take_over, prune: _, heal }) = scene.context.claim else {
         return Ok(Held { management: now, is_left_alone });
     };
     let source = source.as_deref();
+    // Somebody is at work on it: its source waits. A person who applies files knows what they do.
+    if source.is_some() && stored.is_some() && scene.held.contains_key(key) {
+        return Ok(Held { management: now, is_left_alone: true });
+    }
+    let heal = heal.unwrap_or(now.heal);
     let is_ours = now.source.as_deref() == source;
     let is_foreign = now.source.is_some() && !is_ours;
     // What a project implies is nobody's: it comes and goes with the project.
@@ -50,13 +56,29 @@ pub fn hold(key: &Key, declared: &Declared, stored: Option<&Object>, scene: &Sce
     let management = match (is_left_alone, is_foreign) {
         _ if is_implied => now,
         (true, true) => now,
-        (true, false) if is_ours && source.is_some() => Management { protect, apply, ..now },
+        (true, false) if is_ours && source.is_some() => Management { protect, apply, heal, ..now },
         (true, false) if apply == ApplyMode::IfNotPresent => Management { protect, ..now },
         (true, false) => now,
         (false, true) if !*take_over => return Err(Box::new(belongs(key, declared, &now, source))),
-        (false, _) => Management { source: source.map(str::to_owned), protect, apply, ..now },
+        (false, _) => Management { source: source.map(str::to_owned), protect, apply, heal },
     };
     Ok(Held { management, is_left_alone })
+}
+
+/// The code of what somebody holds.
+pub const HELD: &str = "SB079";
+
+/// What is declared and held for a time.
+pub fn held(scene: &Scene<'_>) -> Vec<Finding> {
+    let is_met = |key: &Key| scene.wanted.contains_key(key) && scene.state.get(key).is_some();
+    let note = |(key, hold): (&Key, &HoldSpec)| {
+        let text = format!("{key} is held ({}): no source changes it until that ends", hold.description);
+        let note = Finding::warning(HELD, text).helping(format!("to end it: seedbed hold release {key}"));
+        Finding { severity: Severity::Note, ..note }
+    };
+    // A plan that leaves everything with whoever has it is nobody's to change.
+    let is_for_change = scene.context.claim.is_some();
+    scene.held.iter().filter(|(key, _)| is_for_change && is_met(key)).map(note).collect()
 }
 
 /// Whether there is such a source.

@@ -42,7 +42,8 @@ pub fn prune(
     scene: &Scene<'_>,
     changes: &[(PlannedChange, Change)],
 ) -> Result<Pruned, Box<Finding>> {
-    let Some(Claim { source: Some(source), take_over: _, prune: Some(deletes_max) }) = scene.context.claim else {
+    let Some(Claim { source: Some(source), take_over: _, prune: Some(deletes_max), heal: _ }) = scene.context.claim
+    else {
         return Ok(Pruned::default());
     };
     let deletes_max = *deletes_max;
@@ -97,6 +98,9 @@ fn default_profile(key: &Key) -> Option<Key> {
 fn obstacle(object: &Object, scene: &Scene<'_>) -> Option<String> {
     if object.phase == Phase::Deleting {
         return Some("its members are still taking it down".to_owned());
+    }
+    if let Some(hold) = scene.held.get(&object.key) {
+        return Some(format!("it is held ({}); to end that: seedbed hold release {}", hold.description, object.key));
     }
     if object.management.protect {
         return Some(format!("it is protected; to lift that: seedbed protect {} --off", object.key));

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::impact::used_by;
+use super::own::HELD;
 use super::prune::NOT_PRUNED;
 use super::report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange};
 use crate::model::Key;
@@ -59,8 +60,11 @@ impl Plan {
             text.push_str(&waits(change, &self.offline, look));
         }
         for note in &self.notes {
-            let (mark, meaning) =
-                if note.code == NOT_PRUNED { ("!", Meaning::Blocked) } else { ("?", Meaning::Unknown) };
+            let (mark, meaning) = if [NOT_PRUNED, HELD].contains(&note.code.as_str()) {
+                ("!", Meaning::Blocked)
+            } else {
+                ("?", Meaning::Unknown)
+            };
             let _ = writeln!(text, "  {} {}", look.paint(meaning, mark), note.message);
         }
         if self.unchanged > 0 && !self.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::memory::Memory;
 use super::pass::Look;
 use crate::kinds::{self, AnyNode, Intent, Local, Work};
-use crate::model::{Generation, Key, MemberName, Object, Phase, Placement, Rollout, Timestamp};
+use crate::model::{Generation, Heal, Key, MemberName, Object, Phase, Placement, Rollout, Timestamp};
 
 /// One placement to look at.
 pub(super) struct Task<'a> {
@@ -13,6 +13,17 @@ pub(super) struct Task<'a> {
     pub placement: &'a Placement,
     pub work: Work,
     pub actor: Actor,
+    /// Why what has changed on the host stays as it is found; `None` where it is put right.
+    pub left: Option<Left>,
+}
+
+/// Why a member only tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The object says so.
+    HealOff,
+    /// Somebody holds it for a time.
+    Held,
 }
 
 /// Who brings a placement about.
@@ -36,7 +47,7 @@ pub(super) fn agenda<'a>(
     now: Timestamp,
 ) -> Vec<Vec<Task<'a>>> {
     let due = objects.iter().filter(|object| is_realised(object) && memory.is_due(object, look, now));
-    let tasks: Vec<Task<'a>> = due.filter_map(|object| task(me, object)).collect();
+    let tasks: Vec<Task<'a>> = due.filter_map(|object| task(me, object, memory)).collect();
     let (present, absent): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.work.intent == Intent::Present);
     let mut groups = by_depth(absent);
     groups.reverse();
@@ -49,7 +60,7 @@ fn is_realised(object: &Object) -> bool {
     object.rollout != Rollout::RecordOnly && object.phase != Phase::Pending
 }
 
-fn task<'a>(me: &MemberName, object: &'a Object) -> Option<Task<'a>> {
+fn task<'a>(me: &MemberName, object: &'a Object, memory: &Memory) -> Option<Task<'a>> {
     let placement = object.placements.get(me)?;
     let intent = match object.phase {
         Phase::Deleting => Intent::Absent,
@@ -67,7 +78,19 @@ fn task<'a>(me: &MemberName, object: &'a Object) -> Option<Task<'a>> {
         Some(kind) => kind.node().map_or(Actor::Nothing, Actor::Node),
         None => Actor::Unknown,
     };
-    Some(Task { object, placement, work: Work { local, intent }, actor })
+    let left = left(object, placement, memory).filter(|_| intent == Intent::Present);
+    Some(Task { object, placement, work: Work { local, intent }, actor, left })
+}
+
+/// What was asked for since the member made it is done in any case.
+fn left(object: &Object, placement: &Placement, memory: &Memory) -> Option<Left> {
+    if placement.realised != object.generation {
+        return None;
+    }
+    if memory.is_held(&object.key) {
+        return Some(Left::Held);
+    }
+    (object.management.heal == Heal::Off).then_some(Left::HealOff)
 }
 
 /// Groups tasks so that each comes after all that it needs.

@@ -103,6 +103,8 @@ struct Member {
 
 impl Member {
     async fn pass(&mut self, look: Look, dice: &mut (dyn Dice + Send)) -> Result<Vec<PlacementReport>, StoreError> {
+        let holds = self.store.list("hold")?;
+        self.memory.hold(kinds::hold::held(&holds, self.host.clock.now()).into_keys().collect());
         let objects = match look {
             Look::AtAll => self.placed()?,
             Look::AtWork => self.work()?,

@@ -1,6 +1,6 @@
 //! What a member remembers between two passes. Losing it costs an attempt too early, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pass::Look;
 use super::said::Said;
@@ -14,6 +14,8 @@ const RESEND_MS: u64 = 5_000;
 pub struct Memory {
     attempts: BTreeMap<Key, Attempt>,
     tally: Tally,
+    /// What nobody but people may change now.
+    held: BTreeSet<Key>,
 }
 
 #[derive(Debug)]
@@ -52,6 +54,15 @@ impl Memory {
                 attempt.sent = None;
             }
         }
+    }
+
+    /// These objects, and no others, are left as they are found from now on.
+    pub fn hold(&mut self, held: BTreeSet<Key>) {
+        self.held = held;
+    }
+
+    pub(super) fn is_held(&self, key: &Key) -> bool {
+        self.held.contains(key)
     }
 
     /// What was counted since this was last asked.

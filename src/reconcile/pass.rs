@@ -6,10 +6,10 @@ use futures_util::stream;
 use super::agenda::{Actor, Task, agenda};
 use super::backoff::wait_ms;
 use super::memory::{Memory, Next};
-use super::said::{Said, was_made};
+use super::said::Said;
 use crate::host::{Host, HostError};
 use crate::kinds::{Dice, Intent, Outcome};
-use crate::model::{Config, Ending, Heal, MemberName, Object, PlacementReport, Timestamp};
+use crate::model::{Config, Ending, MemberName, Object, PlacementReport, Timestamp};
 
 /// So many placements are brought about at the same time: programs are run for each.
 const PARALLEL_MAX: usize = 8;
@@ -67,7 +67,7 @@ async fn attempted<'a>(host: &Host, task: Task<'a>) -> Attempted<'a> {
 
 async fn attempt(host: &Host, task: &Task<'_>) -> Outcome {
     match task.actor {
-        Actor::Node(node) if is_left_alone(task) => match node.survey(host, &task.work).await {
+        Actor::Node(node) if task.left.is_some() => match node.survey(host, &task.work).await {
             Ok(steps) if steps.is_empty() => Outcome::Converged { learned: Config::default(), steps },
             Ok(steps) => Outcome::Drifted { steps },
             Err(error) => Outcome::Failed(error),
@@ -79,12 +79,6 @@ async fn attempt(host: &Host, task: &Task<'_>) -> Outcome {
         },
         Actor::Unknown => Outcome::Failed(unknown_kind(task)),
     }
-}
-
-/// Whether the member made it and has only to tell what has become of it. What was asked for since is still done.
-fn is_left_alone(task: &Task<'_>) -> bool {
-    let is_off = task.object.management.heal == Heal::Off;
-    is_off && task.work.intent == Intent::Present && was_made(task.object, task.placement)
 }
 
 fn unknown_kind(task: &Task<'_>) -> HostError {

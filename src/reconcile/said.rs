@@ -1,6 +1,6 @@
 //! What a member says of a placement after an attempt, and whether the store has heard it.
 
-use super::agenda::Task;
+use super::agenda::{Left, Task};
 use super::backoff;
 use crate::host::{HostError, Lasting};
 use crate::kinds::Outcome;
@@ -38,12 +38,14 @@ impl Said {
     }
 
     /// After a look at something that is not to be healed.
-    pub fn left_alone(steps: &[String]) -> Self {
-        let message =
-            format!("is not as it had been made, and healing is off; this would put it right: {}", steps.join(", "));
+    pub fn left_alone(task: &Task<'_>, steps: &[String]) -> Self {
+        let (reason, why) = match task.left {
+            Some(Left::Held) => ("Held", "it is held"),
+            Some(Left::HealOff) | None => ("HealOff", "healing is off"),
+        };
+        let message = format!("is not as it had been made, and {why}; this would put it right: {}", steps.join(", "));
         let (phase, state) = (Some(PlacementPhase::Created), ConditionState::Drifted);
-        let (reason, learned) = ("HealOff".to_owned(), Config::default());
-        Self { phase, state, reason, message, learned, restored: None }
+        Self { phase, state, reason: reason.to_owned(), message, learned: Config::default(), restored: None }
     }
 
     /// After the object has been removed from the host.
@@ -69,7 +71,7 @@ impl Said {
     pub fn of(task: &Task<'_>, outcome: Outcome, now: Timestamp) -> Result<Self, HostError> {
         match outcome {
             Outcome::Converged { learned, steps } => Ok(Self::done(task, learned, &steps, now)),
-            Outcome::Drifted { steps } => Ok(Self::left_alone(&steps)),
+            Outcome::Drifted { steps } => Ok(Self::left_alone(task, &steps)),
             Outcome::Gone => Ok(Self::gone()),
             Outcome::Failed(error) => Err(error),
         }
@@ -121,7 +123,7 @@ impl Said {
 }
 
 /// Whether the member once had the newest generation, whatever it has said since.
-pub(super) fn was_made(object: &Object, placement: &Placement) -> bool {
+fn was_made(object: &Object, placement: &Placement) -> bool {
     let newest: Generation = object.generation;
     placement.realised == newest
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod drift;
+mod holds;
 
 use crate::lab::{Node, with_three};
 

@@ -35,6 +35,11 @@ impl Moment {
         Timestamp(self.now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// Whether a moment is over.
+    pub fn is_past(&self, then: Timestamp) -> bool {
+        then <= self.now
+    }
+
     /// The moment that is so much earlier.
     pub fn before(&self, time: Duration) -> Timestamp {
         Timestamp(self.now.0.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))

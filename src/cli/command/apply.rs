@@ -69,7 +69,12 @@ pub struct How {
 impl How {
     /// In whose name, and how far that goes.
     pub fn claim(&self) -> Claim {
-        Claim { source: self.source.clone(), take_over: self.take_over, prune: self.prune.then_some(self.max_deletes) }
+        Claim {
+            source: self.source.clone(),
+            take_over: self.take_over,
+            prune: self.prune.then_some(self.max_deletes),
+            heal: None,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod export;
 pub mod get;
 pub mod history;
+pub mod hold;
 pub mod init;
 pub mod man;
 pub mod noun;

@@ -105,7 +105,7 @@ struct AddArgs {
     limits: Limits,
 }
 
-/// What a source may delete.
+/// What a source may do by itself.
 #[derive(Args, Debug)]
 struct Limits {
     /// Delete what it has applied and declares no more: on or off
@@ -114,12 +114,17 @@ struct Limits {
     /// Apply nothing of a set that would delete more objects than this (10 when it is not said)
     #[arg(long, value_name = "N")]
     max_deletes: Option<u32>,
+    /// Whether members put back what changes of its objects on their hosts: on, or off to be told only
+    #[arg(long, value_name = "WHETHER", value_parser = ["on", "off"])]
+    heal: Option<String>,
 }
 
 impl Limits {
     fn fields(&self) -> Map<String, Value> {
         let prune = self.prune.as_ref().map(|word| ("prune".to_owned(), json!(word == "on")));
-        prune.into_iter().chain(self.max_deletes.map(|max| ("max_deletes".to_owned(), json!(max)))).collect()
+        let max = self.max_deletes.map(|max| ("max_deletes".to_owned(), json!(max)));
+        let heal = self.heal.as_ref().map(|word| ("heal".to_owned(), json!(word == "on")));
+        prune.into_iter().chain(max).chain(heal).collect()
     }
 }
 
@@ -139,7 +144,7 @@ pub async fn run(args: &SourceArgs, session: &Session) -> Result<Exit, Failure> 
         SourceVerb::Set { name, limits } => {
             let fields = limits.fields();
             if fields.is_empty() {
-                return Err(Failure::usage("nothing to change: give --prune or --max-deletes"));
+                return Err(Failure::usage("nothing to change: give --prune, --max-deletes or --heal"));
             }
             session.change(Method::PATCH, &path(name), &Value::Object(fields), None).await?;
             session.screen.say(&format!("Source {name} changed"));

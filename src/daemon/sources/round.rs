@@ -6,7 +6,7 @@ use crate::api::{ApiError, ApplyRequest};
 use crate::http::{Server, hand_over, origin};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
 use crate::model::{Claim, Desired, Finding, Generation, MemberName, Origin, Timestamp};
-use crate::plan::NOT_PRUNED;
+use crate::plan::{HELD, NOT_PRUNED};
 use crate::watch::{Tree, Verdict, load};
 
 /// A status is read by people; this many findings are enough to begin with.
@@ -42,7 +42,8 @@ impl Round<'_> {
             let status = status.standing(Standing::Stalled, Reason::Invalid, &message, now);
             return (Verdict::Bad, with_findings(status, findings));
         }
-        let claim = Claim { source: Some(self.name.to_owned()), take_over: false, prune: self.spec.deletes_max() };
+        let (source, prune, heal) = (Some(self.name.to_owned()), self.spec.deletes_max(), Some(self.spec.heal()));
+        let claim = Claim { source, take_over: false, prune, heal };
         let request = ApplyRequest { desired, merge: self.spec.merge, claim, ..ApplyRequest::default() };
         let revision = if commit.is_empty() { tree.digest.short().to_owned() } else { commit.to_owned() };
         let from = Origin { source: self.name.to_owned(), revision, ..Origin::default() };
@@ -52,7 +53,9 @@ impl Round<'_> {
                 let applied = reply.revision.unwrap_or(status.applied);
                 let kept = reply.notes.iter().filter(|note| note.code == NOT_PRUNED).count();
                 let kept = if kept == 0 { String::new() } else { format!("; {kept} not pruned") };
-                let message = format!("{} is in force{kept}", shown(tree, commit));
+                let held = reply.notes.iter().filter(|note| note.code == HELD).count();
+                let held = if held == 0 { String::new() } else { format!("; {held} held") };
+                let message = format!("{} is in force{kept}{held}", shown(tree, commit));
                 // A round that waits for what still stays is no news.
                 let is_again = is_open(&status) && reply.revision.is_none() && status.message == message;
                 let last_success = status.last_success.filter(|_| is_again);
@@ -95,9 +98,9 @@ impl Round<'_> {
     }
 }
 
-/// Whether something stays that is declared no more: it may be let go later.
+/// Whether something stays that is declared no more, or is held: it may be let go later.
 pub fn is_open(status: &SourceStatus) -> bool {
-    status.findings.iter().any(|finding| finding.code == NOT_PRUNED)
+    status.findings.iter().any(|finding| [NOT_PRUNED, HELD].contains(&finding.code.as_str()))
 }
 
 fn shown(tree: &Tree, commit: &str) -> String {

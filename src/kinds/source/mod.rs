@@ -11,7 +11,7 @@ use super::field::lenient;
 use super::kind::{Need, Resource, Words};
 use super::problem::Problem;
 use super::value;
-use crate::model::{Config, Key, MemberName, Rollout, Timestamp};
+use crate::model::{Config, Heal, Key, MemberName, Rollout, Timestamp};
 
 pub use status::{Condition, Reason, SourceStatus, Standing};
 
@@ -63,12 +63,20 @@ pub struct SourceSpec {
     /// Nothing of a set is applied when it would delete more objects than this; 10 when it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_deletes: Option<u32>,
+    /// When it is false, members only tell what has changed of its objects on their hosts, and put nothing back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heal: Option<bool>,
     /// Nothing is applied before this moment, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_until: Option<Timestamp>,
 }
 
 impl SourceSpec {
+    /// Whether members put back what changes of its objects on their hosts.
+    pub fn heal(&self) -> Heal {
+        if self.heal == Some(false) { Heal::Off } else { Heal::On }
+    }
+
     /// How many objects one set may delete; `None` when it deletes none.
     pub fn deletes_max(&self) -> Option<usize> {
         let max = self.max_deletes.and_then(|max| usize::try_from(max).ok()).unwrap_or(DELETES_MAX);

@@ -235,4 +235,9 @@ pub(super) const OF_OBJECTS: &[Rule] = &[
         "an object that is declared no more and stays",
         "A source deletes only what it owns and what nobody needs: what others use, what is protected, storage pools that may hold data, and what is on a member that does not answer stay. A set that declares nothing deletes nothing. It is looked at again with every round.",
     ),
+    rule(
+        "SB079",
+        "an object that somebody holds",
+        "While an object is held, no source changes or deletes it, and members put nothing of it right. The hold ends by itself at its time, or at once: seedbed hold release KEY. What the source declares is then applied.",
+    ),
 ];

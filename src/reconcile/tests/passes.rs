@@ -167,6 +167,20 @@ async fn with_healing_off_drift_is_told_and_left_alone_until_something_new_is_as
 }
 
 #[tokio::test]
+async fn what_is_held_is_left_as_it_is_found_until_the_hold_ends() {
+    let (mut bench, object) = (Bench::new(), pool());
+    let object = told(object.clone(), &bench.pass(&object).await);
+    bench.memory.hold([object.key.clone()].into());
+    bench.machine.storage.disturb("data", |seen| seen.mounted = false);
+    let reports = bench.look(&object, Look::AtAll).await;
+    assert!(said(&reports)[0].starts_with("Some(Created) drifted Held: "), "{:?}", said(&reports));
+    let object = told(object, &reports);
+    bench.memory.hold([].into());
+    let reports = bench.look(&object, Look::AtAll).await;
+    assert_eq!(reports[0].condition.reason, "Restored");
+}
+
+#[tokio::test]
 async fn what_cannot_be_put_right_is_drifted() {
     let (mut bench, object) = (Bench::new(), pool());
     let object = told(object.clone(), &bench.pass(&object).await);

@@ -1,0 +1,115 @@
+//! Holds: objects that sources and healing leave alone for a time, because somebody is at work on them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::field::lenient;
+use super::kind::{Resource, Words};
+use super::problem::Problem;
+use crate::model::{Config, Key, MemberName, Object, Rollout, Timestamp};
+
+/// The kind.
+pub struct Hold;
+
+/// One hold. It ends by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "hold")]
+pub struct HoldSpec {
+    /// The object that is held, as in `network/lxdbr0`.
+    pub key: String,
+    /// Why, for those who meet it.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// When it ends, in milliseconds since 1970.
+    pub until: Timestamp,
+    /// `user.*` keys.
+    #[serde(default, deserialize_with = "lenient")]
+    pub config: Config,
+}
+
+/// The name of the hold on an object: a path has no room for its slashes.
+pub fn name_of(key: &Key) -> String {
+    key.to_string().replace('/', ":")
+}
+
+/// What is held now.
+pub fn held<'a>(holds: impl IntoIterator<Item = &'a Object>, now: Timestamp) -> BTreeMap<Key, HoldSpec> {
+    let of_kind = holds.into_iter().filter(|object| object.key.kind.as_str() == Hold::WORDS.kind);
+    let read = |object: &Object| -> Option<(Key, HoldSpec)> {
+        let spec: HoldSpec = serde_json::from_value(serde_json::Value::Object(object.spec.0.clone())).ok()?;
+        Some((spec.key.parse().ok()?, spec))
+    };
+    of_kind.filter_map(read).filter(|(_, spec)| spec.until > now).collect()
+}
+
+impl Resource for Hold {
+    type Spec = HoldSpec;
+
+    const WORDS: Words = Words { kind: "hold", section: "", collection: "holds", noun: "hold list", spoken: "hold" };
+    const ROLLOUT: Rollout = Rollout::RecordOnly;
+
+    fn entities(&self, _: &HoldSpec) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    fn check(&self, key: &Key, spec: &HoldSpec, _: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
+        match spec.key.parse::<Key>() {
+            Err(error) => vec![Problem::at_value("SB020", &["key"], error.to_string())],
+            Ok(held) if name_of(&held) != key.name => {
+                let text = format!("the hold on {held} is named `{}`", name_of(&held));
+                vec![Problem::at_value("SB020", &["name"], text)]
+            }
+            Ok(_) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Generation, Management, Phase, Revision, Spec};
+
+    fn hold(key: &str, until: i64) -> Object {
+        let spec = serde_json::json!({"key": key, "until": until, "description": "why"});
+        Object {
+            key: Key::new("hold", &key.replace('/', ":")),
+            uid: Revision(1),
+            generation: Generation(1),
+            phase: Phase::Created,
+            rollout: Rollout::RecordOnly,
+            spec: Spec(spec.as_object().cloned().expect("an object")),
+            applied: None,
+            management: Management::default(),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+            placements: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_hold_holds_until_its_end_and_no_longer() {
+        let holds = [hold("profile/web", 10), hold("network/staging/br0", 20), hold("nothing", 20)];
+        let keys = |now| held(&holds, Timestamp(now)).into_keys().map(|key| key.to_string()).collect::<Vec<_>>();
+        assert_eq!(keys(9), ["network/staging/br0", "profile/web"]);
+        assert_eq!(keys(10), ["network/staging/br0"]);
+        assert_eq!(keys(20), [""; 0]);
+    }
+
+    #[test]
+    fn a_hold_is_named_after_what_it_holds() {
+        let spec = |key: &str| HoldSpec {
+            key: key.to_owned(),
+            description: String::new(),
+            until: Timestamp(1),
+            config: Config::default(),
+        };
+        let problems =
+            |name: &str, key: &str| Resource::check(&Hold, &Key::new("hold", name), &spec(key), &BTreeMap::new()).len();
+        assert_eq!(problems("profile:web", "profile/web"), 0);
+        assert_eq!(problems("other", "profile/web"), 1);
+        assert_eq!(problems("web", "web"), 1);
+    }
+}
