@@ -89,6 +89,7 @@ pub async fn remove(
 ) -> Outcome {
     caller.trusted()?;
     let object = found(&server, &fingerprint)?;
+    write::not_protected(&object)?;
     let change = Change::Forget { key: object.key.clone() };
     write::submit(&server, &caller, vec![write::unchanged(&object)], vec![change]).await?;
     server.trust.refresh(&server.store());

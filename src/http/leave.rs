@@ -30,6 +30,7 @@ pub enum Force {
 /// Removes a member; on the leader only.
 pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, force: Force) -> Result<(), ApiError> {
     let record = server.member(name)?;
+    write::not_protected(&record)?;
     let members = server.members()?;
     if members.len() == 1 {
         return Err(ApiError::bad_request("Member is the only member in the cluster"));

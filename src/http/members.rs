@@ -101,6 +101,7 @@ pub async fn remove(
     let force = if asked.is_set("force") { leave::Force::Yes } else { leave::Force::No };
     let query = if asked.is_set("force") { "?force=1" } else { "" };
     let path = format!("{}{query}", paths::member(&name));
+    write::not_protected(&server.member(&name)?)?;
     if name == server.node().name {
         leave::hand_over(&server).await?;
     }

@@ -47,6 +47,14 @@ pub fn absent(key: &Key) -> Expect {
     Expect { key: key.clone(), generation: None }
 }
 
+/// That nobody has asked for the object to stay whatever happens.
+pub fn not_protected(object: &Object) -> Result<(), ApiError> {
+    if !object.management.protect {
+        return Ok(());
+    }
+    Err(ApiError::new(403, format!("{0} is protected: to lift that: seedbed protect {0} --off", object.key)))
+}
+
 /// A record with this content.
 pub fn record(key: Key, spec: Spec) -> Change {
     Change::Put(Put {

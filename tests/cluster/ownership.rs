@@ -96,6 +96,14 @@ fn a_second_owner_is_refused_until_the_object_is_handed_over() {
         let said = third.run_exit(&["plan", &by_hand], 5);
         assert!(said.contains("belongs to the source `one`"), "{said}");
 
+        third.run_ok(&["protect", "member/node1"]);
+        for node in [first, second, third] {
+            wait_for("the protection", PATIENCE, || {
+                object(node, "member/node1").is_some_and(|member| member["management"]["protect"] == true)
+            });
+        }
+        third.run_exit(&["cluster", "remove", "node1"], 5);
+
         third.run_exit(&["adopt", "profile/web", "--source", "nobody"], 1);
         third.run_ok(&["adopt", "profile/web", "--source", "two"]);
         second.run_ok(&["source", "sync", "two"]);

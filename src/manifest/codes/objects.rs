@@ -224,17 +224,20 @@ pub(super) const OF_OBJECTS: &[Rule] = &[
         "SB069",
         "an object of another source",
         "What a source applies belongs to it: two sets of files that both declare an object would undo each other's work for ever. Change the object where its owner reads it, or take it over: seedbed adopt KEY --source NAME hands it to a source, --release to nobody, and seedbed apply --take-over takes what the files declare.",
-    ),
+    )
+    .binding(),
     rule(
         "SB070",
         "more deletions than are allowed at once",
         "A source with prune deletes what it has applied and declares no more. A lost directory or a slip in an overlay would look the same, so that nothing of a set is applied that deletes more than max_deletes objects. Put back what was lost, or allow more once: seedbed source set NAME --max-deletes N.",
-    ),
+    )
+    .binding(),
     rule(
         "SB071",
         "an object that is declared no more and stays",
         "A source deletes only what it owns and what nobody needs: what others use, what is protected, storage pools that may hold data, and what is on a member that does not answer stay. A set that declares nothing deletes nothing. It is looked at again with every round.",
-    ),
+    )
+    .binding(),
     rule(
         "SB079",
         "an object that somebody holds",

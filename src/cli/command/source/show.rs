@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::{SOURCES, path, status};
 use crate::cli::board::{Moment, rfc3339};
 use crate::cli::failure::Failure;
+use crate::cli::input::plural;
 use crate::cli::screen::{Format, Table};
-use crate::cli::session::Session;
+use crate::cli::session::{Session, failure};
 use crate::kinds::source::{SourceSpec, SourceStatus, Standing};
 
 /// Prints all.
@@ -59,6 +60,7 @@ pub async fn one(name: &str, session: &Session) -> Result<(), Failure> {
         let signers = spec.verify.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
         lines.push(format!("  only commits of {signers} signer(s)"));
     }
+    lines.extend(owned(name, session).await?);
     if let Some(max) = spec.deletes_max() {
         lines.push(format!("  deletes what it declares no more, up to {max} objects at once"));
     }
@@ -70,6 +72,17 @@ pub async fn one(name: &str, session: &Session) -> Result<(), Failure> {
     }
     lines.extend(status.findings.iter().map(|finding| format!("  {finding}")));
     screen.write(&(lines.join("\n") + "\n"))
+}
+
+/// What belongs to it, in a line.
+async fn owned(name: &str, session: &Session) -> Result<Option<String>, Failure> {
+    const NAMED_MAX: usize = 4;
+    let all = session.client.objects(&[]).await.map_err(failure)?.objects;
+    let own = all.iter().filter(|object| object.management.source.as_deref() == Some(name));
+    let keys: Vec<String> = own.map(|object| object.key.to_string()).collect();
+    let more = if keys.len() > NAMED_MAX { ", …" } else { "" };
+    let named = keys.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    Ok((!keys.is_empty()).then(|| format!("  owns {}: {named}{more}", plural(keys.len(), "object"))))
 }
 
 fn spec(object: &Value) -> SourceSpec {
