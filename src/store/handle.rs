@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::async_runtime::WatchReceiver;
@@ -26,6 +27,9 @@ use super::{answer, barrier, disk, members, submit};
 use crate::model::{
     AuditCheck, Audited, ClusterState, Command, Extent, Key, Known, MemberId, MemberName, Object, Reply, Revision,
 };
+
+/// While a snapshot is being taken, a call for another one is lost: it is called for again after this time.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// The replicated state of the cluster on one member. Cloning is cheap.
 #[derive(Clone)]
@@ -228,14 +232,21 @@ impl Store {
     pub async fn snapshot(&self) -> Result<(), StoreError> {
         let started = Instant::now();
         let goal = self.inner.machine.progress().borrow().index();
-        self.inner.machine.want_snapshot();
-        self.inner.raft.trigger().snapshot().await.map_err(|fatal| self.inner.fatal(&fatal))?;
         let mut metrics = self.inner.raft.metrics();
-        let taken =
-            metrics.wait_until(|now| now.snapshot.is_some_and(|id| id.index >= goal) || now.running_state.is_err());
-        let result = timeout(self.inner.timing.wait(), taken).await.map(drop);
+        let taken = async {
+            loop {
+                self.inner.machine.want_snapshot();
+                self.inner.raft.trigger().snapshot().await.map_err(|fatal| self.inner.fatal(&fatal))?;
+                let is_over = metrics
+                    .wait_until(|now| now.snapshot.is_some_and(|id| id.index >= goal) || now.running_state.is_err());
+                if timeout(ASK_AGAIN, is_over).await.is_ok() {
+                    return Ok::<(), StoreError>(());
+                }
+            }
+        };
+        let result = timeout(self.inner.timing.wait(), taken).await;
         self.inner.failure.check()?;
-        result.map_err(|_| StoreError::Timeout { waited_ms: submit::millis(started.elapsed()) })
+        result.unwrap_or_else(|_| Err(StoreError::Timeout { waited_ms: submit::millis(started.elapsed()) }))
     }
 
     /// Stops. What was acknowledged is on disk; reads and writes fail from now on.
