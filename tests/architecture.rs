@@ -42,7 +42,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["src/http", "src/daemon"]),
     ("clap", &["src/cli", "src/main.rs"]),
     ("granit_parser", &["src/manifest"]),
-    ("ignore", &["src/manifest/files.rs"]),
+    ("ignore", &["src/manifest/files.rs", "src/watch/ignored.rs"]),
 ];
 
 const FUNCTION_LINES_MAX: usize = 70;

@@ -2,8 +2,9 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::layers::LayerArgs;
 use super::screen::{Palette, Screen};
-use crate::manifest::{self, Loaded, Options, Source, Sources};
+use crate::manifest::{self, Layers, Loaded, Options, Source, Sources};
 use crate::model::{Finding, Severity};
 
 /// What was read, and what it says.
@@ -20,8 +21,8 @@ impl Input {
     ///
     /// # Errors
     /// When there is nothing to read at all, or standard input cannot be read.
-    pub fn read(paths: &[String]) -> Result<Self, Failure> {
-        let input = Self::gather(paths, &Options::default())?;
+    pub fn read(paths: &[String], layers: &LayerArgs) -> Result<Self, Failure> {
+        let input = Self::gather(paths, layers, &Options::default())?;
         if input.is_nothing() { Err(nothing(paths, &input.loaded.findings)) } else { Ok(input) }
     }
 
@@ -29,12 +30,19 @@ impl Input {
     ///
     /// # Errors
     /// When standard input cannot be read.
-    pub fn gather(paths: &[String], options: &Options) -> Result<Self, Failure> {
+    pub fn gather(paths: &[String], layers: &LayerArgs, options: &Options) -> Result<Self, Failure> {
         let stdin = if paths.iter().any(|path| path == Source::STDIN) { Some(read_stdin()?) } else { None };
-        let Sources { sources, findings, .. } = manifest::read_paths(paths, stdin.as_deref());
-        let mut loaded = manifest::load(&sources, options);
+        let Sources { sources, mut findings, .. } = manifest::read_paths(paths, stdin.as_deref());
+        let mut all = vec![sources];
+        for overlay in &layers.overlays {
+            let read = manifest::read_paths(std::slice::from_ref(overlay), None);
+            findings.extend(read.findings);
+            all.push(read.sources);
+        }
+        let variables = layers.variables()?;
+        let mut loaded = manifest::load_layers(&Layers { layers: &all, variables: variables.as_ref() }, options);
         loaded.findings.splice(0..0, findings);
-        Ok(Self { sources, loaded })
+        Ok(Self { sources: all.into_iter().flatten().collect(), loaded })
     }
 
     /// Whether the paths hold no manifest at all.
@@ -46,8 +54,8 @@ impl Input {
     ///
     /// # Errors
     /// The findings, when an error is among them.
-    pub fn read_valid(paths: &[String], screen: Screen) -> Result<Self, Failure> {
-        let input = Self::read(paths)?;
+    pub fn read_valid(paths: &[String], layers: &LayerArgs, screen: Screen) -> Result<Self, Failure> {
+        let input = Self::read(paths, layers)?;
         let findings = &input.loaded.findings;
         if !findings.is_empty() && (!screen.is_quiet || !input.loaded.is_usable()) {
             screen.print_talk(&input.render(screen.talk));

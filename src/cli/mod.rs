@@ -8,6 +8,7 @@ mod exit;
 mod failure;
 mod follow;
 mod input;
+mod layers;
 mod parallel;
 mod sandbox;
 mod screen;

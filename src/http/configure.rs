@@ -8,6 +8,7 @@ use super::server::{Server, store_failed};
 use super::write;
 use crate::api::{ApiError, Secret};
 use crate::kinds;
+use crate::manifest::SecretReference;
 use crate::model::{Config, Finding, Key, MemberName, Object};
 
 /// The key that says where a member listens.
@@ -51,6 +52,10 @@ pub async fn set(server: &Arc<Server>, caller: &Caller, member: &MemberName, new
 pub async fn hide_password(server: &Server, shared: &mut Config, stored: &Object) -> Result<(), ApiError> {
     let key = kinds::server::TRUST_PASSWORD;
     let Some(given) = shared.value(key).map(Secret::new) else { return Ok(()) };
+    if SecretReference::parse(given.reveal()).is_some() {
+        let text = "is a reference, and was not resolved: whoever sends it puts the secret in its place";
+        return Err(ApiError::bad_request(format!("{key} {text}")));
+    }
     let kept = stored.spec.config().value(key).map(str::to_owned);
     if kept.as_deref() == Some(given.reveal()) {
         return Ok(());

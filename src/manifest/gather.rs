@@ -167,7 +167,7 @@ impl<'d> Reader<'_, 'd> {
 }
 
 /// Takes the member-specific keys out of a spec's `config`.
-fn split(kind: &'static dyn kinds::Kind, spec: &mut Spec) -> Config {
+pub(super) fn split(kind: &'static dyn kinds::Kind, spec: &mut Spec) -> Config {
     if kind.rollout() == Rollout::RecordOnly || spec.config_entries().next().is_none() {
         return Config::default();
     }

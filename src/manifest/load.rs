@@ -13,10 +13,11 @@ use super::findings::Findings;
 use super::formation::{self, Formation};
 use super::gather;
 use super::loaded::{Counts, Loaded, Options};
-use super::parse::parse;
+use super::parse::{Parsed, parse};
 use super::set::Set;
 use super::shape::{self, Shape};
-use super::source::Source;
+use super::source::{Layers, Source};
+use super::substitute::{Variables, substitute};
 use super::survey::Survey;
 use super::{placeholder, references, sense};
 use crate::model::{Desired, Finding};
@@ -32,28 +33,47 @@ const HEAD_NODES_MAX: usize = 100_000;
 /// Never fails: all findings of all sources are in the result, and [`Loaded::is_usable`] says whether an error is
 /// among them. The order of the sources does not matter, except for the order of findings.
 pub fn load(sources: &[Source], options: &Options) -> Loaded {
-    let mut reading = Reading::new(sources, options);
+    load_set(sources, None, options)
+}
+
+/// The same for sources in layers, and with variables in their values.
+pub fn load_layers(layers: &Layers<'_>, options: &Options) -> Loaded {
+    let Layers { layers, variables } = layers;
+    if let [only] = layers {
+        return load_set(only, *variables, options);
+    }
+    let sources: Vec<Source> = layers.iter().flatten().cloned().collect();
+    let mut reading = Reading::new(&sources, *variables, options);
+    let (mut rest, mut documents) = (sources.as_slice(), Vec::new());
+    for layer in *layers {
+        let (own, below) = rest.split_at(layer.len());
+        documents.push(reading.parse(own));
+        rest = below;
+    }
+    reading.at_once(&documents)
+}
+
+fn load_set(sources: &[Source], variables: Option<&Variables>, options: &Options) -> Loaded {
+    let mut reading = Reading::new(sources, variables, options);
     let batches = batches(sources, options.limits.batch_bytes_max);
     if let [batch] = batches.as_slice() {
-        let documents = reading.parse(batch);
-        let (part, heads) = reading.survey(&documents, 0);
-        let verdict = reading.judge(heads).take(part, 0, &reading).done(&reading);
-        return reading.finish(verdict);
+        let documents = [reading.parse(batch)];
+        return reading.at_once(&documents);
     }
     let mut kept = Vec::new();
     for (number, batch) in batches.iter().enumerate() {
         let documents = reading.parse(batch);
-        let (_, heads) = reading.survey(&documents, number);
+        let (mut part, heads) = reading.survey(&documents);
+        reading.survey.absorb(&mut part.set, number);
         reading.keep(&heads, &mut kept);
         if reading.is_too_large() {
             break;
         }
     }
     let heads = reading.heads(&kept);
-    let mut judge = reading.judge(heads);
+    let mut judge = reading.judge(vec![heads]);
     for (number, batch) in batches.iter().enumerate().take_while(|_| !reading.is_too_large()) {
-        let documents: Vec<Document<'_>> =
-            batch.iter().flat_map(|source| parse(source, &options.limits).documents).collect();
+        let documents: Vec<Document<'_>> = batch.iter().flat_map(|source| reading.read(source).documents).collect();
         judge = judge.take(reading.gather(&documents, |_, _| ()), number, &reading);
     }
     let verdict = judge.done(&reading);
@@ -78,6 +98,7 @@ fn batches(sources: &[Source], bytes_max: usize) -> Vec<&[Source]> {
 /// What is known of all sources.
 struct Reading<'s> {
     sources: &'s [Source],
+    variables: Option<&'s Variables>,
     options: &'s Options,
     survey: Survey<'s>,
     allowances: Allowances,
@@ -104,9 +125,10 @@ struct Head<'d, 's> {
 }
 
 impl<'s> Reading<'s> {
-    fn new(sources: &'s [Source], options: &'s Options) -> Self {
+    fn new(sources: &'s [Source], variables: Option<&'s Variables>, options: &'s Options) -> Self {
         Self {
             sources,
+            variables,
             options,
             survey: Survey::new(sources),
             allowances: Allowances::default(),
@@ -121,7 +143,7 @@ impl<'s> Reading<'s> {
     fn parse(&mut self, batch: &'s [Source]) -> Vec<Document<'s>> {
         let mut documents = Vec::new();
         for source in batch {
-            let parsed = parse(source, &self.options.limits);
+            let parsed = self.read(source);
             self.in_text.extend(parsed.findings);
             self.allowances.extend(parsed.allowances);
             self.partial.extend(Some(source.path.as_str()).filter(|_| parsed.is_partial));
@@ -129,6 +151,29 @@ impl<'s> Reading<'s> {
         }
         self.documents += documents.len();
         documents
+    }
+
+    fn read(&self, source: &'s Source) -> Parsed<'s> {
+        let mut parsed = parse(source, &self.options.limits);
+        for (document, variables) in parsed.documents.iter_mut().zip(std::iter::repeat(self.variables)) {
+            parsed.findings.extend(variables.into_iter().flat_map(|all| substitute(document, all)));
+        }
+        parsed
+    }
+
+    // Nothing of the documents is dropped before all is known. They stand in layers, the base first.
+    fn at_once(mut self, layers: &[Vec<Document<'s>>]) -> Loaded {
+        let mut whole = Part { set: Set::default(), shapes: Findings::default() };
+        let mut heads = Vec::new();
+        for documents in layers {
+            let (part, own) = self.survey(documents);
+            whole.set = whole.set.under(part.set);
+            whole.shapes.absorb(part.shapes);
+            heads.push(own);
+        }
+        self.survey.absorb(&mut whole.set, 0);
+        let verdict = self.judge(heads).take(whole, 0, &self).done(&self);
+        self.finish(verdict)
     }
 
     fn gather<'d>(&self, documents: &'d [Document<'s>], mut also: impl FnMut(&'d Document<'s>, Shape)) -> Part<'d> {
@@ -149,11 +194,10 @@ impl<'s> Reading<'s> {
         part
     }
 
-    fn survey<'d>(&mut self, documents: &'d [Document<'s>], number: usize) -> (Part<'d>, Vec<Head<'d, 's>>) {
+    fn survey<'d>(&mut self, documents: &'d [Document<'s>]) -> (Part<'d>, Vec<Head<'d, 's>>) {
         let mut heads = Vec::new();
-        let mut part = self.gather(documents, |document, shape| heads.push(Head { document, shape }));
+        let part = self.gather(documents, |document, shape| heads.push(Head { document, shape }));
         heads.iter().for_each(|head| dialect::uses(head.document, &mut self.uses));
-        self.survey.absorb(&mut part.set, number);
         (part, heads)
     }
 
@@ -172,12 +216,16 @@ impl<'s> Reading<'s> {
         self.survey.size() > self.options.limits.set_objects_max || self.head_nodes > HEAD_NODES_MAX
     }
 
-    fn judge<'d>(&mut self, heads: Vec<Head<'d, 's>>) -> Judge<'d> {
+    fn judge<'d>(&mut self, layers: Vec<Vec<Head<'d, 's>>>) -> Judge<'d> {
         let mut head = Set::default();
         let mut sections = Vec::new();
-        for Head { document, shape } in heads {
-            gather::server(document, &shape, &mut head);
-            sections.extend(cluster::read(document, &shape, &mut head.findings));
+        for heads in layers {
+            let mut own = Set::default();
+            for Head { document, shape } in heads {
+                gather::server(document, &shape, &mut own);
+                sections.extend(cluster::read(document, &shape, &mut own.findings));
+            }
+            head = head.under(own);
         }
         let formation = formation::form(sections, &mut head, &self.survey);
         self.survey.absorb(&mut head, usize::MAX);

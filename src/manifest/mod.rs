@@ -27,9 +27,11 @@ mod load;
 mod loaded;
 mod locate;
 mod overlap;
+mod overlay;
 mod parse;
 mod pem;
 mod placeholder;
+mod reference;
 mod references;
 mod render;
 pub mod report;
@@ -40,6 +42,7 @@ mod sense;
 mod set;
 mod shape;
 mod source;
+mod substitute;
 mod survey;
 mod trouble;
 
@@ -49,12 +52,14 @@ pub use dialect::Dialect;
 pub use editor::{schema, schema_draft_07};
 pub use emit::{Frame, emit};
 pub use files::{Sources, read_bounded, read_paths};
-pub use load::load;
+pub use load::{load, load_layers};
 pub use loaded::{Counts, Limits, Loaded, Options};
 pub use locate::locate;
+pub use reference::SecretReference;
 pub use render::{Colour, render};
 pub use secret::Secret;
-pub use source::Source;
+pub use source::{Layers, Source};
+pub use substitute::Variables;
 
 /// The schemas that this version publishes, by the names of their files; that of manifests comes first.
 pub fn schemas() -> [(&'static str, serde_json::Value); 3] {

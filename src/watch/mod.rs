@@ -7,14 +7,17 @@
 mod follower;
 pub mod git;
 mod hints;
+mod ignored;
 mod program;
 mod resolve;
+mod secret;
 mod set;
 mod tracker;
 mod tree;
 
 pub use follower::{Follower, Round};
-pub use set::load;
+pub use secret::{Exec, Resolver, resolve as resolve_secrets};
+pub use set::{Recipe, load};
 pub use tracker::{Action, Counters, Elapsed, Event, Pace, Seen, Tracker, Verdict};
 pub use tree::{Digest, Look, Outcome, Tree, is_temporary, look};
 

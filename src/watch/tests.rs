@@ -299,3 +299,26 @@ fn temporary_names_are_known() {
         assert!(!is_temporary(name), "{name}");
     }
 }
+
+#[test]
+fn what_a_seedbedignore_names_is_not_read_and_its_change_is_a_change() {
+    let room = Room::new();
+    for name in ["site/a.yaml", "site/k8s.yaml", "site/drafts/d.yaml", "site/sub/b.yaml", "site/sub/keep.yaml"] {
+        room.write(name, "x");
+    }
+    room.write("site/.seedbedignore", "k8s.yaml\ndrafts/\nsub/*\n");
+    room.write("site/sub/.seedbedignore", "!keep.yaml\n");
+    let read = || match look(&[room.path("site")]).outcome {
+        Outcome::Whole(tree) => tree
+            .roots
+            .iter()
+            .flatten()
+            .map(|source| source.path.replace(&format!("{}/", room.top.display()), ""))
+            .collect::<Vec<_>>()
+            .join(" "),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(read(), "site/a.yaml site/sub/keep.yaml");
+    room.write("site/.seedbedignore", "{a\n");
+    assert!(read().starts_with("Nothing"), "a pattern that cannot be read lets nothing in");
+}

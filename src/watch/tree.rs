@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::ignored::Ignored;
 use super::resolve::{Resolved, resolve};
 use crate::manifest::Source;
 use crate::model::Finding;
@@ -150,6 +151,8 @@ struct Root {
     way: Resolved,
     /// By path below the root; empty for a root that is a file.
     files: BTreeMap<PathBuf, Mark>,
+    /// The files that say what is left out.
+    ignore_files: BTreeMap<PathBuf, Mark>,
     /// The directories below the root, itself included.
     dirs: BTreeSet<PathBuf>,
     /// The directories of links that lead to files.
@@ -203,9 +206,16 @@ impl Root {
             };
             (lost.watch, Outcome::Nothing(text))
         })?;
-        let mut root = Self { way, files: BTreeMap::new(), dirs: BTreeSet::new(), link_dirs: BTreeSet::new() };
+        let mut root = Self {
+            way,
+            files: BTreeMap::new(),
+            ignore_files: BTreeMap::new(),
+            dirs: BTreeSet::new(),
+            link_dirs: BTreeSet::new(),
+        };
         let real = root.way.real.clone();
-        let listed = if real.is_dir() { root.list(&real, Path::new(""), 0) } else { root.only(&real) };
+        let nothing = Ignored::default();
+        let listed = if real.is_dir() { root.list(&real, Path::new(""), 0, &nothing) } else { root.only(&real) };
         match listed {
             Ok(()) => Ok(root),
             Err(Trouble { at, cause }) => {
@@ -227,8 +237,13 @@ impl Root {
         Ok(())
     }
 
-    fn list(&mut self, dir: &Path, below: &Path, depth: usize) -> Result<(), Trouble> {
+    fn list(&mut self, dir: &Path, below: &Path, depth: usize, above: &Ignored) -> Result<(), Trouble> {
         self.dirs.insert(dir.to_owned());
+        let (ignored, file) = above.within(dir).map_err(|cause| Trouble::new(dir, cause))?;
+        if let Some(file) = file {
+            let mark = Mark::of(&file).map_err(|cause| Trouble::new(&file, cause))?;
+            self.ignore_files.insert(file, mark);
+        }
         let entries = fs::read_dir(dir).map_err(|cause| Trouble::new(dir, cause))?;
         for entry in entries {
             let entry = entry.map_err(|cause| Trouble::new(dir, cause))?;
@@ -238,12 +253,15 @@ impl Root {
                 continue;
             }
             let kind = entry.file_type().map_err(|cause| Trouble::new(&path, cause))?;
+            if ignored.has(&path, kind.is_dir()) {
+                continue;
+            }
             let is_manifest = shown.ends_with(".yaml") || shown.ends_with(".yml");
             if kind.is_dir() {
                 if depth >= DEPTH_MAX {
                     return Err(Trouble::new(&path, io::Error::other("directories are nested too deep")));
                 }
-                self.list(&path, &below.join(&name), depth + 1)?;
+                self.list(&path, &below.join(&name), depth + 1, &ignored)?;
             } else if is_manifest && kind.is_symlink() {
                 self.link(&path, below.join(&name))?;
             } else if is_manifest && kind.is_file() {

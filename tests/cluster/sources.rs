@@ -107,6 +107,69 @@ fn a_directory_is_followed_again_after_its_reader_was_killed_and_while_suspended
     });
 }
 
+#[test]
+fn a_source_has_layers_variables_and_a_secret_that_is_kept_elsewhere() {
+    with_three(|lab| {
+        lab.form();
+        let node = &lab.nodes[0];
+        let site = lab.dir.path().join("site");
+        let password = lab.write("password", "open-sesame-7\n");
+        let base = |cpus: &str| {
+            format!(
+                "config: {{core.trust_password: 'file:{password}'}}\n{}",
+                profile(1).replace(": 1}", &format!(": \"{cpus}\"}}"))
+            )
+        };
+        let prod = |text: &str| fs::write(site.join("prod/web.yaml"), text).expect("a file");
+        fs::create_dir_all(site.join("base")).expect("a directory");
+        fs::create_dir_all(site.join("prod")).expect("a directory");
+        fs::write(site.join("base/a.yaml"), base("${CPUS}")).expect("a file");
+        fs::write(site.join("base/notes.yaml"), "not: ours\n").expect("a file");
+        fs::write(site.join("base/.seedbedignore"), "notes.yaml\n").expect("a file");
+        prod("profiles:\n- name: web\n  config: {user.place: prod}\n");
+        let path = site.to_string_lossy().into_owned();
+        let add = ["source", "add", "site", "--path", &path, "--layer", "base", "--layer", "prod", "--var", "CPUS=3"];
+        node.run_ok(&add);
+        wait_cpus(lab, 3);
+        wait_standing(node, "site", "Ready");
+        let web = node.get("/1.0/profiles/web").expect("the profile");
+        assert_eq!(web["config"]["user.place"], "prod", "{web}");
+        let holds = |text: &str| holds(&lab.dir.path().join(node.name.as_str()), text.as_bytes());
+        assert!(!holds("open-sesame-7") && !holds(&password), "neither the secret nor where it is kept is stored");
+        assert!(holds("argon2id"), "its hash is");
+
+        prod("profiles:\n- name: web\n  config: {limits.cpu: 5}\n");
+        wait_cpus(lab, 5);
+        fs::write(site.join("base/a.yaml"), base("${CPUZ}")).expect("a file");
+        let stalled = wait_standing(node, "site", "Stalled");
+        assert_eq!(stalled["findings"][0]["code"], "SB190", "{stalled}");
+        wait_cpus(lab, 5);
+    });
+}
+
+// Whether any file below a directory holds these bytes.
+fn holds(dir: &Path, bytes: &[u8]) -> bool {
+    let entries: Vec<PathBuf> =
+        fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
+    entries.iter().any(|path| match path.is_dir() {
+        true => holds(path, bytes),
+        // A socket cannot be read, and a file may just have gone.
+        false => fs::read(path).is_ok_and(|all| all.windows(bytes.len()).any(|part| part == bytes)),
+    })
+}
+
+#[test]
+fn a_directory_of_no_named_member_says_which_members_there_are() {
+    with_three(|lab| {
+        lab.form();
+        let file = lab.write("sources.yaml", "sources:\n- {name: site, path: /srv/nowhere}\n");
+        lab.nodes[1].run_ok(&["apply", "--yes", &file]);
+        let stalled = wait_standing(&lab.nodes[1], "site", "Stalled");
+        let message = stalled["message"].as_str().unwrap_or_default();
+        assert!(lab.nodes.iter().all(|node| message.contains(node.name.as_str())), "{stalled}");
+    });
+}
+
 struct Repository {
     dir: PathBuf,
     key: PathBuf,
@@ -176,8 +239,11 @@ fn a_repository_is_followed_by_whoever_leads_and_only_signed_commits_count() {
         repository.commit(&profile(3), true);
         wait_cpus(lab, 3);
         let other = &lab.nodes[(leader + 1) % 3];
-        let status = wait_standing(other, "ops", "Ready");
-        assert_ne!(status["reader"], lab.nodes[leader].name.as_str(), "a member that is dead cannot have read it");
+        // What it has put in force shows before it has told so.
+        wait_for("a reader that lives", PATIENCE, || {
+            let status = status(other, "ops");
+            status["standing"] == "Ready" && status["reader"] != lab.nodes[leader].name.as_str()
+        });
         other.run_ok(&["source", "sync", "ops"]);
     });
 }

@@ -15,12 +15,14 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::follow::{Ended, Followed, Goal, follow};
 use crate::cli::input::{Input, plural};
+use crate::cli::layers::LayerArgs;
 use crate::cli::session::{Session, failure_in};
 use crate::client::ClientError;
 use crate::kinds::source::DELETES_MAX;
 use crate::manifest::Source;
-use crate::model::{Claim, Desired, Key, Revision, Selection};
+use crate::model::{Claim, Desired, Finding, Key, Revision, Selection};
 use crate::plan::Plan;
+use crate::watch::{Exec, Resolver, resolve_secrets};
 
 /// The arguments of `seedbed apply`.
 #[derive(Args, Debug)]
@@ -38,6 +40,8 @@ pub struct ApplyArgs {
     how: How,
     #[command(flatten)]
     part: Part,
+    #[command(flatten)]
+    layers: LayerArgs,
     /// How long to wait until it stands everywhere; the cluster goes on after that
     #[arg(long, value_parser = duration::parse, default_value = "60s", value_name = "TIME")]
     timeout: Duration,
@@ -146,6 +150,31 @@ impl Wish {
     }
 }
 
+/// Puts secrets in the place of their references, from this process's environment and from files. Programs are run for
+/// sources only.
+pub async fn resolve(desired: &mut Desired) -> Vec<Finding> {
+    let env = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
+    resolve_secrets(desired, &Resolver { env: &env, exec: Exec::Refused }).await
+}
+
+/// The same for a command that cannot go on without.
+///
+/// # Errors
+/// The secrets that cannot be had.
+pub async fn resolved(mut desired: Desired, session: &Session) -> Result<Desired, Failure> {
+    let findings = resolve(&mut desired).await;
+    let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
+    warnings.iter().for_each(|finding| session.screen.say(&finding.to_string()));
+    match errors.is_empty() {
+        true => Ok(desired),
+        false => {
+            let failure = Failure::new(Exit::Failed, "the manifest names secrets that cannot be had");
+            let failure = errors.iter().fold(failure, |failure, finding| failure.detail(finding.to_string()));
+            Err(failure.untouched("Nothing was sent to the cluster."))
+        }
+    }
+}
+
 /// Applies.
 ///
 /// # Errors
@@ -158,8 +187,9 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     let wish = match args.revision {
         Some(revision) => Wish::back_to(Revision(revision)),
         None => {
-            let input = Input::read_valid(&args.paths, screen)?;
-            Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how).of(&args.part)
+            let input = Input::read_valid(&args.paths, &args.layers, screen)?;
+            let desired = resolved(input.loaded.desired, session).await?;
+            Wish::new(desired, input.sources, &args.paths, &args.how).of(&args.part)
         }
     };
     let plan = plan(&wish, session).await?;

@@ -38,7 +38,9 @@ pub async fn run(args: &DriftArgs, session: &Session) -> Result<Exit, Failure> {
     };
     let desired = match args.paths.as_slice() {
         [] => None,
-        paths => Some(Input::read_valid(paths, session.screen)?.loaded.desired),
+        paths => {
+            Some(Input::read_valid(paths, &crate::cli::layers::LayerArgs::default(), session.screen)?.loaded.desired)
+        }
     };
     let request = DriftRequest { desired, source: args.source.clone() };
     let mut report: DriftReport = session.client.post(paths::DRIFT, &request).await.map_err(failure)?;

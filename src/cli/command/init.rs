@@ -12,6 +12,7 @@ use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
+use crate::cli::layers::LayerArgs;
 use crate::cli::session::{Session, failure_in};
 use crate::manifest::{self, Cluster, Source};
 
@@ -45,11 +46,12 @@ pub async fn run(args: &InitArgs, session: &Session) -> Result<Exit, Failure> {
             .hint("seedbed init --preseed FILE, or seedbed init --preseed < FILE"));
     }
     let path = args.file.clone().unwrap_or_else(|| Source::STDIN.to_owned());
-    let input = Input::read_valid(&[path], session.screen)?;
+    let input = Input::read_valid(&[path], &LayerArgs::default(), session.screen)?;
     let Input { sources, loaded } = input;
     let cluster = loaded.cluster.map(section).transpose()?;
     let timeout_ms = u64::try_from(args.timeout.as_millis()).ok();
-    let request = InitRequest { desired: loaded.desired, cluster, timeout_ms };
+    let desired = super::apply::resolved(loaded.desired, session).await?;
+    let request = InitRequest { desired, cluster, timeout_ms };
     let reply = session.client.init(&request).await.map_err(|error| failure_in(error, &sources))?;
     session.screen.say(&told(&reply));
     Ok(Exit::Done)

@@ -10,6 +10,7 @@ use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
+use crate::cli::layers::LayerArgs;
 use crate::cli::screen::{Palette, Screen};
 use crate::cli::session::Session;
 use crate::plan::{Action, Look, Meaning, Plan};
@@ -26,6 +27,8 @@ pub struct PlanArgs {
     part: apply::Part,
     #[command(flatten)]
     keep: Keep,
+    #[command(flatten)]
+    layers: LayerArgs,
 }
 
 /// How a plan is kept, to be carried out exactly so.
@@ -47,8 +50,9 @@ struct Keep {
 /// # Errors
 /// Findings in the manifest, or what the daemon says.
 pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
-    let input = Input::read_valid(&args.paths, session.screen)?;
-    let wish = apply::Wish::new(input.loaded.desired, input.sources, &args.paths, &args.how).of(&args.part);
+    let input = Input::read_valid(&args.paths, &args.layers, session.screen)?;
+    let desired = apply::resolved(input.loaded.desired, session).await?;
+    let wish = apply::Wish::new(desired, input.sources, &args.paths, &args.how).of(&args.part);
     let (plan, file) = match (&args.keep.out, &args.keep.save) {
         (None, None) => (apply::plan(&wish, session).await?, None),
         (_, name) => saved::save(&wish, name.as_deref(), args.keep.expires, session).await?,

@@ -14,6 +14,7 @@ use crate::cli::board::Moment;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::layers::variable;
 use crate::cli::session::{Session, failure};
 use crate::kinds::source::{SourceStatus, Standing};
 
@@ -92,6 +93,15 @@ struct AddArgs {
     /// Take only commits that are signed by a key of this allowed signers file (see ssh-keygen); its text is stored
     #[arg(long, value_name = "KEYS", requires = "git")]
     verify_signatures: Option<PathBuf>,
+    /// A directory below it that is a layer; given several times, the base first
+    #[arg(long = "layer", value_name = "DIR")]
+    layers: Vec<String>,
+    /// What ${NAME} stands for in values; without any, ${ is text
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    variables: Vec<(String, String)>,
+    /// Let secrets be given as exec:PROGRAM …, which runs as root on whichever member reads
+    #[arg(long)]
+    allow_exec: bool,
     /// The member that has the directory: this one when it is left out
     #[arg(long, value_name = "MEMBER", conflicts_with = "git")]
     member: Option<String>,
@@ -180,6 +190,13 @@ async fn add(args: &AddArgs, session: &Session) -> Result<(), Failure> {
     set("interval", json!(args.interval));
     set("merge", json!(args.merge));
     args.limits.fields().into_iter().for_each(|(field, value)| set(&field, value));
+    set("exec", json!(args.allow_exec));
+    set("layers", json!(args.layers));
+    if !args.variables.is_empty() {
+        let variables: Map<String, Value> =
+            args.variables.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        set("variables", Value::Object(variables));
+    }
     if let Some(path) = &args.path {
         let absolute = std::path::absolute(path).map_err(|cause| Failure::because("find the directory", &cause))?;
         set("path", json!(absolute));

@@ -13,6 +13,7 @@ use super::against::Against;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, count, nothing, plural};
+use crate::cli::layers::LayerArgs;
 use crate::cli::parallel;
 use crate::cli::screen::Screen;
 use crate::kinds::dialect::Product;
@@ -45,6 +46,8 @@ pub struct ValidateArgs {
     /// Write a report for programs: text, json, sarif, github, gitlab or junit, to FILE or standard output; may be given several times
     #[arg(long, value_name = "FORMAT[=FILE]")]
     report: Vec<Report>,
+    #[command(flatten)]
+    layers: LayerArgs,
     #[command(flatten)]
     against: Against,
     /// Append a summary in Markdown to FILE, such as "$GITHUB_STEP_SUMMARY"
@@ -149,14 +152,15 @@ pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     };
     if args.against.is_asked() {
         for set in sets {
-            let mut input = Input::gather(set, &options)?;
+            let mut input = Input::gather(set, &args.layers, &options)?;
             if !input.is_nothing() {
                 args.against.check(&mut input, screen).await?;
             }
             take(trimmed(input, args.each))?;
         }
     } else {
-        let gather = |set: &&[String]| Input::gather(set, &options).map(|input| trimmed(input, args.each));
+        let gather =
+            |set: &&[String]| Input::gather(set, &args.layers, &options).map(|input| trimmed(input, args.each));
         parallel::in_order(&sets, gather, |input| take(input?))?;
     }
     if !total.is_something {

@@ -15,12 +15,13 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::follow::Ended;
 use crate::cli::input::{count, plural};
+use crate::cli::layers::LayerArgs;
 use crate::cli::session::{Session, failure_in};
 use crate::client::ClientError;
 use crate::manifest::{self, Loaded, Source};
 use crate::model::Severity;
 use crate::plan::Plan;
-use crate::watch::{Follower, Pace, Round, Tree, Verdict, load};
+use crate::watch::{Follower, Pace, Recipe, Round, Tree, Verdict, load};
 
 /// The arguments of `seedbed watch`.
 #[derive(Args, Debug)]
@@ -30,6 +31,8 @@ pub struct WatchArgs {
     paths: Vec<String>,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    layers: LayerArgs,
     /// Do one round and end; its exit code is that of an apply
     #[arg(long)]
     once: bool,
@@ -50,7 +53,8 @@ pub struct WatchArgs {
 /// When standard output cannot be written. What is wrong with a set, or with the daemon, is told and tried again.
 pub async fn run(args: &WatchArgs, session: &Session) -> Result<Exit, Failure> {
     let pace = Pace { poll: args.interval.max(Duration::from_millis(500)), ..Pace::default() };
-    let mut follower = Follower::new(args.paths.iter().map(PathBuf::from).collect(), pace, None);
+    let mut follower =
+        Follower::new(args.paths.iter().chain(&args.layers.overlays).map(PathBuf::from).collect(), pace, None);
     let mut watch = Watch { args, session, said: String::new() };
     loop {
         let round = tokio::select! {
@@ -112,7 +116,12 @@ impl Watch<'_> {
 
     async fn load(&mut self, tree: &Tree) -> Result<Done, Failure> {
         let screen = self.session.screen;
-        let loaded = load(tree);
+        let recipe = Recipe { overlays: self.args.layers.overlays.len(), variables: self.args.layers.variables()? };
+        let mut loaded = load(tree, &recipe);
+        if loaded.is_usable() {
+            let findings = apply::resolve(&mut loaded.desired).await;
+            loaded.findings.extend(findings);
+        }
         self.show_findings(tree, &loaded);
         if !loaded.is_usable() {
             let errors = plural(count(&loaded.findings, Severity::Error), "error");

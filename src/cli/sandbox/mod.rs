@@ -96,7 +96,8 @@ impl Sandbox<'_> {
     async fn play(&mut self) -> Result<Exit, Failure> {
         let file = self.args.file.clone().unwrap_or_default();
         let ground = self.ground();
-        let mut input = Input::read_valid(std::slice::from_ref(&file), self.screen)?;
+        let mut input =
+            Input::read_valid(std::slice::from_ref(&file), &super::layers::LayerArgs::default(), self.screen)?;
         let declared = input.loaded.cluster.as_ref().map(|cluster| cluster.members.clone()).unwrap_or_default();
         self.record.plots = plot::lay_out(&declared, self.args.members, ground, self.room)?;
         if ground == Ground::Loopback {

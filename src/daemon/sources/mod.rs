@@ -28,7 +28,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// One running reader.
 struct Running {
     /// The source as it was when the reader was started.
-    version: (Revision, Generation),
+    version: (Revision, Generation, bool),
     task: JoinHandle<()>,
     /// The newest round that somebody has asked for.
     asked: watch::Sender<u64>,
@@ -79,15 +79,17 @@ async fn look(
         let Ok(spec) = typed::<SourceSpec>(object) else { continue };
         let is_mine = match (spec.git.is_empty(), spec.member.as_str()) {
             (false, _) => is_leader,
-            (true, "") => is_alone,
+            // Nobody can tell whose directory it is: the leader says so.
+            (true, "") => is_alone || is_leader,
             (true, member) => member == me.as_str(),
         };
+        let is_lost = spec.git.is_empty() && spec.member.is_empty() && !is_alone;
         if is_mine {
-            wanted.insert(object.key.name.clone(), (object, spec));
+            wanted.insert(object.key.name.clone(), (object, spec, is_lost));
         }
     }
     running.retain(|name, reader| {
-        let is_same = wanted.get(name).is_some_and(|(object, _)| version(object) == reader.version);
+        let is_same = wanted.get(name).is_some_and(|(object, _, is_lost)| version(object, *is_lost) == reader.version);
         if !is_same {
             reader.task.abort();
         }
@@ -96,13 +98,14 @@ async fn look(
         }
         is_same
     });
-    for (name, (object, spec)) in wanted {
+    for (name, (object, spec, is_lost)) in wanted {
         let requested = requested(&statuses, &name);
         let reader = running.entry(name.clone()).or_insert_with(|| {
             let (asked, news) = watch::channel(requested);
             let home = homes.join(&name);
             let reader = Reader::new(Arc::clone(server), object, spec, home, news);
-            Running { version: version(object), task: tokio::spawn(reader.run()), asked }
+            let task = tokio::spawn(async move { if is_lost { reader.lost().await } else { reader.run().await } });
+            Running { version: version(object, is_lost), task, asked }
         });
         reader.asked.send_if_modified(|known| std::mem::replace(known, requested) != requested);
     }
@@ -112,8 +115,8 @@ async fn look(
     Ok(names)
 }
 
-fn version(object: &Object) -> (Revision, Generation) {
-    (object.uid, object.generation)
+fn version(object: &Object, is_lost: bool) -> (Revision, Generation, bool) {
+    (object.uid, object.generation, is_lost)
 }
 
 fn requested(statuses: &[Object], name: &str) -> u64 {

@@ -1,6 +1,6 @@
 //! Reads one source, for as long as it is the same and this member is to read it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +60,16 @@ impl Reader {
         }
     }
 
+    /// Says, instead of reading, that nobody can know on which member the directory lies.
+    pub async fn lost(mut self) {
+        self.status = source_status(&self.server, &self.name).unwrap_or_default();
+        let members = self.server.members().unwrap_or_default();
+        let names: Vec<String> = members.iter().map(|member| member.key.name.clone()).collect();
+        let why =
+            format!("no member is named that has `{}`: set `member` to one of {}", self.spec.path, names.join(", "));
+        self.stand(self.status.clone(), Standing::Stalled, Reason::SourceMissing, &why).await;
+    }
+
     async fn suspended(&mut self) {
         let Some(until) = self.spec.suspended_until else { return };
         let left = u64::try_from(until.0 - self.server.now().0).unwrap_or(0);
@@ -75,7 +85,8 @@ impl Reader {
     async fn follow_path(&mut self, is_known: bool) {
         let poll = Duration::from_millis(self.spec.interval_ms());
         let known = Digest::read(&self.status.digest).filter(|_| is_known);
-        let mut follower = Follower::new(vec![PathBuf::from(&self.spec.path)], Pace { poll, ..Pace::default() }, known);
+        let mut follower =
+            Follower::new(self.roots(Path::new(&self.spec.path)), Pace { poll, ..Pace::default() }, known);
         loop {
             if *self.asked.borrow_and_update() > self.status.handled {
                 follower.ask();
@@ -137,6 +148,14 @@ impl Reader {
         }
     }
 
+    /// The directories to read, the base first.
+    fn roots(&self, top: &Path) -> Vec<PathBuf> {
+        match self.spec.layers.as_slice() {
+            [] => vec![top.to_owned()],
+            layers => layers.iter().map(|layer| top.join(layer)).collect(),
+        }
+    }
+
     async fn fetch(&self) -> Result<Checkout, GitError> {
         let SourceSpec { git, reference, verify, .. } = &self.spec;
         let remote = Remote { url: git.clone(), reference: reference.clone(), signers: verify.clone() };
@@ -145,7 +164,7 @@ impl Reader {
 
     /// Reads a commit that was laid out. `None` when it holds nothing to judge.
     async fn lay_open(&mut self, checkout: &Checkout) -> Option<Verdict> {
-        let roots = vec![checkout.dir.clone()];
+        let roots = self.roots(&checkout.dir);
         let seen = tokio::task::spawn_blocking(move || look(&roots)).await.ok()?;
         match seen.outcome {
             Outcome::Whole(tree) => Some(self.judge(&tree.shown_below(&checkout.dir), &checkout.commit).await),

@@ -7,7 +7,7 @@ use crate::http::{Server, hand_over, origin};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
 use crate::model::{Claim, Desired, Finding, Generation, MemberName, Origin, Timestamp};
 use crate::plan::{HELD, NOT_PRUNED};
-use crate::watch::{Tree, Verdict, load};
+use crate::watch::{Exec, Recipe, Resolver, Tree, Verdict, load, resolve_secrets};
 
 /// A status is read by people; this many findings are enough to begin with.
 const FINDINGS_MAX: usize = 20;
@@ -27,7 +27,18 @@ pub struct Round<'a> {
 impl Round<'_> {
     /// Loads a set and hands it over. Gives what the status becomes.
     pub async fn take(&self, tree: &Tree, commit: &str, status: SourceStatus) -> (Verdict, SourceStatus) {
-        let loaded = load(tree);
+        let overlays = self.spec.layers.len().saturating_sub(1);
+        let recipe = Recipe { overlays, variables: self.spec.variables.clone() };
+        let mut loaded = load(tree, &recipe);
+        if loaded.is_usable() {
+            loaded.findings.extend(grants(&loaded.desired));
+        }
+        if loaded.is_usable() {
+            let exec = if self.spec.exec { Exec::Allowed } else { Exec::Refused };
+            let env = |name: &str| environment(name);
+            let resolver = Resolver { env: &env, exec };
+            loaded.findings.extend(resolve_secrets(&mut loaded.desired, &resolver).await);
+        }
         let now = self.server.now();
         let status = SourceStatus { observed: self.generation, ..status };
         if !loaded.is_usable() {
@@ -101,6 +112,26 @@ impl Round<'_> {
 /// Whether something stays that is declared no more, or is held: it may be let go later.
 pub fn is_open(status: &SourceStatus) -> bool {
     status.findings.iter().any(|finding| [NOT_PRUNED, HELD].contains(&finding.code.as_str()))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a reference names a variable of the environment that the daemon was started with"
+)]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A source that may run programs is given that by a person, not by what somebody has committed.
+fn grants(desired: &Desired) -> Vec<Finding> {
+    let runs = |declared: &crate::model::Declared| declared.spec.0.get("exec") == Some(&serde_json::Value::Bool(true));
+    let granted = desired.objects.iter().filter(|(key, declared)| key.kind.as_str() == "source" && runs(declared));
+    let finding = |(key, declared): (&crate::model::Key, &crate::model::Declared)| {
+        Finding::error("SB194", format!("a source cannot give {key} the right to run programs"))
+            .at(declared.at.clone())
+            .helping("apply this one by hand: seedbed apply FILE")
+    };
+    granted.map(finding).collect()
 }
 
 fn shown(tree: &Tree, commit: &str) -> String {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::field::lenient;
 use super::kind::{Need, Resource, Words};
 use super::problem::Problem;
-use super::value;
+use super::{table, value};
 use crate::model::{Config, Heal, Key, MemberName, Rollout, Timestamp};
 
 pub use status::{Condition, Reason, SourceStatus, Standing};
@@ -51,6 +51,15 @@ pub struct SourceSpec {
     /// Whose signatures a commit needs: the text of an allowed signers file, as ssh-keygen reads it.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
     pub verify: String,
+    /// Directories below `path` or of the repository, the base first; a later one changes objects of those before it.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<String>,
+    /// What `${NAME}` stands for in values. Without this map `${` is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variables: Option<BTreeMap<String, String>>,
+    /// Whether secrets may be given as `exec:PROGRAM …`, which runs on whichever member reads.
+    #[serde(default, deserialize_with = "lenient")]
+    pub exec: bool,
     /// How often to look without being told of a change, such as 30s or 5m.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
     pub interval: String,
@@ -127,6 +136,8 @@ impl Resource for Source {
             (path, "") => problems.extend(path_problems(spec, path)),
             _ => problems.push(Problem::at_key("SB023", &["git"], "a source has a `path` or a `git`, not both")),
         }
+        problems.extend(layer_problems(&spec.layers));
+        problems.extend(variable_problems(spec.variables.iter().flatten()));
         if !spec.interval.is_empty() && duration_ms(&spec.interval).is_none() {
             let text = format!("`{}` is no interval: write 30s, 5m or 1h", spec.interval);
             problems.push(Problem::at_value("SB020", &["interval"], text));
@@ -138,6 +149,27 @@ impl Resource for Source {
         let member = Some(&spec.member).filter(|member| !member.is_empty());
         member.map(|member| Need::if_managed(Key::new(Key::MEMBER, member), &["member"])).into_iter().collect()
     }
+}
+
+fn layer_problems(layers: &[String]) -> Vec<Problem> {
+    let is_below =
+        |layer: &str| !layer.is_empty() && !layer.starts_with('/') && !layer.split('/').any(|step| step == "..");
+    let bad = layers.iter().enumerate().filter(|(_, layer)| !is_below(layer));
+    let problem = |(index, layer): (usize, &String)| {
+        let text = format!("`{layer}` is no directory below the source");
+        Problem::at_value("SB020", &["layers", &index.to_string()], text)
+    };
+    bad.map(problem).collect()
+}
+
+fn variable_problems<'a>(variables: impl Iterator<Item = (&'a String, &'a String)>) -> Vec<Problem> {
+    let secret = variables.filter(|(name, _)| table::is_secret_key(&name.to_lowercase()));
+    let problem = |(name, _): (&String, &String)| {
+        let text = format!("the variable `{name}` would be stored and shown as it is written");
+        Problem::at_key("SB192", &["variables", name], text)
+            .helping("give the secret by reference where it is used: env:NAME, file:/path or exec:PROGRAM")
+    };
+    secret.map(problem).collect()
 }
 
 fn path_problems(spec: &SourceSpec, path: &str) -> Vec<Problem> {
@@ -256,6 +288,22 @@ mod tests {
             assert_eq!(messages(SourceSpec { reference: bad.to_owned(), ..git("file:///x") }).len(), 1, "{bad}");
         }
         assert_eq!(messages(SourceSpec { reference: "release/1.2".to_owned(), ..git("file:///x") }), [""; 0]);
+    }
+
+    #[test]
+    fn layers_lie_below_and_variables_are_no_secrets() {
+        let layers = ["base", "../other", "/etc"].map(str::to_owned).to_vec();
+        let variables =
+            [("POOL", "data"), ("DB_PASSWORD", "sekret")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let found = messages(SourceSpec { layers, variables: Some(variables.into()), ..git("file:///x") });
+        assert_eq!(
+            found,
+            [
+                "`../other` is no directory below the source",
+                "`/etc` is no directory below the source",
+                "the variable `DB_PASSWORD` would be stored and shown as it is written",
+            ]
+        );
     }
 
     #[test]

@@ -208,4 +208,29 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "A saved plan is carried out exactly as it was looked at, or not at all. An object that it changes or relies on has changed since, or a member does not answer any more: plan again.",
     )
     .binding(),
+    rule(
+        "SB190",
+        "a variable that the set does not have",
+        "A set with variables has a value for each ${NAME} in its values. Give it with --var or --vars, or write $${ for the two characters themselves.",
+    ).binding(),
+    rule(
+        "SB191",
+        "a variable that cannot be read",
+        "In a set with variables ${ starts a name of letters, digits and _, and } ends it. Nothing else is understood there. Write $${ for the two characters themselves.",
+    ).binding(),
+    rule(
+        "SB192",
+        "a secret that cannot be given by reference",
+        "env:NAME, file:/path and exec:PROGRAM are taken for core.trust_password, of which the cluster keeps only a hash. Other keys are kept as they are written, so that the secret would be stored all the same.",
+    ),
+    rule(
+        "SB193",
+        "a secret that cannot be had",
+        "The variable of the environment, the file or the program that a reference names gives nothing on the machine that reads the set. Programs are run for sources only that were added with --allow-exec.",
+    ),
+    rule(
+        "SB194",
+        "a source that gives the right to run programs",
+        "Whoever commits to a repository could run programs as root with it. Apply a source with exec by hand.",
+    ),
 ];
