@@ -24,7 +24,7 @@ use crate::model::{
     Rollout,
 };
 use crate::plan::{self, Context, FieldChange, Mode, PlannedChange};
-use crate::store::AuditAsk;
+use crate::store::{AuditAsk, StoreError};
 
 const SURVEY: &str = "/internal/drift";
 /// Programs are run for each pool and bridge.
@@ -123,6 +123,21 @@ impl Asked<'_> {
         let source = self.request.source.as_ref();
         declared && source.is_none_or(|source| object.management.source.as_ref() == Some(source))
     }
+}
+
+/// What others have changed in the store since a source applied it, and the objects that belong to the source.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn since_source(server: &Server, source: &str) -> Result<(Vec<PlannedChange>, BTreeSet<Key>), StoreError> {
+    let state = server.store().state()?;
+    let node = server.node();
+    let liveness = server.liveness.borrow().clone();
+    let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
+    let owned = |object: &&Object| object.management.source.as_deref() == Some(source);
+    let objects = state.objects.values().filter(owned).filter(|object| object.phase != Phase::Deleting);
+    let keys = objects.clone().map(|object| object.key.clone()).collect();
+    Ok((plan::drift(objects, &state, &context, &mut SystemDice), keys))
 }
 
 /// What other clients have changed in the store.

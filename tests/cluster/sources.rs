@@ -247,3 +247,37 @@ fn a_repository_is_followed_by_whoever_leads_and_only_signed_commits_count() {
         other.run_ok(&["source", "sync", "ops"]);
     });
 }
+
+#[test]
+fn what_another_client_changes_or_deletes_is_put_back_unless_healing_is_off() {
+    with_three(|lab| {
+        lab.form();
+        let reader = (lab.leader() + 1) % 3;
+        let site = lab.dir.path().join("site");
+        fs::create_dir(&site).expect("a directory");
+        fs::write(site.join("a.yaml"), profile(1)).expect("a file");
+        let path = site.to_string_lossy().into_owned();
+        lab.nodes[reader].run_ok(&["source", "add", "site", "--path", &path, "--interval", "1s"]);
+        wait_cpus(lab, 1);
+        wait_standing(&lab.nodes[reader], "site", "Ready");
+
+        let other = &lab.nodes[(reader + 1) % 3];
+        let edit = serde_json::json!({ "config": { "limits.cpu": "7" } });
+        assert_eq!(other.request("PATCH", "/1.0/profiles/web", Some(&edit)).0, 200);
+        wait_cpus(lab, 1);
+        assert_eq!(other.request("DELETE", "/1.0/profiles/web", None).0, 200);
+        wait_cpus(lab, 1);
+        let told = other.run_ok(&["audit", "list", "--object", "profile/web"]);
+        assert!(told.matches("source:site").count() >= 3, "made once and put back twice:\n{told}");
+
+        other.run_ok(&["source", "set", "site", "--heal", "off"]);
+        wait_for("the new setting to be read", PATIENCE, || {
+            let shown = other.get("/1.0/seedbed/objects?key=profile/web").unwrap_or_default();
+            shown["objects"][0]["management"]["heal"] == "off"
+        });
+        assert_eq!(other.request("PATCH", "/1.0/profiles/web", Some(&edit)).0, 200);
+        wait_for("the drift to be told", PATIENCE, || other.run(&["drift"]).status.code() == Some(2));
+        other.run_ok(&["source", "sync", "site"]);
+        wait_cpus(lab, 1);
+    });
+}

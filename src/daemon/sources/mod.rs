@@ -3,6 +3,7 @@
 //! A directory is read by the member that it lies on, a repository by the leader. Whoever reads hands the loaded set to
 //! the leader like any client, so that every write passes the leader's checks and carries its term.
 
+mod healing;
 mod reader;
 mod round;
 

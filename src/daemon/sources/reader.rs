@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::healing::{Healing, Seen};
 use super::round::{Round, is_open};
 use crate::http::{Server, set_source_status, source_status};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
-use crate::model::{Generation, Object};
+use crate::model::{Generation, Heal, Object};
 use crate::watch::git::{self, Checkout, GitError, Remote};
 use crate::watch::{Digest, Follower, Outcome, Pace, Round as Told, Tree, Verdict, look};
 
 /// Writing a status is tried again after this long.
 const RETRY: Duration = Duration::from_secs(1);
+/// What others change is looked at this often at least; it costs nothing while nothing has changed.
+const HEAL_LOOK: Duration = Duration::from_secs(5);
 
 /// Reads one source.
 pub struct Reader {
@@ -29,6 +32,8 @@ pub struct Reader {
     status: SourceStatus,
     /// How it stood after the last set was judged: what is restored when that set is back.
     judged: SourceStatus,
+    /// What others did to the objects of this source.
+    healing: Healing,
 }
 
 impl Reader {
@@ -42,7 +47,8 @@ impl Reader {
     ) -> Self {
         let (name, generation) = (object.key.name.clone(), object.generation);
         let status = SourceStatus::default();
-        Self { server, name, generation, spec, home, asked, judged: status.clone(), status }
+        let healing = Healing::default();
+        Self { server, name, generation, spec, home, asked, judged: status.clone(), status, healing }
     }
 
     /// Reads until it is aborted.
@@ -87,14 +93,18 @@ impl Reader {
         let known = Digest::read(&self.status.digest).filter(|_| is_known);
         let mut follower =
             Follower::new(self.roots(Path::new(&self.spec.path)), Pace { poll, ..Pace::default() }, known);
+        let mut tick = interval(poll.min(HEAL_LOOK));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if *self.asked.borrow_and_update() > self.status.handled {
                 follower.ask();
             }
             let told = tokio::select! {
                 told = follower.next() => told,
-                () = sleep(poll), if is_open(&self.status) => {
-                    follower.ask();
+                _ = tick.tick() => {
+                    if self.needs_round().await {
+                        follower.ask();
+                    }
                     continue;
                 }
                 changed = self.asked.changed() => match changed {
@@ -121,8 +131,9 @@ impl Reader {
         let mut failures = 0;
         loop {
             let is_asked = *self.asked.borrow_and_update() > self.status.handled;
+            let is_needed = is_asked || self.needs_round().await;
             let is_done = match self.fetch().await {
-                Ok(checkout) if checkout.commit == judged && !is_asked && !is_open(&self.status) => {
+                Ok(checkout) if checkout.commit == judged && !is_needed => {
                     self.restore().await;
                     true
                 }
@@ -200,6 +211,29 @@ impl Reader {
         }
         self.write(SourceStatus { handled: asked, ..status }).await;
         verdict
+    }
+
+    /// Whether the set that is in force is to be applied once more: what had to stay may go now, or others have changed
+    /// what is to be healed.
+    async fn needs_round(&mut self) -> bool {
+        if is_open(&self.status) {
+            return true;
+        }
+        if self.status.standing != Standing::Ready || self.spec.heal() == Heal::Off {
+            return false;
+        }
+        match self.healing.look(&self.server, &self.name) {
+            Seen::AsApplied => false,
+            Seen::Drifted => true,
+            Seen::Severe(why) => {
+                let message = format!("{}; not healed, as something would stop: {why}", self.judged.message);
+                if message != self.status.message {
+                    let status = self.status.clone();
+                    self.stand(status, Standing::Ready, Reason::Applied, &message).await;
+                }
+                false
+            }
+        }
     }
 
     /// The set that was judged last is back: so is what was said of it.
