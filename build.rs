@@ -1,0 +1,10 @@
+//! Packs the relocations of the program, which takes half a megabyte off it. Needs glibc 2.36, as Debian 12 has it.
+
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script the target in its environment")]
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
+    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
+        println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+}
