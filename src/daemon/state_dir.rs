@@ -1,11 +1,10 @@
 //! The state directory, with LXD's names in it. One daemon at a time.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
 use super::durable::{self, read};
@@ -13,12 +12,13 @@ use super::error::DaemonError;
 use crate::api::Secret;
 use crate::http::Pair;
 use crate::model::{MemberId, MemberName};
+use crate::store::DirLock;
 
 /// The directory of one daemon, locked until the daemon has stopped.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<DirLock>>,
 }
 
 /// Who the database belongs to: kept beside it, so that both are replaced in one go.
@@ -49,18 +49,15 @@ impl StateDir {
             .create(path)
             .map_err(failed("create the state directory", path))?;
         let lock = path.join("seedbed.lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
-        let file = file.map_err(failed("open", &lock))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(DaemonError::Busy(path.to_owned())),
-            Err(cause) => return Err(DaemonError::disk("lock", lock, cause.into())),
-        }
+        let lock = DirLock::take(&lock).map_err(|refused| match refused {
+            TryLockError::WouldBlock => DaemonError::Busy(path.to_owned()),
+            TryLockError::Error(cause) => DaemonError::disk("lock", lock, cause),
+        })?;
         for below in ["storage-pools", "networks"] {
             let below = path.join(below);
             fs::DirBuilder::new().recursive(true).mode(0o711).create(&below).map_err(failed("create", &below))?;
         }
-        let dir = Self { path: path.to_owned(), lock: Mutex::new(Some(file)) };
+        let dir = Self { path: path.to_owned(), lock: Mutex::new(Some(lock)) };
         dir.finish()?;
         Ok(dir)
     }

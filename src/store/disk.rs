@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::StoreError;
+use super::lock::DirLock;
 
 /// What one of the files is and how it came to its format.
 pub(super) struct Format {
@@ -108,14 +109,12 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
 }
 
 /// Takes the directory for this process: two writers would destroy each other's log.
-pub(super) fn lock_dir(dir: &Path) -> Result<File, StoreError> {
+pub(super) fn lock_dir(dir: &Path) -> Result<DirLock, StoreError> {
     let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(disk("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path: dir.to_owned() }),
-        Err(fs::TryLockError::Error(source)) => Err(StoreError::Disk { doing: "lock", path, source }),
-    }
+    DirLock::take(&path).map_err(|refused| match refused {
+        fs::TryLockError::WouldBlock => StoreError::InUse { path: dir.to_owned() },
+        fs::TryLockError::Error(source) => StoreError::Disk { doing: "lock", path, source },
+    })
 }
 
 /// Makes the names in a directory durable.

@@ -17,6 +17,7 @@ use super::error::StoreError;
 use super::failure::Failure;
 use super::inner::{self, Inner};
 use super::leadership::{self, Leadership, PeerStatus};
+use super::lock::DirLock;
 use super::log::LogStore;
 use super::machine::{self, AuditAsk, StateMachine};
 use super::network::{Addresses, Network};
@@ -272,7 +273,7 @@ fn open_files(
     dir: &std::path::Path,
     id: MemberId,
     failure: Failure,
-) -> Result<(std::fs::File, LogStore, StateMachine), StoreError> {
+) -> Result<(DirLock, LogStore, StateMachine), StoreError> {
     disk::make_dir(dir)?;
     let lock = disk::lock_dir(dir)?;
     let log = LogStore::open(dir, id, failure.clone())?;

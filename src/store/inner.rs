@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::error::StoreError;
 use super::failure::Failure;
 use super::leadership::Leadership;
+use super::lock::DirLock;
 use super::log::LogStore;
 use super::machine::{Progress, StateMachine};
 use super::network::Network;
@@ -38,7 +39,7 @@ pub(super) struct Inner {
     /// Numbers the snapshots that come in.
     pub(super) incoming: AtomicU64,
     /// Held while the directory is in use.
-    pub(super) lock: Mutex<Option<std::fs::File>>,
+    pub(super) lock: Mutex<Option<DirLock>>,
 }
 
 impl Inner {
