@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::fs::File;
@@ -138,11 +138,15 @@ impl Connections {
             if sender.ready().await.is_err() {
                 continue;
             }
-            match sender.try_send_request(request).await {
+            // The daemon may have closed it while the request was on its way: what only reads may be asked again.
+            let (head, sent) = request.into_parts();
+            let again = (head.method == Method::GET).then(|| head.clone());
+            match sender.try_send_request(Request::from_parts(head, sent)).await {
                 Ok(response) => return self.finish(sender, response).await,
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(self.protocol(&error.into_error().to_string())),
+                Err(mut error) => match (error.take_message(), again) {
+                    (Some(unsent), _) => request = unsent,
+                    (None, Some(head)) => request = Request::from_parts(head, body(Bytes::new())),
+                    (None, None) => return Err(self.broken(&error.into_error())),
                 },
             }
         }
@@ -244,4 +248,40 @@ fn tls_failed(address: &str, cause: &io::Error) -> ClientError {
         return ClientError::WrongCertificate { address: address.to_owned(), cause };
     }
     ClientError::Unreachable { address: address.to_owned(), cause: cause.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    /// Answers the first request of each connection and hangs up at the second.
+    async fn serve_one_each(listener: UnixListener) {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut asked = [0; 4096];
+            assert!(stream.read(&mut asked).await.expect("a request") > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.expect("an answer");
+            assert!(stream.read(&mut asked).await.expect("a second request") > 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_only_reads_is_asked_again_when_a_kept_connection_dies_and_the_rest_fails() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("unix.socket");
+        let server = tokio::spawn(serve_one_each(UnixListener::bind(&path).expect("a socket")));
+        let connections = Connections::new(Target::Unix(path));
+        let ask = |method: Method| {
+            let request = Request::builder().method(method).uri("/1.0").body(body(Bytes::new())).expect("a request");
+            connections.exchange(request)
+        };
+        ask(Method::GET).await.expect("an answer");
+        ask(Method::GET).await.expect("an answer over a new connection");
+        let failed = ask(Method::POST).await.expect_err("nobody knows whether it was done");
+        assert!(matches!(failed, ClientError::Protocol { .. }), "{failed}");
+        server.abort();
+    }
 }

@@ -32,6 +32,8 @@ use crate::store::Role;
 
 /// Handing over the lead must not hold up a machine that shuts down.
 const HANDOVER_LIMIT: Duration = Duration::from_secs(2);
+/// Requests under way at the end get as long.
+const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
 /// A running daemon.
 pub struct Daemon {
@@ -138,6 +140,10 @@ impl Daemon {
         self.hub.end_loops().await;
         if let Err(error) = self.hub.port.set(&self.server, &axum::Router::new(), None).await {
             tracing::warn!(error = %error.message, "cannot close the HTTPS port");
+        }
+        // Those who ask at this moment get their answer; those who wait for news do not hold up a machine that shuts down.
+        if timeout(ANSWER_LIMIT, self.stop.closed()).await.is_err() {
+            tracing::debug!("requests are cut off in the middle");
         }
         node.store.shutdown().await;
         if let Err(error) = std::fs::remove_file(&self.socket) {
