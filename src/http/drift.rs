@@ -20,8 +20,7 @@ use crate::api::{
 };
 use crate::kinds::{self, Intent, Local, Work};
 use crate::model::{
-    Audited, ClusterState, ConditionState, Did, Generation, Key, MemberName, Object, Phase, Placement, PlacementPhase,
-    Rollout,
+    Audited, ClusterState, ConditionState, Did, Key, MemberName, Object, Phase, Placement, PlacementPhase, Rollout,
 };
 use crate::plan::{self, Context, FieldChange, Mode, PlannedChange};
 use crate::store::{AuditAsk, StoreError};
@@ -77,16 +76,7 @@ fn is_made(object: &Object, member: &MemberName) -> bool {
 }
 
 fn work_of(object: &Object, me: &MemberName) -> Option<Work> {
-    let placement = object.placements.get(me)?;
-    let local = Local {
-        key: object.key.clone(),
-        uid: object.uid,
-        member: me.clone(),
-        spec: object.spec.clone(),
-        config: placement.config.clone(),
-        known: placement.realised > Generation(0),
-    };
-    Some(Work { local, intent: Intent::Present })
+    Some(Work { local: Local::of(object, me)?, intent: Intent::Present })
 }
 
 /// `POST /1.0/seedbed/drift`.
@@ -125,28 +115,45 @@ impl Asked<'_> {
     }
 }
 
-/// What others have changed in the store since a source applied it, and the objects that belong to the source.
+/// What others have done to the objects of a source since it applied them.
+pub struct SinceSource {
+    /// What would put back what they changed.
+    pub changes: Vec<PlannedChange>,
+    /// What belongs to the source now.
+    pub owned: BTreeSet<Key>,
+    /// Whether one of the objects asked about is gone, or on its way.
+    pub is_one_gone: bool,
+}
+
+/// Looks at the objects of a source, of which `known` were its own before.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub fn since_source(server: &Server, source: &str) -> Result<(Vec<PlannedChange>, BTreeSet<Key>), StoreError> {
+pub fn since_source(server: &Server, source: &str, known: &BTreeSet<Key>) -> Result<SinceSource, StoreError> {
     let state = server.store().state()?;
+    let owned = |object: &&Object| object.management.source.as_deref() == Some(source);
+    let objects = state.objects.values().filter(owned).filter(|object| object.phase != Phase::Deleting);
+    let owned = objects.clone().map(|object| object.key.clone()).collect();
+    // What was released, or taken over, is still there: nobody is to take it back.
+    let is_gone = |key: &Key| state.get(key).is_none_or(|object| object.phase == Phase::Deleting);
+    Ok(SinceSource { changes: edited(server, &state, objects), owned, is_one_gone: known.iter().any(is_gone) })
+}
+
+fn edited<'a>(
+    server: &Server,
+    state: &ClusterState,
+    objects: impl Iterator<Item = &'a Object> + Clone,
+) -> Vec<PlannedChange> {
     let node = server.node();
     let liveness = server.liveness.borrow().clone();
     let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
-    let owned = |object: &&Object| object.management.source.as_deref() == Some(source);
-    let objects = state.objects.values().filter(owned).filter(|object| object.phase != Phase::Deleting);
-    let keys = objects.clone().map(|object| object.key.clone()).collect();
-    Ok((plan::drift(objects, &state, &context, &mut SystemDice), keys))
+    plan::drift(objects, state, &context, &mut SystemDice)
 }
 
 /// What other clients have changed in the store.
 fn stored(server: &Server, state: &ClusterState, asked: &Asked<'_>, history: &[Audited], report: &mut DriftReport) {
-    let node = server.node();
-    let liveness = server.liveness.borrow().clone();
-    let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
     let objects = state.objects.values().filter(|object| asked.covers(object));
-    for change in plan::drift(objects, state, &context, &mut SystemDice) {
+    for change in edited(server, state, objects) {
         let PlannedChange { key, fields, members, .. } = change;
         let own = members.into_iter().flat_map(|row| {
             let at = format!("members.{}", row.member);

@@ -69,15 +69,7 @@ async fn take_down(server: &Server, mut held: Vec<Object>) -> Vec<String> {
     let mut troubles = Vec::new();
     for object in held {
         let Some(kind) = kinds::find(object.key.kind.as_str()).and_then(|kind| kind.node()) else { continue };
-        let Some(placement) = object.placements.get(&me) else { continue };
-        let local = Local {
-            key: object.key.clone(),
-            uid: object.uid,
-            member: me.clone(),
-            spec: object.spec.clone(),
-            config: placement.config.clone(),
-            known: placement.realised > crate::model::Generation(0),
-        };
+        let Some(local) = Local::of(&object, &me) else { continue };
         if let Done::Failed(error) = kind.converge(&server.host, &Work { local, intent: Intent::Absent }).await {
             tracing::warn!(object = %object.key, %error, "stays on this machine");
             troubles.push(format!("{} stays on {me}: {error}", object.key));

@@ -58,7 +58,7 @@ pub use configure::{CLUSTER_ADDRESS, HTTPS_ADDRESS};
 pub use crash::{Crash, CrashPoint};
 pub use credentials::{Credentials, Pair};
 pub use dice::SystemDice;
-pub use drift::since_source;
+pub use drift::{SinceSource, since_source};
 pub use events::{Events, rfc3339};
 pub use former::{Former, Forming, Leaving};
 pub use join::{CHALLENGE, COMMIT, OFFER, UNDO};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::http::{Server, since_source};
+use crate::http::{Server, SinceSource, since_source};
 use crate::model::{Key, Revision};
-use crate::plan::{Impact, PlannedChange};
+use crate::plan::Impact;
 
 /// What was seen the last time.
 #[derive(Default)]
@@ -31,8 +31,8 @@ impl Healing {
         if std::mem::replace(&mut self.revision, revision) == revision {
             return Seen::AsApplied;
         }
-        match since_source(server, name) {
-            Ok((changes, owned)) => self.judge(&changes, owned),
+        match since_source(server, name, &self.owned) {
+            Ok(since) => self.judge(since),
             Err(error) => {
                 tracing::warn!(source = name, %error, "cannot look for drift");
                 self.revision = Revision::default();
@@ -41,8 +41,8 @@ impl Healing {
         }
     }
 
-    fn judge(&mut self, changes: &[PlannedChange], owned: BTreeSet<Key>) -> Seen {
-        let is_one_gone = !self.owned.is_subset(&owned);
+    fn judge(&mut self, since: SinceSource) -> Seen {
+        let SinceSource { changes, owned, is_one_gone } = since;
         self.owned = owned;
         let severe = changes.iter().filter(|change| change.impact == Impact::Restart);
         let severe: Vec<String> = severe.map(|change| format!("{} ({})", change.key, change.restarts)).collect();
@@ -57,13 +57,26 @@ impl Healing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Action, PlannedChange};
+
+    fn since(changes: Vec<PlannedChange>, is_one_gone: bool) -> SinceSource {
+        SinceSource { changes, owned: BTreeSet::new(), is_one_gone }
+    }
+
+    fn changed(impact: Impact) -> PlannedChange {
+        let text = serde_json::json!({
+            "key": Key::new("network", "br0"), "action": Action::Update, "precondition": 3, "impact": impact, "restarts": "its DHCP server",
+        });
+        serde_json::from_value(text).expect("a change")
+    }
 
     #[test]
-    fn an_object_that_is_gone_has_drifted_once() {
+    fn what_is_edited_or_gone_is_put_back_and_what_would_stop_something_is_left_to_people() {
         let mut healing = Healing::default();
-        let keys = |names: &[&str]| names.iter().map(|name| Key::new("profile", name)).collect();
-        assert_eq!(healing.judge(&[], keys(&["a", "b"])), Seen::AsApplied);
-        assert_eq!(healing.judge(&[], keys(&["a"])), Seen::Drifted);
-        assert_eq!(healing.judge(&[], keys(&["a"])), Seen::AsApplied);
+        assert_eq!(healing.judge(since(Vec::new(), false)), Seen::AsApplied);
+        assert_eq!(healing.judge(since(Vec::new(), true)), Seen::Drifted);
+        assert_eq!(healing.judge(since(vec![changed(Impact::Live)], false)), Seen::Drifted);
+        let severe = vec![changed(Impact::Live), changed(Impact::Restart)];
+        assert_eq!(healing.judge(since(severe, true)), Seen::Severe("network/br0 (its DHCP server)".to_owned()));
     }
 }
