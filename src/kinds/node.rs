@@ -7,7 +7,7 @@ use std::pin::Pin;
 use serde::de::DeserializeOwned;
 
 use crate::host::{Host, HostError};
-use crate::model::{Config, Key, MemberName, Revision, Spec};
+use crate::model::{Config, Generation, Key, MemberName, Object, Revision, Spec};
 
 /// The per-member half of a kind with its spec as a type.
 pub trait Node: Send + Sync + 'static {
@@ -75,6 +75,21 @@ pub struct Local<S> {
     pub config: Config,
     /// Whether this member has reported it as Created before, whatever it reported since.
     pub known: bool,
+}
+
+impl Local<Spec> {
+    /// What `member` holds of a stored object; `None` where it has no placement.
+    pub fn of(object: &Object, member: &MemberName) -> Option<Self> {
+        let placement = object.placements.get(member)?;
+        Some(Self {
+            key: object.key.clone(),
+            uid: object.uid,
+            member: member.clone(),
+            spec: object.spec.clone(),
+            config: placement.config.clone(),
+            known: placement.realised > Generation(0),
+        })
+    }
 }
 
 /// One placement to bring about.

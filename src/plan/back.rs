@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::compute::{Context, plan, summary};
 use super::export::declare;
-use super::impact::Impact;
 use super::order::order;
 use super::report::{Action, MemberRow, Plan, PlannedChange};
 use super::two_phase::{self, Ask, Stamp};
@@ -166,19 +165,8 @@ impl Plan {
         // All of them answer, or the removal would have been refused.
         let row = |member| MemberRow { member, fields: Vec::new(), offline: false };
         self.changes.push(PlannedChange {
-            key: key.clone(),
-            action: Action::Delete,
-            variant: super::change::variant(&object.spec),
-            precondition: Some(object.generation),
-            fields: Vec::new(),
             members: object.placements.keys().cloned().map(row).collect(),
-            waits_for: Vec::new(),
-            depends_on: Vec::new(),
-            needed_by: Vec::new(),
-            impact: Impact::Live,
-            restarts: String::new(),
-            used_by: Vec::new(),
-            at: None,
+            ..PlannedChange::of(object, Action::Delete)
         });
         let fresh = |expect: &Expect| !self.work.expect.iter().any(|known| known.key == expect.key);
         let expect: Vec<Expect> = write.expect.into_iter().filter(fresh).collect();

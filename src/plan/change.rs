@@ -68,19 +68,9 @@ fn managed(stored: &Object, management: Management, declared: &Declared) -> Outc
         return Outcome::Unchanged;
     }
     let planned = PlannedChange {
-        key: stored.key.clone(),
-        action: Action::Adopt,
-        variant: variant(&stored.spec),
-        precondition: Some(stored.generation),
         fields: fields::of_management(Some(&stored.management), &management),
-        members: Vec::new(),
-        waits_for: Vec::new(),
-        depends_on: Vec::new(),
-        needed_by: Vec::new(),
-        impact: Impact::Live,
-        restarts: String::new(),
-        used_by: Vec::new(),
         at: Some(declared.at.clone()),
+        ..PlannedChange::of(stored, Action::Adopt)
     };
     Outcome::Changed(Box::new(planned), Box::new(Change::Put(own::revised(stored, management))))
 }
@@ -227,19 +217,12 @@ impl One<'_> {
         applied: Option<Spec>,
     ) -> Outcome {
         let mut planned = PlannedChange {
-            key: self.key.clone(),
-            action,
-            variant: variant(&spec),
             precondition: self.stored.map(|object| object.generation),
             fields: self.fields(&spec, computed),
             members: self.rows(&placed),
             waits_for: self.waits_for(&placed),
-            depends_on: Vec::new(),
-            needed_by: Vec::new(),
-            impact: Impact::Live,
-            restarts: String::new(),
-            used_by: Vec::new(),
             at: Some(self.declared.at.clone()),
+            ..PlannedChange::new(self.key.clone(), action, variant(&spec))
         };
         planned.restarts = planned.stops();
         planned.impact = if planned.restarts.is_empty() { Impact::Live } else { Impact::Restart };

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::change::variant;
 use super::compute::Scene;
-use super::impact::Impact;
 use super::liveness::offline;
 use super::order::order;
 use super::refer;
@@ -179,22 +177,7 @@ fn reversed(going: &BTreeMap<Key, &Object>) -> Vec<Key> {
 }
 
 fn deletion(object: &Object) -> (PlannedChange, Change) {
-    let planned = PlannedChange {
-        key: object.key.clone(),
-        action: Action::Delete,
-        variant: variant(&object.spec),
-        precondition: Some(object.generation),
-        fields: Vec::new(),
-        members: Vec::new(),
-        waits_for: Vec::new(),
-        depends_on: Vec::new(),
-        needed_by: Vec::new(),
-        impact: Impact::Live,
-        restarts: String::new(),
-        used_by: Vec::new(),
-        at: None,
-    };
-    (planned, Change::Delete { key: object.key.clone() })
+    (PlannedChange::of(object, Action::Delete), Change::Delete { key: object.key.clone() })
 }
 
 fn kept(text: String) -> Finding {

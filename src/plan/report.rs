@@ -5,8 +5,11 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::change::variant;
 use super::impact::Impact;
-use crate::model::{Change, Command, Expect, Finding, Generation, Key, MemberName, Place, Revision, Timestamp, Write};
+use crate::model::{
+    Change, Command, Expect, Finding, Generation, Key, MemberName, Object, Place, Revision, Timestamp, Write,
+};
 
 /// The version of the plan's JSON: the first number grows when a reader must change.
 pub const FORMAT_VERSION: &str = "1.1";
@@ -98,6 +101,33 @@ pub struct PlannedChange {
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Place>,
+}
+
+impl PlannedChange {
+    /// A change of a stored object of which nothing else is known yet.
+    pub(super) fn of(object: &Object, action: Action) -> Self {
+        let precondition = Some(object.generation);
+        Self { precondition, ..Self::new(object.key.clone(), action, variant(&object.spec)) }
+    }
+
+    /// A change that looks at nothing and stops nothing.
+    pub(super) fn new(key: Key, action: Action, variant: String) -> Self {
+        Self {
+            key,
+            action,
+            variant,
+            precondition: None,
+            fields: Vec::new(),
+            members: Vec::new(),
+            waits_for: Vec::new(),
+            depends_on: Vec::new(),
+            needed_by: Vec::new(),
+            impact: Impact::Live,
+            restarts: String::new(),
+            used_by: Vec::new(),
+            at: None,
+        }
+    }
 }
 
 /// What is done with an object.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::memory::Memory;
 use super::pass::Look;
 use crate::kinds::{self, AnyNode, Intent, Local, Work};
-use crate::model::{Generation, Heal, Key, MemberName, Object, Phase, Placement, Rollout, Timestamp};
+use crate::model::{Heal, Key, MemberName, Object, Phase, Placement, Rollout, Timestamp};
 
 /// One placement to look at.
 pub(super) struct Task<'a> {
@@ -66,14 +66,7 @@ fn task<'a>(me: &MemberName, object: &'a Object, memory: &Memory) -> Option<Task
         Phase::Deleting => Intent::Absent,
         Phase::Pending | Phase::Creating | Phase::Created | Phase::Errored => Intent::Present,
     };
-    let local = Local {
-        key: object.key.clone(),
-        uid: object.uid,
-        member: me.clone(),
-        spec: object.spec.clone(),
-        config: placement.config.clone(),
-        known: placement.realised > Generation(0),
-    };
+    let local = Local::of(object, me)?;
     let actor = match kinds::find(object.key.kind.as_str()) {
         Some(kind) => kind.node().map_or(Actor::Nothing, Actor::Node),
         None => Actor::Unknown,

@@ -36,14 +36,20 @@ fn wait_cpus(lab: &Lab, cpus: u32) {
     }
 }
 
+/// A directory with one manifest.
+fn new_site(lab: &Lab) -> PathBuf {
+    let site = lab.dir.path().join("site");
+    fs::create_dir(&site).expect("a directory");
+    fs::write(site.join("a.yaml"), profile(1)).expect("a file");
+    site
+}
+
 #[test]
 fn a_directory_of_a_follower_is_followed_and_a_bad_set_changes_nothing() {
     with_three(|lab| {
         lab.form();
         let reader = (lab.leader() + 1) % 3;
-        let site = lab.dir.path().join("site");
-        fs::create_dir(&site).expect("a directory");
-        fs::write(site.join("a.yaml"), profile(1)).expect("a file");
+        let site = new_site(lab);
         let path = site.to_string_lossy().into_owned();
         lab.nodes[reader].run_ok(&["source", "add", "site", "--path", &path]);
         wait_cpus(lab, 1);
@@ -79,9 +85,7 @@ fn a_directory_is_followed_again_after_its_reader_was_killed_and_while_suspended
     with_three(|lab| {
         lab.form();
         let reader = (lab.leader() + 1) % 3;
-        let site = lab.dir.path().join("site");
-        fs::create_dir(&site).expect("a directory");
-        fs::write(site.join("a.yaml"), profile(1)).expect("a file");
+        let site = new_site(lab);
         lab.nodes[reader].run_ok(&["source", "add", "site", "--path", &site.to_string_lossy()]);
         wait_cpus(lab, 1);
         lab.nodes[reader].kill9();
@@ -253,9 +257,7 @@ fn what_another_client_changes_or_deletes_is_put_back_unless_healing_is_off() {
     with_three(|lab| {
         lab.form();
         let reader = (lab.leader() + 1) % 3;
-        let site = lab.dir.path().join("site");
-        fs::create_dir(&site).expect("a directory");
-        fs::write(site.join("a.yaml"), profile(1)).expect("a file");
+        let site = new_site(lab);
         let path = site.to_string_lossy().into_owned();
         lab.nodes[reader].run_ok(&["source", "add", "site", "--path", &path, "--interval", "1s"]);
         wait_cpus(lab, 1);

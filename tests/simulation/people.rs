@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use seedbed::kinds::{self, Dice};
 use seedbed::model::{
-    Change, Claim, ClusterState, Command, Declared, Desired, Expect, Key, Liveness, MemberName, Phase, Put, Rollout,
-    Spec, Stage, Timestamp, Write,
+    Change, Claim, ClusterState, Command, Declared, Desired, Expect, Finding, Key, Liveness, MemberName, Phase, Put,
+    Rollout, Spec, Stage, Timestamp, Write,
 };
 use seedbed::plan::two_phase::{self, Ask, Refusal, Stamp};
-use seedbed::plan::{self, Context, Mode, extent};
+use seedbed::plan::{self, Context, Mode, Plan, extent};
 use serde_json::{Value, json};
 
 use crate::dice::Seeded;
@@ -58,8 +58,7 @@ impl People {
         }
     }
 
-    /// Applies the manifest as it is. `None` when nothing is to do, or when it cannot be done now.
-    pub fn apply(&mut self, known: &Known<'_>) -> Option<Command> {
+    fn planned(&mut self, known: &Known<'_>) -> Result<Plan, Vec<Finding>> {
         let context = Context {
             here: known.here,
             liveness: known.liveness,
@@ -67,7 +66,12 @@ impl People {
             claim: Some(&Claim::default()),
         };
         let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, &Claim::default(), known));
-        match plan::plan(&self.manifest, &part, &context, &mut self.dice) {
+        plan::plan(&self.manifest, &part, &context, &mut self.dice)
+    }
+
+    /// Applies the manifest as it is. `None` when nothing is to do, or when it cannot be done now.
+    pub fn apply(&mut self, known: &Known<'_>) -> Option<Command> {
+        match self.planned(known) {
             Ok(plan) if plan.is_empty() => None,
             Ok(plan) => {
                 let Stamp { request, at, by } = self.stamp(known);
@@ -82,14 +86,7 @@ impl People {
 
     /// What a second apply would still change, or why it is refused.
     pub fn still_to_do(&mut self, known: &Known<'_>) -> Result<(), String> {
-        let context = Context {
-            here: known.here,
-            liveness: known.liveness,
-            mode: Mode::Declarative,
-            claim: Some(&Claim::default()),
-        };
-        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, &Claim::default(), known));
-        match plan::plan(&self.manifest, &part, &context, &mut self.dice) {
+        match self.planned(known) {
             Ok(plan) if plan.is_empty() => Ok(()),
             Ok(plan) => Err(format!("applying the manifest again would change {:?}", plan.changes)),
             Err(findings) => Err(format!("the manifest cannot be applied again: {findings:?}")),

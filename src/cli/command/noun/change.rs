@@ -68,13 +68,18 @@ pub async fn delete(kind: &dyn Kind, named: &Named, session: &Session) -> Result
     let answer = session.client.send(Method::DELETE, &named.place.object(kind, &named.name), Bytes::new()).await;
     let answer = answer.map_err(|error| {
         // What is used or protected stays.
-        let is_refused = matches!(error.status(), Some(400 | 403 | 409));
+        let error_status = error.status();
+        let is_refused = matches!(error_status, Some(400 | 403 | 409));
         let failed = failure(error);
         if !is_refused {
             return failed;
         }
-        let look = format!("see what uses it: seedbed {} show {}", words.noun, named.name);
-        failed.exiting(Exit::Refused).untouched("Nothing was changed.").hint(look)
+        let failed = failed.exiting(Exit::Refused).untouched("Nothing was changed.");
+        // Of what is protected the message itself says what to do.
+        if error_status == Some(403) {
+            return failed;
+        }
+        failed.hint(format!("see what uses it: seedbed {} show {}", words.noun, named.name))
     })?;
     session.finish(&answer).await?;
     session.screen.say(&format!("{} {} deleted", capital(words.spoken), named.name));
