@@ -28,4 +28,4 @@ pub use seedbed::{
     ApplyReply, ApplyRequest, ClusterSection, DeclaredMember, InitOutcome, InitReply, InitRequest, ManageRequest,
     ObjectsReply, PlanRequest, SavePlanRequest,
 };
-pub use server::{EXTENSIONS, Environment, ServerInfo, ServerPut, VERSION};
+pub use server::{EXTENSIONS, Environment, ServerInfo, ServerPut, VERSION, extensions_digest};

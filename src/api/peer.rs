@@ -26,6 +26,9 @@ pub struct JoinRequest {
     pub schema: u64,
     /// How many API extensions it has.
     pub api_extensions: u64,
+    /// A digest of their names; empty from members that tell none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub extensions_digest: String,
     /// See [`ClusterMember::failure_domain`](super::ClusterMember::failure_domain).
     pub failure_domain: String,
 }

@@ -1,12 +1,15 @@
 //! `GET /1.0`: the server, its configuration and what it can do.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 /// The version of LXD whose API this is.
 pub const VERSION: &str = "5.0.2";
 
-/// LXD's API extensions that this server has. Clients switch code paths on them.
+/// LXD's API extensions that this server has beside those of configuration keys. Clients switch code paths on them.
 pub const EXTENSIONS: &[&str] = &[
     "etag",
     "patch",
@@ -37,6 +40,13 @@ pub const EXTENSIONS: &[&str] = &[
     "instances",
     "server_clustered",
 ];
+
+/// A digest of a list of extensions, whatever its order.
+pub fn extensions_digest<S: AsRef<str>>(names: &[S]) -> String {
+    let sorted: BTreeSet<&str> = names.iter().map(AsRef::as_ref).collect();
+    let lines = sorted.into_iter().collect::<Vec<_>>().join("\n");
+    Sha256::digest(lines.as_bytes()).iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
 
 /// What `GET /1.0` answers. A caller who is not trusted sees only the first part.
 #[derive(Clone, Debug, Serialize, Deserialize)]

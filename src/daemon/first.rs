@@ -6,8 +6,7 @@ use serde_json::json;
 
 use super::error::DaemonError;
 use super::machine;
-use crate::api::EXTENSIONS;
-use crate::http::{Pair, SCHEMA};
+use crate::http::{EXTENSIONS, Pair, SCHEMA};
 use crate::kinds::member::Member;
 use crate::kinds::profile::ProfileSpec;
 use crate::kinds::project::ProjectSpec;
@@ -63,7 +62,8 @@ pub fn member(id: MemberId, server: &Pair) -> Member {
         architecture: std::env::consts::ARCH.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         schema: SCHEMA,
-        api_extensions: EXTENSIONS.len() as u64,
+        api_extensions: EXTENSIONS.names.len() as u64,
+        extensions_digest: EXTENSIONS.digest.clone(),
         ..Member::default()
     }
 }

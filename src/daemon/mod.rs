@@ -14,6 +14,7 @@ mod loops;
 mod machine;
 mod notify;
 mod options;
+mod renew;
 mod run;
 mod sources;
 mod state_dir;

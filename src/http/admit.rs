@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::extensions::EXTENSIONS;
 use super::leave::id_of;
 use super::server::{Server, store_failed};
 use super::{tokens, write};
-use crate::api::{ApiError, EXTENSIONS, JoinProof, JoinRequest};
+use crate::api::{ApiError, JoinProof, JoinRequest};
 use crate::kinds::member::Member;
 use crate::model::{Change, Expect, Key, Known, MemberId, Object, Phase, Revision};
 use crate::plan::{self, extent};
@@ -24,8 +25,8 @@ pub fn check(server: &Server, request: &JoinRequest) -> Result<(), ApiError> {
             "The joining server version doesn't match (expected {ours} with DB schema {SCHEMA})"
         )));
     }
-    if request.api_extensions != EXTENSIONS.len() as u64 {
-        let (ours, count) = (env!("CARGO_PKG_VERSION"), EXTENSIONS.len());
+    if request.api_extensions != EXTENSIONS.names.len() as u64 {
+        let (ours, count) = (env!("CARGO_PKG_VERSION"), EXTENSIONS.names.len());
         return Err(ApiError::bad_request(format!(
             "The joining server version doesn't match (expected {ours} with API count {count})"
         )));
@@ -71,6 +72,7 @@ pub fn record(request: &JoinRequest, id: MemberId) -> Member {
         version: request.version.clone(),
         schema: request.schema,
         api_extensions: request.api_extensions,
+        extensions_digest: request.extensions_digest.clone(),
         ..Member::default()
     }
 }

@@ -13,9 +13,10 @@ use super::answer::{Answer, check_match, parse};
 use super::asked::Asked;
 use super::caller::Caller;
 use super::configure;
+use super::extensions::EXTENSIONS;
 use super::forward;
 use super::server::{Server, store_failed};
-use crate::api::{ApiError, EXTENSIONS, Environment, ServerInfo, ServerPut, paths};
+use crate::api::{ApiError, Environment, ServerInfo, ServerPut, paths};
 use crate::kinds;
 use crate::model::{Config, Key, MemberName};
 
@@ -68,7 +69,7 @@ pub async fn replace(
 fn info(auth: &str) -> ServerInfo {
     ServerInfo {
         config: None,
-        api_extensions: EXTENSIONS.iter().map(|name| (*name).to_owned()).collect(),
+        api_extensions: EXTENSIONS.names.iter().map(|name| (*name).to_owned()).collect(),
         api_status: "stable".to_owned(),
         api_version: "1.0".to_owned(),
         auth: auth.to_owned(),

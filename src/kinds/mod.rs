@@ -2,6 +2,7 @@
 
 mod check;
 pub mod dialect;
+pub mod extension;
 mod field;
 mod home;
 mod kind;

@@ -3,27 +3,34 @@
 //! A plan or a daemon knows an object's place and the path of a value in it: that makes a JSON Pointer, but not a line.
 //! Whoever holds the text gives each such finding the line and column of the value.
 
+use std::collections::HashMap;
+
 use super::dom::{Document, Entry, Node, Span};
 use super::loaded::Limits;
-use super::parse::parse;
+use super::parse::{Parsed, parse};
 use super::source::Source;
 use crate::model::{Finding, Place, steps_of};
 
 /// Points every finding at what its pointer leads to, as far as that stands in the sources.
 pub fn locate(findings: &mut [Finding], sources: &[Source]) {
+    let mut places: HashMap<String, Vec<&mut Place>> = HashMap::new();
     for finding in findings {
-        let places = finding.place.iter_mut().chain(finding.also.iter_mut().map(|label| &mut label.place));
+        let all = finding.place.iter_mut().chain(finding.also.iter_mut().map(|label| &mut label.place));
+        all.for_each(|place| places.entry(place.file.clone()).or_default().push(place));
+    }
+    // A file may hold many of them, and is read again only once.
+    for source in sources {
+        let Some(places) = places.remove(&source.path) else { continue };
+        let parsed = parse(source, &Limits::default());
         for place in places {
-            let source = sources.iter().find(|source| source.path == place.file);
-            if let Some(exact) = source.and_then(|source| exact(source, place)) {
+            if let Some(exact) = exact(&parsed, place) {
                 *place = exact;
             }
         }
     }
 }
 
-fn exact(source: &Source, place: &Place) -> Option<Place> {
-    let parsed = parse(source, &Limits::default());
+fn exact(parsed: &Parsed<'_>, place: &Place) -> Option<Place> {
     let document = parsed.documents.iter().rfind(|document| document.root.span.start <= place.start)?;
     let span = span_of(document, &steps_of(&place.pointer)).filter(|span| span.start != place.start)?;
     Some(document.place(span, place.pointer.clone()))

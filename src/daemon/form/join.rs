@@ -15,7 +15,7 @@ use super::contact::{self, Contact};
 use super::failed;
 use super::part::{Doors, Part};
 use super::undecided;
-use crate::api::{ApiError, EXTENSIONS, InitOutcome, InitReply, JoinCommit, JoinEnd, JoinOffer, JoinRequest, JoinUndo};
+use crate::api::{ApiError, InitOutcome, InitReply, JoinCommit, JoinEnd, JoinOffer, JoinRequest, JoinUndo};
 use crate::http::{self, CrashPoint, Pair, Server, store_failed};
 use crate::kinds::server::TRUST_PASSWORD;
 use crate::model::{Desired, Extent, Key, MemberName, Object, Phase, PlacementPhase, Revision};
@@ -74,7 +74,8 @@ fn request(server: &Server, part: &Part, mut desired: Desired, contact: &Contact
         architecture: machine::environment().architectures.into_iter().next().unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         schema: http::SCHEMA,
-        api_extensions: EXTENSIONS.len() as u64,
+        api_extensions: http::EXTENSIONS.names.len() as u64,
+        extensions_digest: http::EXTENSIONS.digest.clone(),
         failure_domain: part.declared.failure_domain.clone(),
     }
 }

@@ -1,9 +1,13 @@
 //! LXD's API over the unix socket.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Daemon, Machine, options, three};
-use crate::client::Client;
+use crate::client::{Client, Waited};
+use crate::http::{EXTENSIONS, write};
+use crate::model::{Key, Revision};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn profiles_are_made_shown_changed_and_deleted_in_lxds_envelope() {
@@ -70,5 +74,34 @@ async fn a_restart_finds_everything_again() {
     let daemon = Daemon::start(options(dir.path())).await.expect("a daemon");
     let kept: Value = client.get("/1.0/profiles/kept").await.expect("the profile");
     assert_eq!(kept["name"], "kept");
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_renews_its_record_when_it_starts_with_another_version() {
+    let Machine { daemon, dir, client, .. } = Machine::start().await;
+    let members = [daemon.server().node().name.clone()].map(|name| Key::member(&name));
+    let stored = daemon.server().store().get(&members[0]).expect("the store").expect("the record");
+    assert_eq!(stored.spec.text("extensions_digest"), EXTENSIONS.digest);
+    let mut old = stored.spec.clone();
+    old.0
+        .extend([("version", "0.0.1"), ("extensions_digest", "of 0.0.1")].map(|(f, text)| (f.to_owned(), text.into())));
+    let change = write::revised(&stored, old, Default::default());
+    let expect = vec![write::unchanged(&stored)];
+    write::submit_as(daemon.server(), "test".to_owned(), expect, vec![change]).await.expect("written");
+    daemon.stop().await;
+    let daemon = Daemon::start(options(dir.path())).await.expect("a daemon");
+    let mut revision = Revision(0);
+    loop {
+        let wait = Duration::from_secs(60);
+        let Waited::Changed(reply) = client.objects_after(&members, revision, wait).await.expect("the record") else {
+            panic!("the record is not renewed")
+        };
+        let spec = &reply.objects[0].spec;
+        if (spec.text("version"), spec.text("extensions_digest")) == (env!("CARGO_PKG_VERSION"), &*EXTENSIONS.digest) {
+            break;
+        }
+        revision = reply.revision;
+    }
     daemon.stop().await;
 }

@@ -56,6 +56,9 @@ pub struct Member {
     /// How many extensions of the API it knows.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_zero")]
     pub api_extensions: u64,
+    /// A digest of their names: members with the same one have the same extensions.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub extensions_digest: String,
 }
 
 impl Resource for Members {

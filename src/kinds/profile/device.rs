@@ -147,6 +147,12 @@ fn key_problem(
     Some(Problem::at_value("SB017", &path, format!("`{key}` must be {wanted}, not `{text}`")))
 }
 
+/// The entities of the key table that hold the keys of a device; those of every type of interface when it does not say
+/// which one it is.
+pub fn entities_of(config: &Config) -> Vec<&'static str> {
+    entities(config.value("type").unwrap_or("none"), config)
+}
+
 fn entities(kind: &str, config: &Config) -> Vec<&'static str> {
     let of = |prefix: &str, variant: &str| {
         let wanted = format!("{prefix}{variant}");

@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::value;
 use crate::model::{Config, Key, MemberName, Rollout};
 
-pub use device::{COMMON, Shape, shapes};
+pub use device::{COMMON, Shape, entities_of, shapes};
 
 /// After so many problems of one profile nobody waits for more.
 const PROBLEMS_MAX: usize = 1_000;

@@ -120,6 +120,16 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "A joining member's file may repeat what the cluster has, but must not say anything else: correct the file, or leave these sections out.",
     ),
     rule(
+        "SB142",
+        "an extension that a server lacks",
+        "The key, driver or type came with an extension of LXD's API that a server which was asked does not have. LXD and Incus refuse what they do not know; a member of an older version keeps it, and does nothing.",
+    ),
+    rule(
+        "SB143",
+        "what a server cannot make",
+        "A server that was asked cannot use the storage driver, or its host has an interface of the network's name already.",
+    ),
+    rule(
         "SB150",
         "an allowance that is not needed",
         "A comment allows a finding that is not there, or no longer. Left alone it would hide the next one. Remove it, or move it to the line that it is meant for, or to the line above that one.",

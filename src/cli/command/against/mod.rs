@@ -1,10 +1,15 @@
 //! `validate --against`: what only a cluster can tell of a manifest. Nothing is changed there.
 
+mod extensions;
+mod lxd;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+
+use extensions::{Info, lacking, parties};
 
 use crate::api::{ObjectsReply, PlanRequest};
 use crate::cli::exit::Exit;
@@ -13,7 +18,8 @@ use crate::cli::input::{Input, plural};
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, socket};
 use crate::client::{Client, ClientError, Identity};
-use crate::model::{Finding, Key, Severity};
+use crate::manifest::locate;
+use crate::model::{Finding, Key, Object, Severity};
 use crate::plan::Plan;
 
 /// How long the cluster may take for an answer.
@@ -25,13 +31,13 @@ const UNDECLARED: &str = "SB113";
 /// Whom to ask.
 #[derive(Args, Debug, Default)]
 pub struct Against {
-    /// Ask a cluster too: the state directory or socket of a daemon, or https://HOST:PORT with the three files below
+    /// Ask a cluster too, or a LXD or Incus: the state directory or socket of a daemon, or https://HOST:PORT with the files below
     #[arg(long, value_name = "DIR|URL")]
     against: Option<String>,
     /// The certificate of the cluster, for https
     #[arg(long, value_name = "FILE", requires = "against")]
     cluster_cert: Option<PathBuf>,
-    /// A certificate that the cluster trusts, for https
+    /// A certificate that the cluster trusts, for https; LXD and Incus tell strangers their extensions only
     #[arg(long, value_name = "FILE", requires = "against")]
     client_cert: Option<PathBuf>,
     /// Its key, for https
@@ -52,23 +58,16 @@ impl Against {
     pub async fn check(&self, input: &mut Input, screen: Screen) -> Result<(), Failure> {
         let Some(place) = &self.against else { return Ok(()) };
         let client = self.client(place)?.with_timeout(PATIENCE);
-        let reply = client.objects(&[]).await.map_err(|error| silent(place, error))?;
-        let strangers = strangers(&reply);
-        let members = reply.objects.iter().filter(|object| object.key.kind.as_str() == Key::MEMBER).count();
-        let compared = format!("compared with {place}: {}, revision {}", plural(members, "member"), reply.revision);
-        if input.loaded.is_usable() {
-            let request = PlanRequest { desired: input.loaded.desired.clone(), merge: false, ..PlanRequest::default() };
-            let said = match client.plan::<Plan>(&request).await {
-                Ok(plan) => plan.notes,
-                Err(ClientError::Api { findings, .. }) if !findings.is_empty() => findings,
-                Err(error) => return Err(silent(place, error)),
-            };
-            take(input, said);
-            screen.say(&compared);
-        } else {
-            screen.say(&format!("{compared}; what a plan would say is told when the errors are gone"));
-        }
-        input.loaded.findings.extend(strangers);
+        let info = Info::ask(&client, None).await.map_err(|error| silent(place, error))?;
+        let is_ours = info.product == "seedbed" || (info.product.is_empty() && is_seedbed(&client).await);
+        let what_next =
+            if input.loaded.is_usable() { "" } else { "; what a plan would say is told when the errors are gone" };
+        let told =
+            if is_ours { ask_seedbed(&client, &info, input).await } else { lxd::ask(&client, &info, input).await };
+        let Told { whom, mut findings } = told.map_err(|error| silent(place, error))?;
+        screen.say(&format!("compared with {place}: {whom}{what_next}"));
+        locate(&mut findings, &input.sources);
+        input.loaded.findings.extend(findings);
         Ok(())
     }
 
@@ -83,10 +82,61 @@ impl Against {
                 .map_err(|cause| Failure::because(format!("read {}", file.display()), &cause).exiting(Exit::NoInput))
         };
         let cluster = read(&self.cluster_cert, "--cluster-cert")?;
-        let (certificate, key) = (read(&self.client_cert, "--client-cert")?, read(&self.client_key, "--client-key")?);
-        let identity = Identity::from_pem(&certificate, &key).map_err(session::failure)?;
-        Client::https(address.trim_end_matches('/'), &cluster, Some(&identity)).map_err(session::failure)
+        // LXD and Incus tell strangers their extensions.
+        let identity = if self.client_cert.is_some() || self.client_key.is_some() {
+            let pair = (read(&self.client_cert, "--client-cert")?, read(&self.client_key, "--client-key")?);
+            Some(Identity::from_pem(&pair.0, &pair.1).map_err(session::failure)?)
+        } else {
+            None
+        };
+        Client::https(address.trim_end_matches('/'), &cluster, identity.as_ref()).map_err(session::failure)
     }
+}
+
+/// What was learnt.
+struct Told {
+    /// Who was asked, for people.
+    whom: String,
+    findings: Vec<Finding>,
+}
+
+// Strangers learn no name of a product: ours has paths of its own.
+async fn is_seedbed(client: &Client) -> bool {
+    let answer = client.objects(&[]).await;
+    matches!(answer, Err(ClientError::Api { status: 403, .. }))
+}
+
+async fn ask_seedbed(client: &Client, info: &Info, input: &mut Input) -> Result<Told, ClientError> {
+    let reply = client.objects(&[]).await?;
+    let members: Vec<(String, String)> = members(&reply)
+        .map(|member| (member.key.name.clone(), member.spec.text("extensions_digest").to_owned()))
+        .collect();
+    let whom = format!("{}, revision {}", plural(members.len(), "member"), reply.revision);
+    let mut findings = strangers(&reply);
+    if input.loaded.is_usable() {
+        let (known, unknown) = parties(client, info, &members).await;
+        findings.extend(lacking(&input.loaded.desired, &known, Severity::Warning));
+        findings.extend(unknown.iter().map(|name| untold(name)));
+        let request = PlanRequest { desired: input.loaded.desired.clone(), merge: false, ..PlanRequest::default() };
+        let said = match client.plan::<Plan>(&request).await {
+            Ok(plan) => plan.notes,
+            Err(ClientError::Api { findings, .. }) if !findings.is_empty() => findings,
+            Err(error) => return Err(error),
+        };
+        take(input, said);
+    }
+    Ok(Told { whom, findings })
+}
+
+fn members(reply: &ObjectsReply) -> impl Iterator<Item = &Object> {
+    reply.objects.iter().filter(|object| object.key.kind.as_str() == Key::MEMBER)
+}
+
+fn untold(name: &str) -> Finding {
+    let text =
+        format!("{name} has other API extensions than the rest and does not answer: which keys it takes is unknown");
+    Finding { severity: Severity::Note, ..Finding::warning("SB068", text) }
+        .helping(format!("validate again when {name} answers"))
 }
 
 fn silent(place: &str, error: ClientError) -> Failure {
@@ -133,9 +183,8 @@ fn subject(message: &str) -> Option<&str> {
 // Members of another version may know other keys than the rules of this program.
 fn strangers(reply: &ObjectsReply) -> Vec<Finding> {
     let own = env!("CARGO_PKG_VERSION");
-    let members = reply.objects.iter().filter(|object| object.key.kind.as_str() == Key::MEMBER);
-    let others = members.filter(|object| !["", own].contains(&object.spec.text("version")));
-    let note = |object: &crate::model::Object| {
+    let others = members(reply).filter(|object| !["", own].contains(&object.spec.text("version")));
+    let note = |object: &Object| {
         let (name, version) = (&object.key.name, object.spec.text("version"));
         let text = format!("{name} runs version {version}, these rules are of version {own}: it may know other keys");
         Finding { severity: Severity::Note, ..Finding::warning("SB068", text) }
