@@ -74,6 +74,7 @@ impl Store {
             heard: Mutex::default(),
             incoming: AtomicU64::new(0),
             lock: Mutex::new(Some(lock)),
+            changing: tokio::sync::Mutex::default(),
         });
         inner::start_tasks(&inner, parcels_out, readers_out);
         let store = Store { inner };

@@ -34,6 +34,8 @@ pub(super) struct Inner {
     pub(super) parcels: mpsc::UnboundedSender<Parcel>,
     pub(super) readers: mpsc::UnboundedSender<oneshot::Sender<Option<u64>>>,
     pub(super) tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    /// Held by whoever changes the group.
+    pub(super) changing: tokio::sync::Mutex<()>,
     /// When the leader was last heard.
     pub(super) heard: Mutex<Option<Instant>>,
     /// Numbers the snapshots that come in.

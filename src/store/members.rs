@@ -1,11 +1,12 @@
 //! Who takes part in Raft. All of this works on the leader only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use openraft::error::{ClientWriteError, RaftError};
+use openraft::error::{ChangeMembershipError, ClientWriteError, PreconditionFailed, RaftError};
 use openraft::{ChangeMembers, Precondition, RaftMetrics};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::error::StoreError;
 use super::inner::Inner;
@@ -13,6 +14,9 @@ use super::options::Peer;
 use super::submit::millis;
 use super::types::{Config, node};
 use crate::model::MemberId;
+
+/// The pause before a change is tried again.
+const AGAIN: Duration = Duration::from_millis(20);
 
 type Change = ChangeMembers<u64, openraft::BasicNode>;
 type Refusal = RaftError<Config, ClientWriteError<Config>>;
@@ -23,7 +27,7 @@ pub(super) async fn add_learner(store: &Inner, peer: Peer) -> Result<(), StoreEr
     let doing = format!("add the member at {} to the cluster", peer.address);
     let was_there = is_member(store, peer.id);
     let goal = store.log.last_index();
-    bounded(store, &doing, store.raft.add_learner(peer.id.0, node(&peer), false)).await?;
+    one_at_a_time(store, &doing, || store.raft.add_learner(peer.id.0, node(&peer), false)).await?;
     if timeout(store.timing.wait(), caught_up(store, peer.id, goal)).await.is_ok() {
         return Ok(());
     }
@@ -102,7 +106,7 @@ pub(super) async fn transfer(store: &Inner, to: MemberId) -> Result<(), StoreErr
         return Err(StoreError::Membership { doing, detail: "it has no vote".to_owned() });
     }
     store.raft.trigger().transfer_leader(to.0).await.map_err(|fatal| store.fatal(&fatal))?;
-    let limit = Instant::now() + std::time::Duration::from_millis(4 * store.timing.election_ms_max);
+    let limit = Instant::now() + Duration::from_millis(4 * store.timing.election_ms_max);
     let took_over = leadership.wait_for(|now| now.leader.as_ref().is_some_and(|leader| leader.id == to));
     match timeout_at(limit, took_over).await {
         Ok(Ok(_)) => Ok(()),
@@ -117,21 +121,32 @@ enum Removed {
     Forget,
 }
 
-/// Changes the group, unless somebody else has changed it since this member looked.
+/// Changes the group from what it is when its turn has come: a change that was begun from an older view is refused.
 async fn change(store: &Inner, doing: &str, what: Change, removed: Removed) -> Result<(), StoreError> {
-    let seen = *store.metrics().membership_config.log_id();
-    let unchanged = Precondition::LastMembershipLogId { last_membership_log_id: seen };
-    let changed = store.raft.change_membership_if(what, removed == Removed::Learn, [unchanged]);
-    bounded(store, doing, changed).await
+    let change = || {
+        let seen = *store.metrics().membership_config.log_id();
+        let unchanged = Precondition::LastMembershipLogId { last_membership_log_id: seen };
+        store.raft.change_membership_if(what.clone(), removed == Removed::Learn, [unchanged])
+    };
+    one_at_a_time(store, doing, change).await
 }
 
-async fn bounded<T>(
-    store: &Inner,
-    doing: &str,
-    change: impl Future<Output = Result<T, Refusal>>,
-) -> Result<(), StoreError> {
+/// Carries out a change when no other is under way: of two that meet, openraft refuses one.
+async fn one_at_a_time<T, F>(store: &Inner, doing: &str, change: impl Fn() -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<T, Refusal>>,
+{
     store.check()?;
-    match timeout(store.timing.wait(), change).await {
+    let turn = async {
+        let _turn = store.changing.lock().await;
+        loop {
+            match change().await {
+                Err(refusal) if passes(&refusal) => sleep(AGAIN).await,
+                ended => return ended,
+            }
+        }
+    };
+    match timeout(store.timing.wait(), turn).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(RaftError::Fatal(fatal))) => Err(store.fatal(&fatal)),
         Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_)))) => Err(not_leader(store)),
@@ -140,6 +155,19 @@ async fn bounded<T>(
         }
         Err(_) => Err(StoreError::Timeout { waited_ms: millis(store.timing.wait()) }),
     }
+}
+
+/// Whether a change is refused only because of one before it: by a caller that gave up waiting, or by an earlier leader.
+fn passes(refusal: &Refusal) -> bool {
+    use ChangeMembershipError::{InProgress, UncommittedLeaderLog};
+    use PreconditionFailed::LastMembershipLogIdMismatch;
+    matches!(
+        refusal,
+        RaftError::APIError(
+            ClientWriteError::ChangeMembershipError(InProgress(_) | UncommittedLeaderLog(_))
+                | ClientWriteError::PreconditionFailed(LastMembershipLogIdMismatch { .. })
+        )
+    )
 }
 
 fn not_leader(store: &Inner) -> StoreError {

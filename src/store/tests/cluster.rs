@@ -95,7 +95,7 @@ async fn a_leader_that_is_cut_off_takes_no_writes_and_loses_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_majority_a_write_ends_with_a_clear_error() {
-    let timing = Timing { wait_ms_max: 1500, ..timing() };
+    let timing = Timing { wait_ms_max: 5000, ..timing() };
     let mut cluster = Cluster::alone_with(timing).await;
     for id in [2, 3] {
         cluster.start(id).await;
@@ -175,6 +175,31 @@ async fn voters_move_and_members_leave() {
     assert_eq!(cluster.store(1).peers().len(), 2);
     let refused = cluster.store(1).remove(MemberId(1)).await.expect_err("the leader stays").to_string();
     assert!(refused.contains("hand over the lead first"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_the_group_that_meet_wait_for_each_other() {
+    let mut cluster = Cluster::alone().await;
+    for id in 2..=5 {
+        cluster.start(id).await;
+    }
+    let leader = cluster.store(1);
+    leader.add_learner(peer(2)).await.expect("it follows");
+    for round in 0..5 {
+        let voters = if round % 2 == 0 { [1, 2].as_slice() } else { &[1] };
+        let (voted, third, fourth, fifth) = tokio::join!(
+            leader.set_voters(voters.iter().copied().map(MemberId).collect()),
+            leader.add_learner(peer(3)),
+            leader.add_learner(peer(4)),
+            leader.add_learner(peer(5)),
+        );
+        voted.expect("they vote");
+        [third, fourth, fifth].into_iter().for_each(|added| added.expect("it follows"));
+        let (third, fourth) = tokio::join!(leader.remove(MemberId(3)), leader.remove(MemberId(4)));
+        [third, fourth].into_iter().for_each(|removed| removed.expect("it leaves"));
+        let voting = leader.peers().into_iter().filter(|status| status.role == Role::Voter).count();
+        assert_eq!((leader.peers().len(), voting), (3, voters.len()), "round {round}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
