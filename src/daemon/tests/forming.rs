@@ -205,13 +205,15 @@ async fn a_member_that_was_removed_while_it_was_away_stands_alone_when_it_is_bac
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_keeps_the_address_that_the_others_know() {
-    let machine = Machine::start().await;
+    let mut machine = Machine::start().await;
+    // On all addresses of this machine at once, a port of all tests would be taken.
+    let port = 20_000 + std::process::id() % 10_000;
+    machine.address = machine.address.replace(":8443", &format!(":{port}"));
     machine.bootstrap("node1").await;
     let config = |address: &str| serde_json::json!({"config": {"core.https_address": address, "cluster.https_address": machine.address}});
     let patch = async |address: &str| machine.client.patch::<serde_json::Value>("/1.0", &config(address)).await;
     let refused = patch("127.0.0.1:1").await.expect_err("refused").to_string();
     assert!(refused.contains(&machine.address), "{refused}");
-    let port = machine.address.rsplit_once(':').expect("a port").1;
     patch(&format!(":{port}")).await.expect("moved");
     machine.wait_online(1).await;
 }
