@@ -202,9 +202,13 @@ impl Reader {
         let asked = *self.asked.borrow();
         let round = Round { server: &self.server, name: &self.name, generation: self.generation, spec: &self.spec };
         let (verdict, status) = round.take(tree, commit, self.status.clone()).await;
+        let (why, digest) = (&status.message, tree.digest.short());
+        let is_news = *why != self.status.message || status.last_success != self.status.last_success;
         match verdict {
-            Verdict::Good => tracing::info!(source = %self.name, digest = tree.digest.short(), commit, "in force"),
-            Verdict::Bad | Verdict::Later => tracing::warn!(source = %self.name, why = %status.message, "not applied"),
+            // A round that waits for what is held or cannot be pruned yet comes again and again.
+            _ if !is_news => tracing::debug!(source = %self.name, why, "as before"),
+            Verdict::Good => tracing::info!(source = %self.name, digest, commit, "in force"),
+            Verdict::Bad | Verdict::Later => tracing::warn!(source = %self.name, why, "not applied"),
         }
         if verdict != Verdict::Later {
             self.judged = status.clone();
