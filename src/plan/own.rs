@@ -113,7 +113,8 @@ fn belongs(key: &Key, declared: &Declared, now: &Management, source: Option<&str
     let owner = now.source.as_deref().unwrap_or_default();
     let finding = Finding::error("SB069", format!("{key} belongs to the source `{owner}`"))
         .at(declared.at.clone())
-        .helping(format!("change it where {owner} reads it, or take it out of these files"));
+        .helping(format!("change it where {owner} reads it, or take it out of these files"))
+        .helping(format!("to see what {owner} would make of these files: seedbed plan --source {owner} …"));
     match source {
         Some(source) => finding.helping(format!("to hand it over: seedbed adopt {key} --source {source}")),
         None => finding

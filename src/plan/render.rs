@@ -81,7 +81,7 @@ impl Plan {
     /// The changes in one sentence: `5 to create, 1 to change, nothing to delete`.
     pub fn headline(&self) -> String {
         if self.is_empty() {
-            return format!("nothing to change, {} as declared", counted(self.unchanged, "object", "objects"));
+            return self.nothing();
         }
         let all = [
             (self.summary.create, "to create"),
@@ -100,6 +100,14 @@ impl Plan {
             parts.push(format!("{} waiting for {}", self.summary.waiting, silent.join(", ")));
         }
         parts.join(", ")
+    }
+
+    /// Of what is held nobody has looked whether it is as declared.
+    fn nothing(&self) -> String {
+        let held = self.notes.iter().filter(|note| note.code == HELD).count();
+        let as_declared = counted(self.unchanged.saturating_sub(held), "object", "objects");
+        let text = format!("nothing to change, {as_declared} as declared");
+        if held == 0 { text } else { format!("{text}, {held} held") }
     }
 }
 

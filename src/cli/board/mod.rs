@@ -2,6 +2,7 @@
 
 mod cell;
 mod moment;
+mod notice;
 mod render;
 mod trouble;
 mod wire;
@@ -9,13 +10,12 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::ObjectsReply;
-use crate::kinds::history;
-use crate::kinds::saved_plan::SavedPlan;
-use crate::kinds::source::SourceStatus;
+use crate::kinds;
 use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Revision, Rollout, Timestamp};
 
 pub use cell::{Cell, State};
 pub use moment::{Moment, rfc3339};
+pub use notice::Notice;
 
 /// The objects of one answer of a daemon.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Board {
     pub silent: BTreeMap<MemberName, Timestamp>,
     /// One row an object.
     pub rows: Vec<Row>,
+    /// What to know besides; only of a board of everything.
+    pub notices: Vec<Notice>,
 }
 
 /// One object.
@@ -47,17 +49,15 @@ pub struct Row {
     pub cells: BTreeMap<MemberName, Cell>,
 }
 
-/// Records of the cluster itself: they are shown by `cluster`, not among what manifests declare.
-const OWN_KINDS: [&str; 8] = [
-    Key::MEMBER,
-    "cluster",
-    "certificate",
-    "token",
-    SourceStatus::KIND,
-    history::Applied::KIND,
-    history::Before::KIND,
-    SavedPlan::KIND,
-];
+/// Whether an object is among what manifests declare: members and certificates are shown by `cluster`, records of the
+/// cluster's own by nobody. A kind that this program does not know is shown where members hold it.
+fn is_listed(object: &Object) -> bool {
+    let kind = object.key.kind.as_str();
+    match kinds::find(kind) {
+        Some(known) => !known.words().section.is_empty() && ![Key::MEMBER, "certificate"].contains(&kind),
+        None => object.rollout != Rollout::RecordOnly,
+    }
+}
 
 impl Board {
     /// The board of an answer: only these objects when `keys` is not empty.
@@ -65,14 +65,15 @@ impl Board {
         let silent = silent(&reply.liveness);
         let wanted: BTreeSet<&Key> = keys.iter().collect();
         let is_wanted = |object: &&Object| {
-            if keys.is_empty() { !OWN_KINDS.contains(&object.key.kind.as_str()) } else { wanted.contains(&object.key) }
+            if keys.is_empty() { is_listed(object) } else { wanted.contains(&object.key) }
         };
         let rows = reply.objects.iter().filter(is_wanted).map(|object| Row::of(object, &silent)).collect::<Vec<_>>();
         let mut members: Vec<MemberName> = reply.liveness.keys().cloned().collect();
         members.extend(rows.iter().flat_map(|row| row.cells.keys().cloned()));
         members.sort();
         members.dedup();
-        Self { revision: reply.revision, members, silent, rows }
+        let notices = if keys.is_empty() { Notice::of(&reply.objects) } else { Vec::new() };
+        Self { revision: reply.revision, members, silent, rows, notices }
     }
 
     /// How many rows have nothing left to do.

@@ -12,7 +12,8 @@ impl Board {
     /// The table, and what stands in the way of each object under it.
     pub fn render(&self, palette: Palette, moment: &Moment) -> String {
         let mut text = self.table(palette).aligned(palette);
-        let troubles = self.troubles(moment);
+        let mut troubles = self.troubles(moment);
+        troubles.extend(self.notices.iter().filter_map(|notice| notice.lines(moment)).flatten());
         if !troubles.is_empty() {
             text.push('\n');
         }

@@ -122,3 +122,35 @@ fn only_what_waits_for_somebody_is_blocked() {
     assert!(!board(vec![("node1", waiting()), ("node3", waiting())], &["node3"]).is_blocked());
     assert!(!board(vec![("node1", ready()), ("node3", waiting())], &[]).is_blocked());
 }
+
+fn record(key: Key, spec: serde_json::Value) -> Object {
+    let serde_json::Value::Object(fields) = spec else { panic!("no object: {spec}") };
+    Object { spec: Spec(fields), ..object(key, Phase::Created, Vec::new()) }
+}
+
+#[test]
+fn stalled_sources_and_held_objects_are_told_below_and_records_are_no_rows() {
+    let status = |standing: &str, message: &str| serde_json::json!({"standing": standing, "reason": "Invalid", "message": message, "since": NOW.0 - 38_000});
+    let hold = |key: &str, until: i64| {
+        let name = key.replace('/', ":");
+        let spec = serde_json::json!({"key": key, "description": "a disk is swapped", "until": until});
+        record(Key::new("hold", &name), spec)
+    };
+    let objects = vec![
+        object(Key::new("profile", "web"), Phase::Created, Vec::new()),
+        record(Key::new("source-status", "site"), status("Stalled", "set 99b4918badd7 has 1 error")),
+        record(Key::new("source-status", "base"), status("Ready", "set b1a6ae168183 is in force")),
+        hold("profile/web", NOW.0 + 60_000),
+        hold("profile/db", NOW.0 - 1),
+    ];
+    insta::assert_snapshot!(screen(objects, &[]), @"
+    OBJECT       STATUS   NODE1  NODE2  NODE3
+    profile/web  Created
+
+    source site: Stalled for 38 s (since 22:12:42): set 99b4918badd7 has 1 error
+      More of it: seedbed source show site
+    profile/web is held until 22:14:20: a disk is swapped
+      To end it: seedbed hold release profile/web
+    1 object: 1 converged · 3 members · revision 12
+    ");
+}

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::moment::rfc3339;
-use super::{Board, Cell, Row};
+use super::{Board, Cell, Notice, Row};
 
 impl Board {
     /// The board as JSON.
@@ -18,6 +18,7 @@ impl Board {
             "converged": self.is_converged(),
             "members": self.members.iter().map(member).collect::<Vec<_>>(),
             "objects": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
+            "notices": self.notices.iter().map(Notice::json).collect::<Vec<_>>(),
         })
     }
 }

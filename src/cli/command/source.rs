@@ -239,7 +239,7 @@ async fn sync(name: &str, limit: Duration, session: &Session) -> Result<Exit, Fa
         let status = status(name, session).await?;
         if status.handled >= round {
             session.screen.say(&format!("Source {name}: {:?}: {}", status.standing, status.message));
-            status.findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
+            status.findings.iter().flat_map(show::told).for_each(|line| session.screen.say(&line));
             return Ok(match status.standing {
                 Standing::Ready => Exit::Done,
                 Standing::Stalled => Exit::Failed,

@@ -9,6 +9,7 @@ use crate::cli::input::plural;
 use crate::cli::screen::{Format, Table};
 use crate::cli::session::{Session, failure};
 use crate::kinds::source::{SourceSpec, SourceStatus, Standing};
+use crate::model::Finding;
 
 /// Prints all.
 ///
@@ -70,8 +71,14 @@ pub async fn one(name: &str, session: &Session) -> Result<(), Failure> {
         }
         None => lines.push("  in force: nothing yet".to_owned()),
     }
-    lines.extend(status.findings.iter().map(|finding| format!("  {finding}")));
+    lines.extend(status.findings.iter().flat_map(told));
     screen.write(&(lines.join("\n") + "\n"))
+}
+
+/// A finding and what to do about it.
+pub fn told(finding: &Finding) -> Vec<String> {
+    let helps = finding.help.iter().map(|help| format!("    {help}"));
+    std::iter::once(format!("  {finding}")).chain(helps).collect()
 }
 
 /// What belongs to it, in a line.
