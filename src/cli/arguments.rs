@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Su
 
 use super::command::{
     adopt, apply, audit, cluster, completions, config, daemon, drift, explain, export, get, history, hold, init, man,
-    noun, plan, protect, schema, source, status, validate, waitready, watch,
+    noun, plan, protect, schema, source, status, validate, waitready, watch, webhook,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -78,6 +78,8 @@ pub enum Verb {
     Hold(hold::HoldArgs),
     /// Show who changed what, and check that nobody tampered with it
     Audit(audit::AuditArgs),
+    /// Have addresses outside of the cluster told what happens in it
+    Webhook(webhook::WebhookArgs),
     /// Print the stored state as a manifest
     Export(export::ExportArgs),
     /// List the objects of a kind, or show one

@@ -68,6 +68,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Drift(args) => command::drift::run(&args, session).await,
             Verb::Hold(args) => command::hold::run(&args, session).await,
             Verb::Audit(args) => command::audit::run(&args, session).await,
+            Verb::Webhook(args) => command::webhook::run(&args, session).await,
             Verb::Export(args) => command::export::run(&args, session).await,
             Verb::Get(args) => command::get::run(args, session).await,
             Verb::Cluster(args) => command::cluster::run(&args, session).await,

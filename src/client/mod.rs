@@ -3,6 +3,7 @@
 mod calls;
 mod connection;
 mod error;
+mod outside;
 mod tls;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 pub use calls::{Force, Waited};
 pub use connection::{Answer, Body, body, file_body};
 pub use error::ClientError;
+pub use outside::{Outside, OutsideError};
 pub use tls::{Identity, fetch_certificate, fingerprint, pem_of};
 
 use connection::{Connections, Target};

@@ -20,6 +20,7 @@ mod sources;
 mod state_dir;
 mod tls;
 mod transport;
+mod webhooks;
 
 pub use crate::http::{Crash, CrashPoint};
 pub use error::DaemonError;

@@ -104,8 +104,26 @@ async fn replace(kind: &'static dyn Kind, one: One, method: Method, headers: Hea
     if method == Method::PATCH {
         fields = change::amended(shown::editable(&now), fields);
     }
+    if target.is_none() {
+        keep_secrets(kind, &object, &mut fields);
+    }
     change::update(&server, &caller, &object.key, &change::spec_of(fields), target.as_ref()).await?;
     Answer::done()
+}
+
+/// Secrets are not shown, so that whoever sends back what was shown leaves them out: they stay until they are set anew, or
+/// unset by an empty value.
+fn keep_secrets(kind: &dyn Kind, object: &Object, fields: &mut Map<String, Value>) {
+    let mut secrets = object.spec.config().0;
+    secrets.retain(|key, _| kinds::is_secret(kind.words().kind, key));
+    if secrets.is_empty() {
+        return;
+    }
+    let config = fields.entry("config").or_insert_with(|| Value::Object(Map::new()));
+    let Some(config) = config.as_object_mut() else { return };
+    for (key, secret) in secrets {
+        config.entry(key).or_insert(Value::String(secret));
+    }
 }
 
 async fn rename(kind: &'static dyn Kind, Extension(caller): Extension<Caller>, Path(name): Path<String>) -> Outcome {

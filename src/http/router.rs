@@ -11,7 +11,7 @@ use axum::routing::{get, post, put};
 use super::server::Server;
 use super::{
     audit, certificates, cluster, collection, drift, events, gate, history, internal, join, leave, machine, manage,
-    members, metrics, operations, plans, raft, root, seedbed, sources, tokens,
+    members, metrics, operations, plans, raft, root, seedbed, sources, tokens, webhooks,
 };
 use crate::api::{ApiError, paths};
 
@@ -30,6 +30,7 @@ pub fn router(server: &Arc<Server>) -> Router {
         .route("/1.0/networks/{name}/leases", get(machine::leases))
         .merge(own_routes())
         .merge(sources::routes())
+        .merge(webhooks::routes())
         .merge(plans::routes())
         .merge(internal_routes())
         .fallback(unknown)

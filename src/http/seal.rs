@@ -25,7 +25,7 @@ fn key(server: &Server) -> [u8; 32] {
 }
 
 /// RFC 2104.
-fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
+pub fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
     let mut block = [0; BLOCK_BYTES];
     if key.len() > BLOCK_BYTES {
         block[..32].copy_from_slice(&Sha256::digest(key));

@@ -24,6 +24,7 @@ pub mod server;
 pub mod source;
 pub mod storage_pool;
 pub mod token;
+pub mod webhook;
 
 pub use check::{Examined, check, edit_local, examine, is_member_specific, is_secret};
 pub use field::lenient;
@@ -44,6 +45,7 @@ pub static ALL: &[&dyn Kind] = &[
     &certificate::Certificate,
     &token::Token,
     &hold::Hold,
+    &webhook::Webhook,
 ];
 
 /// The kind of this name, as it stands in keys: `storage-pool`.

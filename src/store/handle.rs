@@ -151,6 +151,11 @@ impl Store {
         self.inner.machine.reads().audit(ask)
     }
 
+    /// At most `limit` entries of the audit log of this member that follow the entry `after`, the oldest first.
+    pub fn audit_next(&self, after: Revision, limit: usize) -> Result<Vec<Audited>, StoreError> {
+        self.inner.machine.reads().audit_next(after, limit)
+    }
+
     /// Walks the audit log of this member, and hashes its entries from `from` to `to` by themselves, so that members
     /// that keep more or less of it can be compared.
     pub fn audit_check(&self, from: Revision, to: Revision) -> Result<AuditCheck, StoreError> {

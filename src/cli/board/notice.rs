@@ -1,4 +1,5 @@
-//! What a person should know besides the objects: sources that do not follow, and objects that are held.
+//! What a person should know besides the objects: sources that do not follow, objects that are held, and webhooks
+//! that take no messages.
 
 use serde_json::{Value, json};
 
@@ -6,6 +7,7 @@ use super::Moment;
 use super::moment::rfc3339;
 use crate::kinds::hold::{self, HoldSpec};
 use crate::kinds::source::{SourceStatus, Standing};
+use crate::kinds::webhook::WebhookStatus;
 use crate::model::{Key, Object, Timestamp};
 
 /// One thing to know.
@@ -25,6 +27,15 @@ pub enum Notice {
         /// Until when, and why.
         hold: HoldSpec,
     },
+    /// The other end of a webhook takes no messages.
+    Webhook {
+        /// Its name.
+        name: String,
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        error: String,
+    },
 }
 
 impl Notice {
@@ -37,7 +48,7 @@ impl Notice {
             is_stuck.then(|| Self::Source { name: object.key.name.clone(), status: Box::new(status) })
         });
         let held = hold::held(objects, Timestamp(0)).into_iter().map(|(key, hold)| Self::Hold { key, hold });
-        stuck.chain(held).collect()
+        stuck.chain(held).chain(objects.iter().filter_map(deaf)).collect()
     }
 
     /// In a line or two; `None` when it is over.
@@ -51,6 +62,10 @@ impl Notice {
             Self::Hold { key, hold } => Some(vec![
                 format!("{key} is held until {}: {}", moment.when(hold.until), hold.description),
                 format!("  To end it: seedbed hold release {key}"),
+            ]),
+            Self::Webhook { name, since, error } => Some(vec![
+                format!("webhook {name} takes no messages for {}: {error}", moment.since(*since)),
+                format!("  To try it: seedbed webhook test {name}"),
             ]),
         }
     }
@@ -70,6 +85,21 @@ impl Notice {
                 "message": hold.description,
                 "until": rfc3339(hold.until),
             }),
+            Self::Webhook { name, since, error } => json!({
+                "about": format!("webhook/{name}"),
+                "state": "Failing",
+                "message": error,
+                "since": rfc3339(*since),
+            }),
         }
     }
+}
+
+fn deaf(object: &Object) -> Option<Notice> {
+    if object.key.kind.as_str() != WebhookStatus::KIND {
+        return None;
+    }
+    let status: WebhookStatus = serde_json::from_value(Value::Object(object.spec.0.clone())).ok()?;
+    let since = status.failing_since?;
+    Some(Notice::Webhook { name: object.key.name.clone(), since, error: status.error })
 }

@@ -71,6 +71,22 @@ fn what_is_done_is_a_table() {
 }
 
 #[test]
+fn a_webhook_that_takes_no_messages_is_told() {
+    let mut status = object(Key::new("webhook-status", "ci"), Phase::Created, Vec::new());
+    status.spec.0.insert("failing_since".to_owned(), (NOW.0 - 38_000).into());
+    status.spec.0.insert("error".to_owned(), "ci.example:443 answered 500 Internal Server Error".into());
+    let well = object(Key::new("webhook-status", "chat"), Phase::Created, Vec::new());
+    let webhook = object(Key::new("webhook", "ci"), Phase::Created, Vec::new());
+    insta::assert_snapshot!(screen(vec![status, well, webhook], &[]), @r"
+    OBJECT  STATUS  NODE1  NODE2  NODE3
+
+    webhook ci takes no messages for 38 s (since 22:12:42): ci.example:443 answered 500 Internal Server Error
+      To try it: seedbed webhook test ci
+    0 objects: 0 converged · 3 members · revision 12
+    ");
+}
+
+#[test]
 fn a_silent_member_is_named_with_since_when_and_what_to_do() {
     let placements = vec![("node1", ready()), ("node2", waiting()), ("node3", waiting())];
     let pool = object(Key::new("storage-pool", "data"), Phase::Creating, placements);

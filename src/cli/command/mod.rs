@@ -28,3 +28,4 @@ mod trust;
 pub mod validate;
 pub mod waitready;
 pub mod watch;
+pub mod webhook;

@@ -2,6 +2,7 @@
 
 mod forming;
 mod objects;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -78,6 +78,22 @@ pub(super) fn list(connection: &Connection, ask: &AuditAsk) -> rusqlite::Result<
     Ok(found)
 }
 
+/// The next entries after `after`, the oldest first.
+pub(super) fn next(connection: &Connection, after: Revision, limit: usize) -> rusqlite::Result<Vec<Audited>> {
+    let sql = "SELECT idx, audit, hash FROM entries WHERE audit IS NOT NULL AND idx > ?1 ORDER BY idx LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let bounds = [after.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)];
+    let mut rows = statement.query(bounds)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (revision, text, hash) = stored(row)?;
+        // What cannot be read any more was tampered with: the check tells.
+        let Ok(entry) = serde_json::from_str::<AuditEntry>(&text) else { continue };
+        found.push(Audited { revision, entry, hash: hex(&hash) });
+    }
+    Ok(found)
+}
+
 fn stored(row: &Row<'_>) -> rusqlite::Result<(Revision, String, Vec<u8>)> {
     let text = String::from_utf8_lossy(row.get_ref(1)?.as_bytes_or_null()?.unwrap_or_default()).into_owned();
     let hash = row.get_ref(2)?.as_bytes_or_null()?.unwrap_or_default().to_vec();

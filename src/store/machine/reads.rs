@@ -88,6 +88,10 @@ impl Reads {
         self.query(|connection| chain::list(connection, ask))
     }
 
+    pub(in crate::store) fn audit_next(&self, after: Revision, limit: usize) -> Result<Vec<Audited>, StoreError> {
+        self.query(|connection| chain::next(connection, after, limit))
+    }
+
     pub(in crate::store) fn audit_check(&self, from: Revision, to: Revision) -> Result<AuditCheck, StoreError> {
         self.query(|connection| chain::check(connection, from, to))
     }
