@@ -209,6 +209,9 @@ fn without_secrets(mut object: Object) -> Object {
     if kinds::history::is_sealed(kind.as_str()) {
         object.spec = Default::default();
     }
+    // What members go on with until their turn may hold secrets, and is nothing that anybody asked for.
+    let kept = object.management.waves.as_mut().map(|waves| waves.kept.values_mut()).into_iter().flatten();
+    kept.for_each(|kept| *kept = Default::default());
     let secret = |key: &str| kinds::is_secret(kind.as_str(), key);
     for spec in [Some(&mut object.spec), object.applied.as_mut()].into_iter().flatten() {
         let mut config = spec.config();

@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::waves::{Canary, Waves};
+
 /// How an object is managed. The default is an object that nobody owns and everybody may change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Management {
@@ -21,6 +23,9 @@ pub struct Management {
     /// Whether drift of its hosts is repaired.
     #[serde(default, skip_serializing_if = "Heal::is_default")]
     pub heal: Heal,
+    /// In which order members take up its last change, as long as it has not come to all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waves: Option<Waves>,
 }
 
 /// What applying a manifest does with one object.
@@ -83,6 +88,13 @@ pub struct Claim {
     /// Whether members put back what changes of these objects on their hosts; `None` leaves that as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heal: Option<Heal>,
+    /// In which order members take up what changes; `None` for all at once, where an earlier change is not still under
+    /// way in waves of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+    /// Whether what has stopped after failures goes on in spite of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub resume: bool,
 }
 
 impl Policy {

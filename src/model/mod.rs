@@ -17,6 +17,7 @@ mod selection;
 mod size;
 mod state;
 mod tally;
+mod waves;
 
 pub use audit::{AuditCheck, AuditEntry, Audited, Broken, Deed, Did, Origin};
 pub use command::{Change, Command, Expect, Fault, PlacementReport, Put, Reply, Report, Stage, Write};
@@ -35,3 +36,4 @@ pub use selection::Selection;
 pub use size::{ByteSize, ByteSizeError};
 pub use state::ClusterState;
 pub use tally::{BUCKETS_MS, Ending, Tally, Timing};
+pub use waves::{Canary, Kept, Progress, Waves, may_act};

@@ -10,8 +10,8 @@ use super::two_phase::{self, Ask, Stamp};
 use crate::kinds::history::{Before, Was};
 use crate::kinds::{ALL, Dice};
 use crate::model::{
-    Change, ClusterState, Command, Declared, Desired, Expect, Extent, Finding, Key, Known, Object, Phase, Revision,
-    Spec, Timestamp, Write,
+    Change, ClusterState, Command, Declared, Desired, Expect, Extent, Finding, Key, Known, Management, Object, Phase,
+    Revision, Spec, Timestamp, Write,
 };
 
 /// What objects were before the first of some applies.
@@ -87,6 +87,8 @@ pub fn back(
 ) -> Result<Plan, Vec<Finding>> {
     let mut plan = plan(&past.desired(state), state, context, dice)?;
     plan.own_as(past, state);
+    // The way back is taken by all at once.
+    plan.waves = None;
     let mut after = state.clone();
     plan.imagine(&mut after);
     let mut findings = Vec::new();
@@ -144,7 +146,7 @@ impl Plan {
                 && let Some(was) = was(&put.key)
             {
                 put.applied = Some(applied(was));
-                put.management = Some(was.management.clone());
+                put.management = Some(Management { waves: None, ..was.management.clone() });
             }
         }
     }

@@ -156,8 +156,13 @@ impl One<'_> {
         match (is_same, stored.phase) {
             (false, _) => Some(Action::Update),
             (true, Phase::Errored) => Some(Action::Retry),
+            (true, _) if self.is_resumed(stored) => Some(Action::Retry),
             (true, _) => (!is_owned).then_some(Action::Adopt),
         }
+    }
+
+    fn is_resumed(&self, stored: &Object) -> bool {
+        stored.management.waves.as_ref().is_some_and(|waves| self.scene.resumed.contains(&waves.id))
     }
 
     fn problems(&self, spec: &Spec, placed: &Placed, action: Action) -> Vec<Problem> {

@@ -11,11 +11,12 @@ use super::own;
 use super::prune::{Pruned, prune};
 use super::refer;
 use super::report::{Action, FORMAT_VERSION, OfflineMember, Plan, PlannedChange, Summary, Work};
+use super::waves;
 use crate::kinds::hold::HoldSpec;
 use crate::kinds::{self, Dice};
 use crate::model::{
-    Change, Claim, ClusterState, Declared, Desired, Expect, Finding, Generation, Key, Liveness, MemberName, Rollout,
-    Severity,
+    Change, Claim, ClusterState, Declared, Desired, Expect, Finding, Generation, Key, Liveness, MemberName, Revision,
+    Rollout, Severity,
 };
 
 /// What a plan depends on beside the desired and the stored state.
@@ -59,6 +60,8 @@ pub(super) struct Scene<'a> {
     pub offline: Vec<OfflineMember>,
     /// What somebody holds for a time.
     pub held: BTreeMap<Key, HoldSpec>,
+    /// What has stopped after failures and is to go on in spite of them.
+    pub resumed: BTreeSet<Revision>,
 }
 
 /// The changes that turn `state` into `desired`.
@@ -80,7 +83,9 @@ pub fn plan(
     }
     let explicit = explicit(desired, state);
     let held = kinds::hold::held(state.of_kind("hold"), context.liveness.at);
-    let scene = Scene { state, wanted: &wanted, explicit, context, members, offline, held };
+    let resumed = BTreeSet::new();
+    let mut scene = Scene { state, wanted: &wanted, explicit, context, members, offline, held, resumed };
+    scene.resumed = waves::resumed(&scene);
     findings.extend(own::held(&scene));
     let mut draft = Draft::default();
     let (mut changes, mut unchanged) = (Vec::new(), 0);
@@ -101,10 +106,16 @@ pub fn plan(
             Err(finding) => findings.push(*finding),
         }
     }
+    let waves = waves::arrange(&scene, &mut changes).unwrap_or_else(|finding| {
+        findings.push(*finding);
+        None
+    });
     if findings.iter().any(Finding::is_error) {
         return Err(findings);
     }
-    Ok(assemble(&scene, changes, unchanged, findings))
+    let mut plan = Plan { waves, ..assemble(&scene, changes, unchanged, findings) };
+    plan.digest = plan.digest();
+    Ok(plan)
 }
 
 fn members_of(state: &ClusterState, here: &MemberName) -> Vec<MemberName> {
@@ -121,20 +132,19 @@ fn assemble(
     depend(&mut changes);
     let expect = expectations(scene, &changes);
     let (changes, work): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
-    let mut plan = Plan {
+    Plan {
         format_version: FORMAT_VERSION.to_owned(),
         digest: String::new(),
         base: scene.state.revision,
         left_out: Vec::new(),
+        waves: None,
         summary: summary(changes.iter()),
         unchanged,
         offline: scene.offline.clone(),
         notes: notes.into_iter().filter(|finding| finding.severity != Severity::Error).collect(),
         work: Work { expect, changes: work },
         changes,
-    };
-    plan.digest = plan.digest();
-    plan
+    }
 }
 
 // What must hold of everything that the plan touches, and of what it relies on but leaves as it is.

@@ -5,10 +5,19 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::report::{FieldChange, PlannedChange};
+use super::waves::PlannedWaves;
+use crate::model::MemberName;
 
 /// SHA-256 in hex over what the changes do. Neither secrets nor chosen values take part.
-pub fn digest(changes: &[PlannedChange]) -> String {
+pub fn digest(changes: &[PlannedChange], waves: Option<&PlannedWaves>) -> String {
     let mut text = String::new();
+    for wave in waves.iter().flat_map(|waves| &waves.order) {
+        let members: Vec<&str> = wave.iter().map(MemberName::as_str).collect();
+        line(&mut text, &[&["wave"], members.as_slice()].concat());
+    }
+    if let Some(waves) = waves {
+        line(&mut text, &["failures", &waves.max_failures.to_string()]);
+    }
     for change in changes {
         let generation = change.precondition.map_or_else(|| "absent".to_owned(), |generation| generation.to_string());
         line(&mut text, &[&change.key.to_string(), &format!("{:?}", change.action), &generation]);

@@ -82,7 +82,7 @@ pub(super) fn declare(object: &Object) -> Declared {
 
 // Only what is out of the ordinary. Who owns the object is said by the source that declares it.
 fn policy(object: &Object) -> Policy {
-    let Management { source: _, protect, apply, heal: _ } = object.management;
+    let Management { source: _, protect, apply, heal: _, waves: _ } = object.management;
     Policy { apply: (apply != ApplyMode::default()).then_some(apply), protect: protect.then_some(true) }
 }
 

@@ -39,6 +39,7 @@ mod report;
 mod saved;
 mod select;
 pub mod two_phase;
+mod waves;
 
 pub use back::{Past, back, of_back, since};
 pub use compute::{Context, Mode, plan};
@@ -53,3 +54,4 @@ pub use refer::users;
 pub use render::{Look, Meaning};
 pub use report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange, Summary};
 pub use select::{Selected, of_selection, select};
+pub use waves::PlannedWaves;

@@ -38,7 +38,7 @@ pub fn mode(declared: &Declared, of_plan: Mode) -> Mode {
 pub fn hold(key: &Key, declared: &Declared, stored: Option<&Object>, scene: &Scene<'_>) -> Result<Held, Box<Finding>> {
     let now = stored.map(|object| object.management.clone()).unwrap_or_default();
     let is_left_alone = is_left_alone(declared, stored);
-    let Some(Claim { source, take_over, prune: _, heal }) = scene.context.claim else {
+    let Some(Claim { source, take_over, heal, .. }) = scene.context.claim else {
         return Ok(Held { management: now, is_left_alone });
     };
     let source = source.as_deref();
@@ -60,7 +60,7 @@ pub fn hold(key: &Key, declared: &Declared, stored: Option<&Object>, scene: &Sce
         (true, false) if apply == ApplyMode::IfNotPresent => Management { protect, ..now },
         (true, false) => now,
         (false, true) if !*take_over => return Err(Box::new(belongs(key, declared, &now, source))),
-        (false, _) => Management { source: source.map(str::to_owned), protect, apply, heal },
+        (false, _) => Management { source: source.map(str::to_owned), protect, apply, heal, ..now },
     };
     Ok(Held { management, is_left_alone })
 }

@@ -40,8 +40,7 @@ pub fn prune(
     scene: &Scene<'_>,
     changes: &[(PlannedChange, Change)],
 ) -> Result<Pruned, Box<Finding>> {
-    let Some(Claim { source: Some(source), take_over: _, prune: Some(deletes_max), heal: _ }) = scene.context.claim
-    else {
+    let Some(Claim { source: Some(source), prune: Some(deletes_max), .. }) = scene.context.claim else {
         return Ok(Pruned::default());
     };
     let deletes_max = *deletes_max;

@@ -6,6 +6,7 @@ use super::impact::used_by;
 use super::own::HELD;
 use super::prune::NOT_PRUNED;
 use super::report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange};
+use super::waves::PlannedWaves;
 use crate::model::Key;
 
 /// How a plan is to look.
@@ -52,6 +53,7 @@ impl Plan {
     /// The plan as text: a heading, a line or a few for each change, and what is left out.
     pub fn render(&self, look: &Look<'_>) -> String {
         let mut text = format!("{}  {}: {}\n", look.paint(Meaning::Strong, "Plan"), look.title, self.headline());
+        text.push_str(&self.waves.as_ref().map(|waves| self.order(waves, look)).unwrap_or_default());
         let columns = Columns::of(&self.changes);
         for change in &self.changes {
             text.push_str(&line(change, &columns, look));
@@ -76,6 +78,20 @@ impl Plan {
             let _ = writeln!(text, "{}", look.paint(Meaning::Dim, &left_out));
         }
         text
+    }
+
+    /// Who takes it up after whom, in a line or two.
+    fn order(&self, waves: &PlannedWaves, look: &Look<'_>) -> String {
+        let order = format!("  in waves: {}", waves.shown());
+        let at_once = match self.changes.len().saturating_sub(waves.objects.len()) {
+            0 => String::new(),
+            others => format!(", {} to all at once", counted(others, "other change", "other changes")),
+        };
+        let stop = format!("{}{at_once}", waves.stop());
+        match order.chars().count() + 2 + stop.chars().count() <= look.width {
+            true => format!("{order}; {stop}\n"),
+            false => format!("{order};\n            {stop}\n"),
+        }
     }
 
     /// The changes in one sentence: `5 to create, 1 to change, nothing to delete`.

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::change::variant;
 use super::impact::Impact;
+use super::waves::PlannedWaves;
 use crate::model::{
     Change, Command, Expect, Finding, Generation, Key, MemberName, Object, Place, Revision, Timestamp, Write,
 };
 
 /// The version of the plan's JSON: the first number grows when a reader must change.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 
 /// What to change, in the order in which it is done.
 ///
@@ -40,6 +41,9 @@ pub struct Plan {
     /// What is declared and was not asked for: nothing of it is touched or unset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<Key>,
+    /// In which order members take up what changes; `null` for all at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waves: Option<PlannedWaves>,
     /// The changes counted.
     pub summary: Summary,
     /// What is committed. Holds values, secrets included, and therefore never leaves the process.
@@ -218,7 +222,7 @@ impl Plan {
     /// Identifies what the plan does: the same objects at the same generations, changed in the same way. What the
     /// system chooses itself, such as an address, is left out, because it is chosen anew each time.
     pub fn digest(&self) -> String {
-        super::digest::digest(&self.changes)
+        super::digest::digest(&self.changes, self.waves.as_ref())
     }
 
     /// Whether nothing is asked for but another try of what failed.

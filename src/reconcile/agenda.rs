@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::memory::Memory;
 use super::pass::Look;
 use crate::kinds::{self, AnyNode, Intent, Local, Work};
-use crate::model::{Heal, Key, MemberName, Object, Phase, Placement, Rollout, Timestamp};
+use crate::model::{Heal, Kept, Key, MemberName, Object, Phase, Placement, Progress, Rollout, Timestamp, may_act};
 
 /// One placement to look at.
 pub(super) struct Task<'a> {
@@ -15,6 +15,8 @@ pub(super) struct Task<'a> {
     pub actor: Actor,
     /// Why what has changed on the host stays as it is found; `None` where it is put right.
     pub left: Option<Left>,
+    /// Whether the member only keeps up what it has until its turn: nothing is said of that.
+    pub is_kept: bool,
 }
 
 /// Why a member only tells.
@@ -47,7 +49,13 @@ pub(super) fn agenda<'a>(
     now: Timestamp,
 ) -> Vec<Vec<Task<'a>>> {
     let due = objects.iter().filter(|object| is_realised(object) && memory.is_due(object, look, now));
-    let tasks: Vec<Task<'a>> = due.filter_map(|object| task(me, object, memory)).collect();
+    let waves = Progress::of_all(objects);
+    let task = |object: &'a Object| match may_act(object, me, &waves) {
+        true => task(me, object, memory),
+        // What it has does not outlive a reboot by itself.
+        false => (look == Look::AtAll).then(|| kept(me, object, memory)).flatten(),
+    };
+    let tasks: Vec<Task<'a>> = due.filter_map(task).collect();
     let (present, absent): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.work.intent == Intent::Present);
     let mut groups = by_depth(absent);
     groups.reverse();
@@ -72,7 +80,16 @@ fn task<'a>(me: &MemberName, object: &'a Object, memory: &Memory) -> Option<Task
         None => Actor::Unknown,
     };
     let left = left(object, placement, memory).filter(|_| intent == Intent::Present);
-    Some(Task { object, placement, work: Work { local, intent }, actor, left })
+    Some(Task { object, placement, work: Work { local, intent }, actor, left, is_kept: false })
+}
+
+/// What the member has, as long as others take up a change before it.
+fn kept<'a>(me: &MemberName, object: &'a Object, memory: &Memory) -> Option<Task<'a>> {
+    let Kept { spec, config } = object.management.waves.as_ref()?.kept.get(me)?;
+    let task = task(me, object, memory)?;
+    let local = Local { spec: spec.clone()?, config: config.clone(), ..task.work.local };
+    let left = left_alone(object, memory);
+    Some(Task { work: Work { local, ..task.work }, left, is_kept: true, ..task })
 }
 
 /// What was asked for since the member made it is done in any case.
@@ -80,6 +97,10 @@ fn left(object: &Object, placement: &Placement, memory: &Memory) -> Option<Left>
     if placement.realised != object.generation {
         return None;
     }
+    left_alone(object, memory)
+}
+
+fn left_alone(object: &Object, memory: &Memory) -> Option<Left> {
     if memory.is_held(&object.key) {
         return Some(Left::Held);
     }

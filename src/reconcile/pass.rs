@@ -47,7 +47,13 @@ pub async fn pass(
         for Attempted { task, outcome, took_ms } in done {
             let ending = if matches!(outcome, Outcome::Failed(_)) { Ending::Failed } else { Ending::Done };
             memory.tally().record(&task.object.key.kind, ending, took_ms);
-            remember(memory, &task, outcome, host.clock.now(), dice);
+            match outcome {
+                Outcome::Failed(error) if task.is_kept => {
+                    tracing::warn!(object = %task.object.key, %error, "what it has until its turn is not kept up");
+                }
+                _ if task.is_kept => {}
+                outcome => remember(memory, &task, outcome, host.clock.now(), dice),
+            }
         }
     }
     memory.unsaid(me, objects, host.clock.now())

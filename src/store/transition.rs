@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::view::View;
 use crate::model::{
-    Change, Command, Condition, Config, Expect, Fault, Generation, Key, Management, MemberName, Object, Phase,
-    Placement, PlacementPhase, PlacementReport, Put, Reply, Revision, Rollout, Stage, Timestamp, Write,
+    Change, Command, Condition, Config, Expect, Fault, Generation, Kept, Key, Management, MemberName, Object, Phase,
+    Placement, PlacementPhase, PlacementReport, Put, Reply, Revision, Rollout, Spec, Stage, Timestamp, Write,
 };
 
 /// What a command changes.
@@ -67,6 +67,9 @@ impl Draft<'_> {
             return self.drop(&object.key);
         }
         object.phase = rolled_up(&object);
+        if object.placements.values().all(|placement| has_realised(&object, placement)) {
+            object.management.waves = None;
+        }
         self.set(object);
     }
 
@@ -94,6 +97,9 @@ impl Draft<'_> {
                 if let Some(placement) = object.placements.remove(from) {
                     object.placements.insert(to.clone(), placement);
                 }
+                if let Some(waves) = &mut object.management.waves {
+                    waves.rename(from, to);
+                }
             }),
         }
     }
@@ -104,14 +110,16 @@ impl Draft<'_> {
             Some(old) => (old.uid, old.generation.next(), old.created_at),
             None => (self.revision, Generation(1), at),
         };
-        let (old_phase, old_applied, old_management, mut old_placements) = match old {
-            Some(old) => (Some(old.phase), old.applied, old.management, old.placements),
-            None => (None, None, Management::default(), BTreeMap::new()),
+        let (old_phase, old_spec, old_applied, old_management, mut old_placements) = match old {
+            Some(old) => (Some(old.phase), old.spec, old.applied, old.management, old.placements),
+            None => (None, Spec::default(), None, Management::default(), BTreeMap::new()),
         };
         if old_phase == Some(Phase::Deleting) {
             // Members may have removed it already: what is not there now is to be made, not lost.
             old_placements.values_mut().for_each(|placement| placement.realised = Generation(0));
         }
+        let held = |member: &MemberName| held(member, &old_management, &old_spec, &old_placements);
+        let management = managed(put, self.revision, &old_management, held);
         self.settle(Object {
             key: put.key.clone(),
             uid,
@@ -120,7 +128,7 @@ impl Draft<'_> {
             rollout: put.rollout,
             spec: put.spec.clone(),
             applied: put.applied.clone().or(old_applied),
-            management: put.management.clone().unwrap_or(old_management),
+            management,
             created_at,
             updated_at: at,
             placements: placed(put, old_placements, at),
@@ -136,6 +144,8 @@ impl Draft<'_> {
             return self.drop(key);
         }
         object.phase = Phase::Deleting;
+        // Everybody takes it down at once.
+        object.management.waves = None;
         object.generation = object.generation.next();
         object.updated_at = at;
         self.set(object);
@@ -176,8 +186,38 @@ impl Draft<'_> {
                 placement.config.extend(entry.learned.clone());
             }
         }
+        if let Some(waves) = &mut object.management.waves {
+            waves.kept.remove(&entry.member);
+        }
         self.settle(object);
     }
+}
+
+/// How an object is managed after a put. New waves begin; those that are under way go on, whatever the put says of them.
+fn managed(put: &Put, revision: Revision, old: &Management, held: impl Fn(&MemberName) -> Kept) -> Management {
+    let mut management = put.management.clone().unwrap_or_else(|| old.clone());
+    management.waves = match management.waves {
+        Some(new) if new.id == Revision(0) => Some(new.begun(revision, held)),
+        Some(_) => old.waves.clone(),
+        None => None,
+    };
+    management
+}
+
+/// What a member goes on with until its turn: what it had begun with, or what it has.
+fn held(member: &MemberName, old: &Management, spec: &Spec, placements: &BTreeMap<MemberName, Placement>) -> Kept {
+    if let Some(kept) = old.waves.as_ref().and_then(|waves| waves.kept.get(member)) {
+        return kept.clone();
+    }
+    match placements.get(member).filter(|placement| placement.realised > Generation(0)) {
+        Some(placement) => Kept { spec: Some(spec.clone()), config: placement.config.clone() },
+        None => Kept::default(),
+    }
+}
+
+/// Whether the member has made the newest generation.
+fn has_realised(object: &Object, placement: &Placement) -> bool {
+    placement.observed == object.generation && placement.phase == PlacementPhase::Created
 }
 
 fn phase_after(put: &Put, old: Option<Phase>) -> Phase {

@@ -13,4 +13,5 @@ mod plans;
 mod seed_files;
 mod soak;
 mod sources;
+mod waves;
 mod wire;

@@ -153,7 +153,7 @@ fn the_json_holds_what_the_screen_shows() {
     let mut json = serde_json::to_value(&plan).expect("JSON");
     json.as_object_mut().expect("an object").remove("digest");
     json["changes"][0].as_object_mut().expect("an object").remove("at");
-    insta::assert_snapshot!(serde_json::to_string(&json).expect("text"), @r#"{"base":6,"changes":[{"action":"create","fields":[{"after":"dir","path":"driver"}],"impact":"live","key":{"kind":"storage-pool","name":"data"},"members":[{"fields":[{"after":"/a","path":"source"}],"member":"node1"},{"member":"node2","offline":true}],"precondition":null,"variant":"dir","waits_for":["node2"]}],"format_version":"1.1","offline":[{"member":"node2","silent_ms":38000}],"summary":{"adopt":0,"create":1,"delete":0,"members":2,"resume":0,"update":0,"waiting":1},"unchanged":0}"#);
+    insta::assert_snapshot!(serde_json::to_string(&json).expect("text"), @r#"{"base":6,"changes":[{"action":"create","fields":[{"after":"dir","path":"driver"}],"impact":"live","key":{"kind":"storage-pool","name":"data"},"members":[{"fields":[{"after":"/a","path":"source"}],"member":"node1"},{"member":"node2","offline":true}],"precondition":null,"variant":"dir","waits_for":["node2"]}],"format_version":"1.2","offline":[{"member":"node2","silent_ms":38000}],"summary":{"adopt":0,"create":1,"delete":0,"members":2,"resume":0,"update":0,"waiting":1},"unchanged":0}"#);
 }
 
 #[test]

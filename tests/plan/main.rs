@@ -11,4 +11,5 @@ mod ownership;
 mod plans;
 mod selections;
 mod two_phase;
+mod waves;
 mod world;

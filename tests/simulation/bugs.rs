@@ -44,6 +44,18 @@ pub const NONE: Bug = Bug {
 /// All planted bugs.
 pub static ALL: &[Bug] = &[
     Bug {
+        name: "a member does not wait for its turn",
+        caught_by: &["waves"],
+        objects: |objects| {
+            let at_once = |mut object: Object| {
+                object.management.waves = None;
+                object
+            };
+            objects.into_iter().map(at_once).collect()
+        },
+        ..NONE
+    },
+    Bug {
         name: "the store believes reports on old generations",
         caught_by: &["reports"],
         command: |state, command| {

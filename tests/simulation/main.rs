@@ -14,6 +14,7 @@ mod member;
 mod people;
 mod slow;
 mod tally;
+mod waves;
 mod world;
 
 use std::num::NonZero;

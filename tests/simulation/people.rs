@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use seedbed::kinds::{self, Dice};
 use seedbed::model::{
-    Change, Claim, ClusterState, Command, Declared, Desired, Expect, Finding, Key, Liveness, MemberName, Phase, Put,
-    Rollout, Spec, Stage, Timestamp, Write,
+    Canary, Change, Claim, ClusterState, Command, Declared, Desired, Expect, Finding, Key, Liveness, MemberName, Phase,
+    Put, Rollout, Spec, Stage, Timestamp, Write,
 };
 use seedbed::plan::two_phase::{self, Ask, Refusal, Stamp};
 use seedbed::plan::{self, Context, Mode, Plan, extent};
@@ -49,29 +49,42 @@ impl People {
     /// Some request that makes sense to somebody who knows this.
     pub fn ask(&mut self, known: &Known<'_>) -> Option<Command> {
         match self.dice.below(10) {
-            0..4 => {
+            0..2 => {
                 self.edit_manifest();
                 self.apply(known)
+            }
+            2..4 => {
+                self.edit_manifest();
+                self.apply_in_waves(known)
             }
             4..7 => self.ask_for_one(known),
             _ => self.delete_something(known),
         }
     }
 
-    fn planned(&mut self, known: &Known<'_>) -> Result<Plan, Vec<Finding>> {
-        let context = Context {
-            here: known.here,
-            liveness: known.liveness,
-            mode: Mode::Declarative,
-            claim: Some(&Claim::default()),
-        };
-        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, &Claim::default(), known));
+    fn planned(&mut self, known: &Known<'_>, claim: &Claim) -> Result<Plan, Vec<Finding>> {
+        let context =
+            Context { here: known.here, liveness: known.liveness, mode: Mode::Declarative, claim: Some(claim) };
+        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, claim, known));
         plan::plan(&self.manifest, &part, &context, &mut self.dice)
     }
 
     /// Applies the manifest as it is. `None` when nothing is to do, or when it cannot be done now.
     pub fn apply(&mut self, known: &Known<'_>) -> Option<Command> {
-        match self.planned(known) {
+        self.apply_as(known, &Claim::default())
+    }
+
+    /// The same, and members take it up in waves. Now and then what has stopped goes on in spite of the failures.
+    fn apply_in_waves(&mut self, known: &Known<'_>) -> Option<Command> {
+        let waves = self.dice.pick(&["1", "2", "1,50%", "1,2"]).copied().unwrap_or("1").to_owned();
+        let canary = Canary { waves, max_failures: self.dice.index(2) };
+        let canary = (!self.dice.percent(20)).then_some(canary);
+        let resume = canary.is_none();
+        self.apply_as(known, &Claim { canary, resume, ..Claim::default() })
+    }
+
+    fn apply_as(&mut self, known: &Known<'_>, claim: &Claim) -> Option<Command> {
+        match self.planned(known, claim) {
             Ok(plan) if plan.is_empty() => None,
             Ok(plan) => {
                 let Stamp { request, at, by } = self.stamp(known);
@@ -86,7 +99,7 @@ impl People {
 
     /// What a second apply would still change, or why it is refused.
     pub fn still_to_do(&mut self, known: &Known<'_>) -> Result<(), String> {
-        match self.planned(known) {
+        match self.planned(known, &Claim::default()) {
             Ok(plan) if plan.is_empty() => Ok(()),
             Ok(plan) => Err(format!("applying the manifest again would change {:?}", plan.changes)),
             Err(findings) => Err(format!("the manifest cannot be applied again: {findings:?}")),

@@ -20,6 +20,8 @@ pub struct Tally {
     made_again_under_the_same_name: u64,
     members_left: u64,
     passes_torn: u64,
+    began_in_later_waves: u64,
+    came_to_all_in_waves: u64,
 }
 
 impl Tally {
@@ -44,6 +46,15 @@ impl Tally {
     }
 
     fn count(&mut self, change: &Changed, seen: &mut BTreeSet<Key>) {
+        let waves =
+            |object: &Option<seedbed::model::Object>| object.as_ref().and_then(|it| it.management.waves.clone());
+        match (waves(&change.before), waves(&change.after)) {
+            (Some(before), Some(after)) if after.id == before.id && after.kept.len() < before.kept.len() => {
+                self.began_in_later_waves += 1;
+            }
+            (Some(_), None) => self.came_to_all_in_waves += 1,
+            _ => {}
+        }
         let phase = |object: &Option<seedbed::model::Object>| object.as_ref().map(|object| object.phase);
         match (phase(&change.before), phase(&change.after)) {
             (None, Some(_)) if change.key.kind.as_str() != Key::MEMBER && !seen.insert(change.key.clone()) => {
@@ -71,6 +82,8 @@ impl Tally {
             made_again_under_the_same_name: self.made_again_under_the_same_name + other.made_again_under_the_same_name,
             members_left: self.members_left + other.members_left,
             passes_torn: self.passes_torn + other.passes_torn,
+            began_in_later_waves: self.began_in_later_waves + other.began_in_later_waves,
+            came_to_all_in_waves: self.came_to_all_in_waves + other.came_to_all_in_waves,
         }
     }
 
@@ -87,6 +100,8 @@ impl Tally {
             self.made_again_under_the_same_name,
             self.members_left,
             self.passes_torn,
+            self.began_in_later_waves,
+            self.came_to_all_in_waves,
         ]
         .into_iter()
         .min();

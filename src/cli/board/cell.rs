@@ -26,6 +26,8 @@ pub enum State {
     Defined,
     /// The member has not acted on the newest generation yet.
     Waiting,
+    /// The member has not begun and does not: others have failed before it.
+    Stopped,
     /// The member is at work, or tries again.
     Reconciling,
     /// The member cannot go on until somebody acts.
@@ -40,13 +42,16 @@ pub enum State {
 
 impl Cell {
     /// The placement of an object on a member, when it has one. `silent_since` is set when the member does not answer.
-    pub fn of(object: &Object, member: &MemberName, silent_since: Option<Timestamp>) -> Option<Self> {
+    /// `is_stopped` says that members that have not begun with a change do not begin.
+    pub fn of(object: &Object, member: &MemberName, silent_since: Option<Timestamp>, is_stopped: bool) -> Option<Self> {
+        let has_not_begun = object.management.waves.as_ref().is_some_and(|waves| waves.kept.contains_key(member));
         let placement = object.placements.get(member)?;
         let is_settled = placement.observed == object.generation && placement.phase == PlacementPhase::Created;
         let condition = &placement.condition;
         let state = match silent_since {
             Some(_) => State::Offline,
             None if object.phase == Phase::Pending => State::Defined,
+            None if has_not_begun && is_stopped => State::Stopped,
             None if placement.observed < object.generation => State::Waiting,
             None => State::from(condition.state),
         };
@@ -67,6 +72,7 @@ impl State {
             Self::Ready => "ready",
             Self::Defined => "defined",
             Self::Waiting => "waiting",
+            Self::Stopped => "stopped",
             Self::Reconciling => "reconciling",
             Self::Stalled => "stalled",
             Self::Drifted => "drifted",
@@ -78,7 +84,7 @@ impl State {
     /// Whether it stays so until a member comes back or a person acts.
     pub fn is_blocked(self) -> bool {
         match self {
-            Self::Offline | Self::Stalled => true,
+            Self::Offline | Self::Stalled | Self::Stopped => true,
             Self::Ready | Self::Defined | Self::Waiting | Self::Reconciling | Self::Drifted | Self::Degraded => false,
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::ObjectsReply;
 use crate::kinds;
-use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Revision, Rollout, Timestamp};
+use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Progress, Revision, Rollout, Timestamp};
 
 pub use cell::{Cell, State};
 pub use moment::{Moment, rfc3339};
@@ -47,6 +47,25 @@ pub struct Row {
     pub is_converged: bool,
     /// How it stands on each member that holds it.
     pub cells: BTreeMap<MemberName, Cell>,
+    /// How far its change is, where members take it up in waves.
+    pub waves: Option<Waves>,
+}
+
+/// A change that comes to the members in waves.
+#[derive(Clone, Debug)]
+pub struct Waves {
+    /// Who takes it up after whom.
+    pub order: Vec<Vec<MemberName>>,
+    /// The entry that began it.
+    pub id: Revision,
+    /// The wave that is at work, counted from 0.
+    pub wave: usize,
+    /// How many members may fail.
+    pub max_failures: usize,
+    /// Those that have failed.
+    pub failed: Vec<MemberName>,
+    /// Whether nobody else begins.
+    pub is_stopped: bool,
 }
 
 /// Whether an object is among what manifests declare: members and certificates are shown by `cluster`, records of the
@@ -67,7 +86,9 @@ impl Board {
         let is_wanted = |object: &&Object| {
             if keys.is_empty() { is_listed(object) } else { wanted.contains(&object.key) }
         };
-        let rows = reply.objects.iter().filter(is_wanted).map(|object| Row::of(object, &silent)).collect::<Vec<_>>();
+        let waves = Progress::of_all(&reply.objects);
+        let row = |object| Row::of(object, &silent, &waves);
+        let rows = reply.objects.iter().filter(is_wanted).map(row).collect::<Vec<_>>();
         let mut members: Vec<MemberName> = reply.liveness.keys().cloned().collect();
         members.extend(rows.iter().flat_map(|row| row.cells.keys().cloned()));
         members.sort();
@@ -105,8 +126,14 @@ impl Board {
 }
 
 impl Row {
-    fn of(object: &Object, silent: &BTreeMap<MemberName, Timestamp>) -> Self {
-        let cell = |member: &MemberName| Cell::of(object, member, silent.get(member).copied());
+    fn of(
+        object: &Object,
+        silent: &BTreeMap<MemberName, Timestamp>,
+        progress: &BTreeMap<Revision, Progress<'_>>,
+    ) -> Self {
+        let waves = Waves::of(object, progress);
+        let is_stopped = waves.as_ref().is_some_and(|waves| waves.is_stopped);
+        let cell = |member: &MemberName| Cell::of(object, member, silent.get(member).copied(), is_stopped);
         Self {
             key: object.key.clone(),
             phase: object.phase,
@@ -114,17 +141,36 @@ impl Row {
             is_record: object.rollout == Rollout::RecordOnly,
             is_converged: object.is_converged(),
             cells: object.placements.keys().filter_map(|member| Some((member.clone(), cell(member)?))).collect(),
+            waves,
         }
     }
 
     fn is_blocked(&self) -> bool {
+        // Who has failed tries on, and nobody else begins: that may take for ever.
+        let is_stopped = self.waves.as_ref().is_some_and(|waves| waves.is_stopped);
         self.phase == Phase::Pending
+            || is_stopped
             || self.open().any(|_| true) && self.open().all(|(_, cell)| cell.state.is_blocked())
     }
 
     /// The placements that are not done.
     pub fn open(&self) -> impl Iterator<Item = (&MemberName, &Cell)> {
         self.cells.iter().filter(|(_, cell)| !cell.is_settled)
+    }
+}
+
+impl Waves {
+    fn of(object: &Object, all: &BTreeMap<Revision, Progress<'_>>) -> Option<Self> {
+        let waves = object.management.waves.as_ref()?;
+        let progress = all.get(&waves.id)?;
+        Some(Self {
+            order: waves.order.clone(),
+            id: waves.id,
+            wave: progress.wave(),
+            max_failures: waves.max_failures,
+            failed: progress.failed().into_iter().cloned().collect(),
+            is_stopped: progress.is_stopped(),
+        })
     }
 }
 

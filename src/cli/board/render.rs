@@ -84,7 +84,7 @@ impl State {
         match self {
             Self::Ready => palette.good(word),
             Self::Defined | Self::Waiting | Self::Reconciling => palette.busy(word),
-            Self::Drifted | Self::Degraded => palette.warning(word),
+            Self::Drifted | Self::Degraded | Self::Stopped => palette.warning(word),
             Self::Stalled | Self::Offline => palette.error(word),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::cli::screen::Palette;
+use crate::model;
 use crate::model::{Condition, ConditionState, Config, Management, Placement, PlacementPhase, Spec};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -124,6 +125,53 @@ fn what_is_only_defined_says_where_it_is_missing() {
     storage-pool/data  Pending  defined  -      -
 
     storage-pool/data is not defined on node2, node3: define it there, then create it
+    1 object: 0 converged, 1 waits · 3 members · revision 12
+    ");
+}
+
+/// A change in the waves node1, node2, node3, of which some have not begun.
+fn in_waves(name: &str, placements: Vec<(&str, Placement)>, waiting: &[&str]) -> Object {
+    let order = ["node1", "node2", "node3"].map(|member| vec![member.into()]).to_vec();
+    let kept = waiting.iter().map(|member| ((*member).into(), model::Kept::default())).collect();
+    let waves = model::Waves { id: Revision(9), order, max_failures: 0, kept };
+    let mut object = object(Key::new("network", name), Phase::Created, placements);
+    object.management.waves = Some(waves);
+    object
+}
+
+#[test]
+fn what_has_stopped_says_on_whom_and_how_to_go_on() {
+    let mut condition = Condition::plain(ConditionState::Reconciling, "NoInterface", NOW);
+    condition.message = "there is no interface `ext9`".to_owned();
+    let old = || placement(1, PlacementPhase::Created, Condition::ready(NOW));
+    let broken = vec![("node1", placement(2, PlacementPhase::Errored, condition)), ("node2", old()), ("node3", old())];
+    let fine = vec![("node1", ready()), ("node2", old()), ("node3", old())];
+    let objects = vec![in_waves("br7", broken, &["node2", "node3"]), in_waves("br8", fine, &["node2", "node3"])];
+    assert!(Board::of(&reply(objects.clone(), &[]), &[]).is_blocked());
+    insta::assert_snapshot!(screen(objects, &[]), @r"
+    OBJECT       STATUS   NODE1        NODE2    NODE3
+    network/br7  Created  reconciling  stopped  stopped
+    network/br8  Created  ready        stopped  stopped
+
+    network/br7 on node1: there is no interface `ext9` (NoInterface)
+    network/br7, network/br8 stopped after 1 failure on node1; node2, node3 keep what they have.
+      It goes on when node1 can do it: apply again with a mended manifest, or mend it.
+      To go on in spite of it: seedbed apply --resume PATH · to go back: seedbed history
+    2 objects: 0 converged, 2 wait · 3 members · revision 12
+    ");
+}
+
+#[test]
+fn who_has_not_had_its_turn_waits() {
+    let old = || placement(1, PlacementPhase::Created, Condition::ready(NOW));
+    let network = in_waves("br7", vec![("node1", ready()), ("node2", old()), ("node3", old())], &["node3"]);
+    assert!(!Board::of(&reply(vec![network.clone()], &[]), &[]).is_blocked());
+    let json = Board::of(&reply(vec![network.clone()], &[]), &[]).json();
+    assert_eq!(json["objects"][0]["waves"]["wave"], 1);
+    assert_eq!(json["objects"][0]["waves"]["stopped"], false);
+    insta::assert_snapshot!(screen(vec![network], &[]), @r"
+    OBJECT       STATUS   NODE1  NODE2    NODE3
+    network/br7  Created  ready  waiting  waiting
     1 object: 0 converged, 1 waits · 3 members · revision 12
     ");
 }

@@ -1,12 +1,16 @@
 //! What stands in the way, since when, and what to do about it.
 
+use std::collections::BTreeSet;
+
 use super::{Board, Cell, Moment, Row, State};
-use crate::model::{MemberName, Phase};
+use crate::cli::input::plural;
+use crate::model::{MemberName, Phase, Revision};
 
 impl Board {
     /// The lines under the table: first what members say, then who is silent.
     pub fn troubles(&self, moment: &Moment) -> Vec<String> {
         let mut lines: Vec<String> = self.rows.iter().flat_map(|row| self.row_troubles(row)).collect();
+        lines.extend(self.stops());
         for (member, heard) in &self.silent {
             lines.extend(self.silence(member, &moment.since(*heard)));
         }
@@ -35,6 +39,34 @@ impl Board {
         })
     }
 
+    /// What has stopped, once for all objects of one change.
+    fn stops(&self) -> Vec<String> {
+        let mut told: BTreeSet<Revision> = BTreeSet::new();
+        let mut lines = Vec::new();
+        for row in &self.rows {
+            let Some(waves) = row.waves.as_ref().filter(|waves| waves.is_stopped && told.insert(waves.id)) else {
+                continue;
+            };
+            let of_it = |other: &&Row| other.waves.as_ref().is_some_and(|other| other.id == waves.id);
+            let keys: Vec<String> = self.rows.iter().filter(of_it).map(|row| row.key.to_string()).collect();
+            let is_kept = |member: &&MemberName| {
+                let has_stopped = |row: &Row| row.cells.get(*member).is_some_and(|cell| cell.state == State::Stopped);
+                self.rows.iter().filter(of_it).any(has_stopped)
+            };
+            let kept: Vec<&str> = self.members.iter().filter(is_kept).map(MemberName::as_str).collect();
+            let (failures, failed) = (plural(waves.failed.len(), "failure"), names(&waves.failed));
+            let keep = if kept.len() == 1 { "keeps what it has" } else { "keep what they have" };
+            let kept = if kept.is_empty() { String::new() } else { format!("; {} {keep}", kept.join(", ")) };
+            lines.push(format!("{} stopped after {failures} on {failed}{kept}.", keys.join(", ")));
+            lines
+                .push(format!("  It goes on when {failed} can do it: apply again with a mended manifest, or mend it."));
+            lines.push(
+                "  To go on in spite of it: seedbed apply --resume PATH · to go back: seedbed history".to_owned(),
+            );
+        }
+        lines
+    }
+
     fn silence(&self, member: &MemberName, since: &str) -> Vec<String> {
         let waiting = self.rows.iter().filter(|row| row.cells.get(member).is_some_and(|cell| !cell.is_settled)).count();
         let what = match waiting {
@@ -54,4 +86,8 @@ fn complaint(row: &Row, member: &MemberName, cell: &Cell) -> Option<String> {
         return None;
     }
     Some(format!("{} on {member}: {} ({})", row.key, cell.message, cell.reason))
+}
+
+fn names(members: &[MemberName]) -> String {
+    members.iter().map(MemberName::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::moment::rfc3339;
-use super::{Board, Cell, Notice, Row};
+use super::{Board, Cell, Notice, Row, Waves};
 
 impl Board {
     /// The board as JSON.
@@ -27,13 +27,23 @@ impl Row {
     fn json(&self) -> Value {
         let members: Map<String, Value> =
             self.cells.iter().map(|(member, cell)| (member.to_string(), cell.json())).collect();
-        json!({
+        let mut value = json!({
             "key": self.key.to_string(),
             "status": self.phase.status(),
             "generation": self.generation,
             "converged": self.is_converged,
             "members": members,
-        })
+        });
+        if let Some(Waves { order, id: _, wave, max_failures, failed, is_stopped }) = &self.waves {
+            value["waves"] = json!({
+                "order": order,
+                "wave": wave,
+                "max_failures": max_failures,
+                "failed": failed,
+                "stopped": is_stopped,
+            });
+        }
+        value
     }
 }
 

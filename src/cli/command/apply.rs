@@ -20,7 +20,7 @@ use crate::cli::session::{Session, failure_in};
 use crate::client::ClientError;
 use crate::kinds::source::DELETES_MAX;
 use crate::manifest::Source;
-use crate::model::{Claim, Desired, Finding, Key, Revision, Selection};
+use crate::model::{Canary, Claim, Desired, Finding, Key, Revision, Selection};
 use crate::plan::Plan;
 use crate::watch::{Exec, Resolver, resolve_secrets};
 
@@ -68,6 +68,15 @@ pub struct How {
     /// Refuse the whole when more than this many objects would be deleted
     #[arg(long, requires = "prune", value_name = "N", default_value_t = DELETES_MAX)]
     pub max_deletes: usize,
+    /// Let members take up what changes in waves: one by one, or as in node1,25% (a member, then a quarter of all each time)
+    #[arg(long, value_name = "WAVES", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub canary: Option<String>,
+    /// With --canary: let no other member begin when more than this many have failed
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "canary")]
+    pub max_failures: usize,
+    /// Go on with what has stopped after failures, in spite of them
+    #[arg(long)]
+    pub resume: bool,
 }
 
 impl How {
@@ -78,6 +87,8 @@ impl How {
             take_over: self.take_over,
             prune: self.prune.then_some(self.max_deletes),
             heal: None,
+            canary: self.canary.clone().map(|waves| Canary { waves, max_failures: self.max_failures }),
+            resume: self.resume,
         }
     }
 }

@@ -46,7 +46,7 @@ enum SourceVerb {
         /// Its name
         name: String,
     },
-    /// Change what one may delete
+    /// Change what one may do by itself
     Set {
         /// Its name
         name: String,
@@ -127,6 +127,12 @@ struct Limits {
     /// Whether members put back what changes of its objects on their hosts: on, or off to be told only
     #[arg(long, value_name = "WHETHER", value_parser = ["on", "off"])]
     heal: Option<String>,
+    /// Let members take up what changes in waves, as in 1 or node1,25%; '' for all at once
+    #[arg(long, value_name = "WAVES")]
+    canary: Option<String>,
+    /// With --canary: let no other member begin when more than this many have failed
+    #[arg(long, value_name = "N")]
+    max_failures: Option<u32>,
 }
 
 impl Limits {
@@ -134,7 +140,9 @@ impl Limits {
         let prune = self.prune.as_ref().map(|word| ("prune".to_owned(), json!(word == "on")));
         let max = self.max_deletes.map(|max| ("max_deletes".to_owned(), json!(max)));
         let heal = self.heal.as_ref().map(|word| ("heal".to_owned(), json!(word == "on")));
-        prune.into_iter().chain(max).chain(heal).collect()
+        let canary = self.canary.as_ref().map(|waves| ("canary".to_owned(), json!(waves)));
+        let failures = self.max_failures.map(|max| ("max_failures".to_owned(), json!(max)));
+        [prune, max, heal, canary, failures].into_iter().flatten().collect()
     }
 }
 
@@ -154,7 +162,9 @@ pub async fn run(args: &SourceArgs, session: &Session) -> Result<Exit, Failure> 
         SourceVerb::Set { name, limits } => {
             let fields = limits.fields();
             if fields.is_empty() {
-                return Err(Failure::usage("nothing to change: give --prune, --max-deletes or --heal"));
+                return Err(Failure::usage(
+                    "nothing to change: give --prune, --max-deletes, --heal, --canary or --max-failures",
+                ));
             }
             session.change(Method::PATCH, &path(name), &Value::Object(fields), None).await?;
             session.screen.say(&format!("Source {name} changed"));

@@ -54,7 +54,7 @@ impl Round<'_> {
             return (Verdict::Bad, with_findings(status, findings));
         }
         let (source, prune, heal) = (Some(self.name.to_owned()), self.spec.deletes_max(), Some(self.spec.heal()));
-        let claim = Claim { source, take_over: false, prune, heal };
+        let claim = Claim { source, prune, heal, canary: self.spec.canary(), ..Claim::default() };
         let request = ApplyRequest { desired, merge: self.spec.merge, claim, ..ApplyRequest::default() };
         let revision = if commit.is_empty() { tree.digest.short().to_owned() } else { commit.to_owned() };
         let from = Origin { source: self.name.to_owned(), revision, ..Origin::default() };

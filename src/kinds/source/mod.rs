@@ -11,7 +11,7 @@ use super::field::lenient;
 use super::kind::{Need, Resource, Words};
 use super::problem::Problem;
 use super::{table, value};
-use crate::model::{Config, Heal, Key, MemberName, Rollout, Timestamp};
+use crate::model::{Canary, Config, Heal, Key, MemberName, Rollout, Timestamp};
 
 pub use status::{Condition, Reason, SourceStatus, Standing};
 
@@ -75,6 +75,12 @@ pub struct SourceSpec {
     /// When it is false, members only tell what has changed of its objects on their hosts, and put nothing back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heal: Option<bool>,
+    /// In which order members take up what changes, such as `node1,25%`; all at once when it is left out.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub canary: String,
+    /// With `canary`: how many members may fail before no other one begins; none when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_failures: Option<u32>,
     /// Nothing is applied before this moment, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_until: Option<Timestamp>,
@@ -90,6 +96,12 @@ impl SourceSpec {
     pub fn deletes_max(&self) -> Option<usize> {
         let max = self.max_deletes.and_then(|max| usize::try_from(max).ok()).unwrap_or(DELETES_MAX);
         self.prune.then_some(max)
+    }
+
+    /// In which order members take up what changes; `None` for all at once.
+    pub fn canary(&self) -> Option<Canary> {
+        let max_failures = self.max_failures.and_then(|max| usize::try_from(max).ok()).unwrap_or(0);
+        (!self.canary.is_empty()).then(|| Canary { waves: self.canary.clone(), max_failures })
     }
 
     /// How often to look, in milliseconds.

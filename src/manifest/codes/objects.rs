@@ -239,6 +239,12 @@ pub(super) const OF_OBJECTS: &[Rule] = &[
     )
     .binding(),
     rule(
+        "SB072",
+        "no wave of members",
+        "--canary says in which order members take up a change: members (node1, or node1+node2 together), numbers and shares, as in node1,1,50%. A number at the end goes on until nobody is left.",
+    )
+    .binding(),
+    rule(
         "SB079",
         "an object that somebody holds",
         "While an object is held, no source changes or deletes it, and members put nothing of it right. The hold ends by itself at its time, or at once: seedbed hold release KEY. What the source declares is then applied.",

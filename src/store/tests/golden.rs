@@ -7,8 +7,9 @@ use openraft::{BasicNode, EntryPayload, Membership};
 
 use super::kit::spec;
 use crate::model::{
-    ApplyMode, Change, Command, Condition, ConditionState, Config, Expect, Fault, Generation, Heal, Key, Management,
-    Origin, PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp, Write,
+    ApplyMode, Change, Command, Condition, ConditionState, Config, Expect, Fault, Generation, Heal, Kept, Key,
+    Management, Origin, PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp,
+    Waves, Write,
 };
 use crate::store::codec;
 use crate::store::types::{Entry, Proposal};
@@ -34,9 +35,8 @@ fn commands() -> Vec<Command> {
         placements: BTreeMap::new(),
         ..put.clone()
     };
-    let management =
-        Management { source: Some("site".to_owned()), protect: true, apply: ApplyMode::IfNotPresent, heal: Heal::Off };
-    let managed = Put { management: Some(management), ..plain.clone() };
+    let managed = Put { management: Some(managed()), ..plain.clone() };
+    let in_waves = Put { management: Some(in_waves()), ..plain.clone() };
     let placed = Put { rollout: Rollout::PlacedMembers, ..plain.clone() };
     let write = |expect, changes| {
         Command::Write(Write {
@@ -78,7 +78,29 @@ fn commands() -> Vec<Command> {
         reports(vec![report(Some(PlacementPhase::Pending), BTreeMap::new())]),
         write(vec![], vec![Change::Put(managed)]),
         Command::Write(Write { origin: Some(told), ..from }),
+        write(vec![], vec![Change::Put(in_waves)]),
     ]
+}
+
+fn managed() -> Management {
+    Management {
+        source: Some("site".to_owned()),
+        protect: true,
+        apply: ApplyMode::IfNotPresent,
+        heal: Heal::Off,
+        waves: None,
+    }
+}
+
+fn in_waves() -> Management {
+    let kept = Kept { spec: Some(spec("w")), config: Config::from([("parent", "eth1")]) };
+    let waves = Waves {
+        id: Revision(3),
+        order: vec![vec!["n1".into(), "n2".into()], vec!["n3".into()]],
+        max_failures: 1,
+        kept: BTreeMap::from([("n3".into(), kept)]),
+    };
+    Management { waves: Some(waves), ..Management::default() }
 }
 
 #[test]

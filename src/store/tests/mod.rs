@@ -9,3 +9,4 @@ mod golden;
 mod random;
 mod suite;
 mod transition;
+mod waves;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::kit::spec;
 use crate::model::{
     Change, ClusterState, Command, Condition, Config, Expect, Extent, Generation, Key, KindName, Known, Management,
-    MemberName, PlacementPhase, PlacementReport, Put, Report, Revision, Rollout, Stage, Timestamp, Write,
+    MemberName, PlacementPhase, PlacementReport, Put, Report, Revision, Rollout, Stage, Timestamp, Waves, Write,
 };
 use crate::store::failure::Failure;
 use crate::store::machine::{Reads, StateMachine};
@@ -37,8 +37,12 @@ fn put() -> impl Strategy<Value = Put> {
     let stage = prop_oneof![Just(Stage::Define), Just(Stage::Live), Just(Stage::Live)];
     let placements = prop::collection::btree_map(member(), Just(Config::from([("k", "v")])), 0..3);
     let applied = prop::option::of("[a-z]".prop_map(|text| spec(&text)));
-    let managed = |protect| Management { source: Some("site".to_owned()), protect, ..Management::default() };
-    let management = prop::option::of(any::<bool>().prop_map(managed));
+    let waves = || Waves { order: vec![vec!["a".into()], vec!["b".into(), "c".into()]], ..Waves::default() };
+    let managed = move |(protect, is_in_waves): (bool, bool)| {
+        let waves = is_in_waves.then(waves);
+        Management { source: Some("site".to_owned()), protect, waves, ..Management::default() }
+    };
+    let management = prop::option::of(any::<(bool, bool)>().prop_map(managed));
     (key(), rollout, stage, "[a-z]", applied, management, placements).prop_map(
         |(key, rollout, stage, text, applied, management, placements)| Put {
             key,

@@ -10,6 +10,7 @@ mod leftovers;
 mod membership;
 mod preconditions;
 mod reports;
+mod waves;
 
 use std::collections::BTreeMap;
 
@@ -53,6 +54,7 @@ const ALL: &[(&str, Invariant)] = &[
     ("generations", generations::check),
     ("leftovers", leftovers::check),
     ("membership", membership::check),
+    ("waves", waves::check),
 ];
 
 /// Checks every property, and names the first that does not hold.

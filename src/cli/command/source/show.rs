@@ -65,6 +65,10 @@ pub async fn one(name: &str, session: &Session) -> Result<(), Failure> {
     if let Some(max) = spec.deletes_max() {
         lines.push(format!("  deletes what it declares no more, up to {max} objects at once"));
     }
+    if let Some(canary) = spec.canary() {
+        let (waves, max) = (canary.waves, canary.max_failures);
+        lines.push(format!("  comes to members in waves of {waves}; stops when more than {max} have failed"));
+    }
     match status.last_success {
         Some(at) => {
             lines.push(format!("  in force: {} at revision {}, {}", in_force(&status), status.applied, rfc3339(at)))
