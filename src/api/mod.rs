@@ -25,7 +25,7 @@ pub use operation::{Operation, OperationClass, OperationStatus};
 pub use peer::{JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Standing};
 pub use secret::Secret;
 pub use seedbed::{
-    ApplyReply, ApplyRequest, ClusterSection, DeclaredMember, InitOutcome, InitReply, InitRequest, ManageRequest,
-    ObjectsReply, PlanRequest, SavePlanRequest,
+    ApplyReply, ApplyRequest, ClusterSection, ConfirmState, DeclaredMember, InitOutcome, InitReply, InitRequest,
+    LeftApply, LeftObject, ManageRequest, ObjectsReply, PendingApply, PlanRequest, SavePlanRequest,
 };
 pub use server::{EXTENSIONS, Environment, ServerInfo, ServerPut, VERSION, extensions_digest};

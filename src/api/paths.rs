@@ -24,6 +24,8 @@ pub const APPLY: &str = "/1.0/seedbed/apply";
 pub const PLANS: &str = "/1.0/seedbed/plans";
 /// What applies have done.
 pub const HISTORY: &str = "/1.0/seedbed/history";
+/// What waits to be confirmed.
+pub const CONFIRM: &str = "/1.0/seedbed/confirm";
 /// Changes who owns objects, and whether they may be deleted.
 pub const MANAGE: &str = "/1.0/seedbed/manage";
 /// Everything that is stored.

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::MemberConfigKey;
 use super::secret::Secret;
-use crate::model::{Claim, Config, Desired, Finding, Key, LastSeen, MemberName, Object, Revision, Selection};
+use crate::model::{
+    Claim, Config, Desired, Finding, Key, LastSeen, MemberName, Object, Revision, Selection, Timestamp,
+};
 
 /// `POST /1.0/seedbed/plan`. The answer's metadata is the plan of `plan/`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -64,6 +66,9 @@ pub struct ApplyRequest {
     pub back_to: Option<Revision>,
     /// See [`PlanRequest::claim`].
     pub claim: Claim,
+    /// Takes everything back after this time, in milliseconds, unless somebody confirms it before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm_ms: Option<u64>,
 }
 
 /// What was committed.
@@ -74,6 +79,63 @@ pub struct ApplyReply {
     /// What is worth knowing, such as objects that are declared no more and stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Finding>,
+    /// Until when it has to be confirmed; without that it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_until: Option<Timestamp>,
+}
+
+/// `GET /1.0/seedbed/confirm`: what waits to be confirmed, and what could not be taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmState {
+    /// The apply that waits.
+    pub pending: Option<PendingApply>,
+    /// What stays of one that was not confirmed.
+    pub left: Option<LeftApply>,
+    /// The revision at which the last apply was taken back, when nothing was applied since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<Revision>,
+}
+
+/// An apply that waits to be confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingApply {
+    /// Its revision.
+    pub revision: Revision,
+    /// When it was applied, in RFC 3339.
+    pub at: String,
+    /// Who applied it.
+    pub by: String,
+    /// From where, when it came over the network.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// When it is taken back, in RFC 3339.
+    pub until: String,
+    /// The apply that the way back leads to, when one is remembered.
+    pub back_to: Option<Revision>,
+    /// What it did, in a few words.
+    pub summary: String,
+    /// The first of its objects.
+    pub objects: Vec<Key>,
+}
+
+/// What could not be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftApply {
+    /// When the rest was taken back, in RFC 3339.
+    pub at: String,
+    /// Who had applied it.
+    pub by: String,
+    /// What stays, and why.
+    pub objects: Vec<LeftObject>,
+}
+
+/// One object that stays as an apply made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftObject {
+    /// The object.
+    pub key: Key,
+    /// Why.
+    pub why: String,
 }
 
 /// `POST /1.0/seedbed/manage`: who owns objects, and whether they may be deleted. What is absent stays as it is.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::command::{
-    adopt, apply, audit, cluster, completions, config, daemon, drift, explain, export, get, history, hold, init, man,
-    noun, plan, protect, schema, source, status, validate, waitready, watch, webhook,
+    adopt, apply, audit, cluster, completions, config, confirm, daemon, drift, explain, export, get, history, hold,
+    init, man, noun, plan, protect, schema, source, status, validate, waitready, watch, webhook,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -60,6 +60,8 @@ pub enum Verb {
     Plan(plan::PlanArgs),
     /// Bring the cluster to what manifests say
     Apply(apply::ApplyArgs),
+    /// Keep what was applied with --confirm
+    Confirm(confirm::ConfirmArgs),
     /// Show what applies have done
     History(history::HistoryArgs),
     /// Keep the cluster at what a directory says, in the foreground

@@ -58,6 +58,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Validate(args) => command::validate::run(&args, screen).await,
             Verb::Plan(args) => command::plan::run(&args, session).await,
             Verb::Apply(args) => command::apply::run(&args, session).await,
+            Verb::Confirm(args) => command::confirm::run(&args, session).await,
             Verb::History(args) => command::history::run(&args, session).await,
             Verb::Source(args) => command::source::run(&args, session).await,
             Verb::Watch(args) => command::watch::run(&args, session).await,

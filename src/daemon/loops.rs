@@ -35,7 +35,8 @@ impl Loops {
         let host = server.host.clone();
         let (dice, tally) = (Box::new(SystemDice), server.tally.clone());
         tasks.spawn(run_member(node.store.clone(), host, me, dice, tally, stopped.clone()));
-        tasks.spawn(run_leader(node.store.clone(), Arc::clone(&server.host.clock), stopped.clone()));
+        let (clock, chance) = (Arc::clone(&server.host.clock), Box::new(SystemDice));
+        tasks.spawn(run_leader(node.store.clone(), clock, chance, stopped.clone()));
         tasks.spawn(liveness::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         tasks.spawn(sources::run(Arc::clone(server), Arc::clone(node), sources, stopped.clone()));
         tasks.spawn(webhooks::run(Arc::clone(server), Arc::clone(node), stopped.clone()));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::configure;
+use super::confirm;
 use super::dice::SystemDice;
 use super::origin;
 use super::server::{Server, store_failed};
@@ -13,7 +14,7 @@ use crate::api::ApiError;
 use crate::kinds::history;
 use crate::model::{
     Claim, ClusterState, Command, Config, Desired, Finding, Key, Object, Phase, PlacementPhase, Reply, Revision,
-    Rollout, Selection,
+    Rollout, Selection, Timestamp,
 };
 use crate::plan::two_phase::Stamp;
 use crate::plan::{Context, Mode, Plan, Selected, extent, of_selection, plan, select};
@@ -33,6 +34,19 @@ pub struct Applied {
     pub keys: Vec<Key>,
     /// What is worth knowing.
     pub notes: Vec<Finding>,
+    /// Until when it has to be confirmed.
+    pub confirm_until: Option<Timestamp>,
+}
+
+/// Who wants something applied, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// Who, for the audit trail.
+    pub by: &'a str,
+    /// Only a plan with this digest.
+    pub expect: Option<&'a str>,
+    /// Within this time it has to be confirmed.
+    pub confirm: Option<Duration>,
 }
 
 /// Replaces secrets in a desired state by what is stored of them.
@@ -92,31 +106,20 @@ pub struct Terms<'a> {
     pub claim: &'a Claim,
 }
 
-/// Plans and commits. With `expect`, only a plan with this digest.
+/// Plans and commits.
 pub async fn apply(
     server: &Arc<Server>,
     desired: &Desired,
     terms: Terms<'_>,
-    expect: Option<&str>,
-    by: &str,
+    order: Order<'_>,
 ) -> Result<Applied, ApiError> {
     let declared = desired.objects.get(&Key::server()).map(|declared| declared.of(&server.node().name));
     let listening = listen_first(server, declared.as_ref()).await?;
-    let outcome = commit(server, desired, terms, expect, by).await;
+    let outcome = commit_as(server, || planned_on(server, desired, terms), "", order).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
         server.former.listen(server, before.as_deref()).await?;
     }
     outcome
-}
-
-async fn commit(
-    server: &Server,
-    desired: &Desired,
-    terms: Terms<'_>,
-    expect: Option<&str>,
-    by: &str,
-) -> Result<Applied, ApiError> {
-    commit_as(server, || planned_on(server, desired, terms), "", expect, by).await
 }
 
 /// Plans and commits until nobody gets in between, and leaves a record of it. `why` is for the record.
@@ -124,24 +127,25 @@ pub async fn commit_as(
     server: &Server,
     plan: impl Fn() -> Result<(Plan, ClusterState), ApiError>,
     why: &str,
-    expect: Option<&str>,
-    by: &str,
+    order: Order<'_>,
 ) -> Result<Applied, ApiError> {
     for _ in 0..TRIES {
         let (plan, state) = plan()?;
-        if expect.is_some_and(|expect| expect != plan.digest) {
+        if order.expect.is_some_and(|expect| expect != plan.digest) {
             return Err(ApiError::new(412, "the cluster has changed since the plan was made: look at the plan again"));
         }
         if plan.is_empty() {
             return Ok(Applied { notes: plan.notes, ..Applied::default() });
         }
-        let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: by.to_owned() };
+        confirm::check_free(server)?;
+        let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: order.by.to_owned() };
         let records = server.store().list(history::Applied::KIND).map_err(store_failed)?;
-        let write = plan.write_remembered(stamp, why, &state, &records);
+        let mut write = plan.write_remembered(stamp, why, &state, &records);
+        let confirm_until = confirm::add(&plan, &mut write, order.confirm, (&state, &records))?;
         match server.store().submit(origin::stamped(Command::Write(write))).await.map_err(store_failed)? {
             Reply::Applied { revision } => {
                 let keys = plan.changes.into_iter().map(|change| change.key).collect();
-                return Ok(Applied { revision: Some(revision), keys, notes: plan.notes });
+                return Ok(Applied { revision: Some(revision), keys, notes: plan.notes, confirm_until });
             }
             // Somebody was faster: the plan is made again on top of that.
             Reply::Refused { .. } => {}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome};
 use super::caller::Caller;
-use super::carry;
+use super::carry::{self, Order};
 use super::dice::SystemDice;
 use super::server::{Server, store_failed};
 use super::write;
@@ -68,14 +68,9 @@ pub fn planned(server: &Server, revision: Revision) -> Result<(Plan, ClusterStat
     Ok((plan, state))
 }
 
-/// Goes back to a revision. With `expect`, only by a plan with this digest.
-pub async fn apply(
-    server: &Server,
-    revision: Revision,
-    expect: Option<&str>,
-    by: &str,
-) -> Result<carry::Applied, ApiError> {
-    carry::commit_as(server, || planned(server, revision), &format!("back to revision {revision}"), expect, by).await
+/// Goes back to a revision.
+pub async fn apply(server: &Server, revision: Revision, order: Order<'_>) -> Result<carry::Applied, ApiError> {
+    carry::commit_as(server, || planned(server, revision), &format!("back to revision {revision}"), order).await
 }
 
 fn records(server: &Server) -> Result<Vec<Object>, ApiError> {

@@ -10,10 +10,13 @@ use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome, parse};
+use super::asked::Asked;
 use super::caller::Caller;
+use super::carry::{self, Order};
+use super::confirm;
 use super::events::rfc3339;
 use super::server::{Server, store_failed};
-use super::{carry, origin, seal, seedbed, write};
+use super::{origin, seal, seedbed, write};
 use crate::api::{ApiError, ApplyReply, SavePlanRequest, paths};
 use crate::kinds::history;
 use crate::kinds::saved_plan::{EXPIRES_MS, PLANS_MAX, SavedPlan, SavedWork, Used};
@@ -133,9 +136,11 @@ async fn apply(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
+    asked: Asked,
     body: Bytes,
 ) -> Outcome {
     caller.trusted()?;
+    let limit = confirm::limit(asked.number("confirm_ms"))?;
     server.store().barrier().await.map_err(store_failed)?;
     if !body.is_empty() {
         check_mark(&server, parse(&body)?)?;
@@ -143,10 +148,12 @@ async fn apply(
     let record = found(&server, &name)?;
     let saved: SavedPlan = write::typed(&record)?;
     let plan = usable(&server, &name, &saved)?;
+    confirm::check_free(&server)?;
     let by = caller.audit();
+    let order = Order { by: &by, expect: None, confirm: limit };
     let wanted = own_address(&plan, &server.node().name);
     let listening = carry::listen_first(&server, wanted.as_ref()).await?;
-    let outcome = carry_out(&server, &plan, &record, saved, &by).await;
+    let outcome = carry_out(&server, &plan, &record, saved, order).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
         server.former.listen(&server, before.as_deref()).await?;
     }
@@ -158,26 +165,30 @@ async fn carry_out(
     plan: &Plan,
     record: &Object,
     saved: SavedPlan,
-    by: &str,
+    order: Order<'_>,
 ) -> Result<ApplyReply, ApiError> {
     let keys: BTreeSet<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
     let extent = Extent { keys, ..Extent::default() };
     let state = server.store().part(&|_| extent.clone()).map_err(store_failed)?;
     let remembered = server.store().list(history::Applied::KIND).map_err(store_failed)?;
-    let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: by.to_owned() };
-    let used = Some(Used { at: stamp.at, by: by.to_owned() });
+    let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: order.by.to_owned() };
+    let used = Some(Used { at: stamp.at, by: order.by.to_owned() });
     let why = format!("saved plan {}", record.key.name);
     let mut write = plan.write_remembered(stamp, &why, &state, &remembered);
+    let confirm_until = confirm::add(plan, &mut write, order.confirm, (&state, &remembered))?;
     let spent = SavedPlan { work: None, used, ..saved };
     write.expect.push(write::unchanged(record));
     write.changes.push(write::record(record.key.clone(), write::spec_of(&spent)?));
     match server.store().submit(origin::stamped(Command::Write(write))).await.map_err(store_failed)? {
-        Reply::Applied { revision } => Ok(ApplyReply { revision: Some(revision), notes: Vec::new() }),
+        Reply::Applied { revision } => Ok(ApplyReply { revision: Some(revision), notes: Vec::new(), confirm_until }),
         Reply::Nothing => Err(ApiError::failed("the log took no command")),
         Reply::Refused { faults } if faults.iter().any(|fault| fault.expected.key == record.key) => {
             Err(ApiError::conflict(format!("the saved plan {} was used or deleted just now", record.key.name)))
         }
-        Reply::Refused { faults } => Err(stale(faults.iter().map(moved).collect())),
+        Reply::Refused { faults } => {
+            confirm::check_free(server)?;
+            Err(stale(faults.iter().map(moved).collect()))
+        }
     }
 }
 

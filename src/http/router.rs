@@ -10,8 +10,8 @@ use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::{
-    audit, certificates, cluster, collection, drift, events, gate, history, internal, join, leave, machine, manage,
-    members, metrics, operations, plans, raft, root, seedbed, sources, tokens, webhooks,
+    audit, certificates, cluster, collection, confirm, drift, events, gate, history, internal, join, leave, machine,
+    manage, members, metrics, operations, plans, raft, root, seedbed, sources, tokens, webhooks,
 };
 use crate::api::{ApiError, paths};
 
@@ -63,6 +63,7 @@ fn own_routes() -> Router<Arc<Server>> {
         .route(paths::METRICS, get(metrics::show))
         .route(paths::OBJECTS, get(seedbed::objects).post(seedbed::named_objects))
         .merge(audit::routes())
+        .merge(confirm::routes())
         .merge(drift::routes())
         .route(paths::HISTORY, get(history::list))
         .route(&format!("{}/{{revision}}", paths::HISTORY), get(history::show))

@@ -11,7 +11,8 @@ use axum::extract::State;
 use super::answer::{Answer, Outcome, parse};
 use super::asked::Asked;
 use super::caller::Caller;
-use super::carry::{self, Terms};
+use super::carry::{self, Order, Terms};
+use super::confirm;
 use super::history;
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, ApplyReply, ApplyRequest, InitRequest, ObjectsReply, PlanRequest};
@@ -140,7 +141,8 @@ pub async fn carry_out(
     by: &str,
     asked: &Asked,
 ) -> Result<ApplyReply, ApiError> {
-    let ApplyRequest { desired, yaml, merge, selection, claim, back_to, expect } = request;
+    let ApplyRequest { desired, yaml, merge, selection, claim, back_to, expect, confirm_ms } = request;
+    let order = Order { by, expect: expect.as_deref(), confirm: confirm::limit(confirm_ms)? };
     let claim = of_part(claim, &selection);
     let desired = match yaml {
         Some(text) => loaded(&text)?,
@@ -148,18 +150,19 @@ pub async fn carry_out(
     };
     current(server).await?;
     let applied = if let Some(revision) = back_to {
-        history::apply(server, revision, expect.as_deref(), by).await?
+        history::apply(server, revision, order).await?
     } else {
         let mut desired = carry::selected(server, &desired, &selection, mode(merge))?.desired;
         carry::hide_secrets(server, &mut desired).await?;
         let terms = Terms { mode: mode(merge), claim: &claim };
-        carry::apply(server, &desired, terms, expect.as_deref(), by).await?
+        carry::apply(server, &desired, terms, order).await?
     };
     if asked.is_set("wait") {
         let limit = asked.number("timeout_ms").unwrap_or(WAIT_MS).min(WAIT_MS_MAX);
         carry::settle(server, &applied.keys, Duration::from_millis(limit)).await?;
     }
-    Ok(ApplyReply { revision: applied.revision, notes: applied.notes })
+    let carry::Applied { revision, notes, confirm_until, .. } = applied;
+    Ok(ApplyReply { revision, notes, confirm_until })
 }
 
 /// A plan against yesterday's state may say that there is nothing to do: the local copy catches up first.

@@ -13,6 +13,7 @@ pub mod table;
 pub mod value;
 
 pub mod certificate;
+pub mod confirmation;
 pub mod history;
 pub mod hold;
 pub mod member;

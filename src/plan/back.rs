@@ -1,6 +1,6 @@
 //! The way back: from what is stored to what objects were before some applies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::compute::{Context, plan, summary};
 use super::export::declare;
@@ -33,6 +33,33 @@ impl Past {
     /// What an object was; `None` when none of the applies changed it.
     pub fn object(&self, key: &Key) -> Option<Option<&Object>> {
         self.objects.get(key).map(Option::as_ref)
+    }
+
+    /// The same for these objects alone.
+    #[must_use]
+    pub fn only(&self, keys: &BTreeSet<Key>) -> Self {
+        let some = self.objects.iter().filter(|(key, _)| keys.contains(*key));
+        Self { objects: some.map(|(key, object)| (key.clone(), object.clone())).collect() }
+    }
+
+    /// The same with an object of before in another form.
+    pub(super) fn set(&mut self, object: Object) {
+        self.objects.insert(object.key.clone(), Some(object));
+    }
+
+    /// The same without an object.
+    pub(super) fn drop(&mut self, key: &Key) {
+        self.objects.remove(key);
+    }
+
+    /// All objects, in the order in which they can be changed back: what is used comes back before its users, and
+    /// goes after them.
+    pub fn steps(&self, state: &ClusterState) -> Vec<Key> {
+        let mut keys = order(&self.desired(state).objects);
+        keys.extend(self.gone(state));
+        let is_named: BTreeSet<Key> = keys.iter().cloned().collect();
+        keys.extend(self.objects.keys().filter(|key| !is_named.contains(*key)).cloned());
+        keys
     }
 
     /// What was there, as it would be declared. A member that has gone since gets nothing.

@@ -56,7 +56,7 @@ fn bytes_of(record: &Object) -> usize {
     record.spec.0.get("bytes").and_then(serde_json::Value::as_u64).and_then(|bytes| bytes.try_into().ok()).unwrap_or(0)
 }
 
-fn spec_of(typed: &impl serde::Serialize) -> Spec {
+pub(super) fn spec_of(typed: &impl serde::Serialize) -> Spec {
     match serde_json::to_value(typed) {
         Ok(serde_json::Value::Object(map)) => Spec(map),
         // Records are structures of texts and numbers, which can always be written.
@@ -64,7 +64,7 @@ fn spec_of(typed: &impl serde::Serialize) -> Spec {
     }
 }
 
-fn record(key: Key, spec: Spec) -> Change {
+pub(super) fn record(key: Key, spec: Spec) -> Change {
     let (rollout, stage, placements) = (Rollout::RecordOnly, Stage::Live, Default::default());
     Change::Put(Put { key, rollout, stage, spec, applied: None, management: None, placements })
 }

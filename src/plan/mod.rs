@@ -38,7 +38,9 @@ mod render;
 mod report;
 mod saved;
 mod select;
+mod three_way;
 pub mod two_phase;
+mod unconfirmed;
 mod waves;
 
 pub use back::{Past, back, of_back, since};
@@ -54,4 +56,5 @@ pub use refer::users;
 pub use render::{Look, Meaning};
 pub use report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange, Summary};
 pub use select::{Selected, of_selection, select};
+pub use unconfirmed::{Confirm, TakenBack, free, take_back};
 pub use waves::PlannedWaves;

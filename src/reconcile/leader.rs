@@ -1,5 +1,5 @@
-//! The loop of the leader: the right members vote, creates that had to wait for a member go on, and joins that nobody
-//! ends are undone.
+//! The loop of the leader: the right members vote, creates that had to wait for a member go on, joins that nobody ends
+//! are undone, and applies that nobody confirms are taken back.
 //! Every member runs it; all but one only wait.
 
 use std::sync::Arc;
@@ -10,8 +10,10 @@ use tokio::time::{sleep, timeout};
 
 use super::places::{self, Places};
 use super::roster::Roster;
+use super::unconfirmed;
 use super::voters::{Limits, voters};
 use crate::host::Clock;
+use crate::kinds::Dice;
 use crate::model::{Command, Config, Key, MemberName, Reply};
 use crate::plan::{extent, finish};
 use crate::store::{Leadership, Store, StoreError};
@@ -23,20 +25,26 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// Does the leader's work while this member leads, until `shutdown` says true or its sender has gone.
-pub async fn run_leader(store: Store, clock: Arc<dyn Clock>, shutdown: watch::Receiver<bool>) {
-    run_patient_leader(store, clock, places::PATIENCE, shutdown).await;
+pub async fn run_leader(
+    store: Store,
+    clock: Arc<dyn Clock>,
+    dice: Box<dyn Dice + Send>,
+    shutdown: watch::Receiver<bool>,
+) {
+    run_patient_leader(store, clock, dice, places::PATIENCE, shutdown).await;
 }
 
 /// The same with another patience with joiners that are not heard of any more.
 pub(super) async fn run_patient_leader(
     store: Store,
     clock: Arc<dyn Clock>,
+    dice: Box<dyn Dice + Send>,
     patience: Duration,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let mut leadership = store.leadership();
     let mut applied = store.applied();
-    let mut leader = Leader { store, clock, patience, places: Places::default() };
+    let mut leader = Leader { store, clock, dice, patience, places: Places::default() };
     while !*shutdown.borrow_and_update() {
         let now = leadership.borrow_and_update().clone();
         if !now.is_me {
@@ -67,6 +75,7 @@ pub(super) async fn run_patient_leader(
 struct Leader {
     store: Store,
     clock: Arc<dyn Clock>,
+    dice: Box<dyn Dice + Send>,
     patience: Duration,
     places: Places,
 }
@@ -80,14 +89,14 @@ impl Leader {
             self.store.set_voters(next).await?;
         }
         self.places.look(&self.store, self.patience, self.clock.now()).await?;
-        match roster.me() {
-            Some(me) => self.go_on(me, &roster, leadership).await,
-            None => Ok(()),
-        }
+        let Some(me) = roster.me() else { return Ok(()) };
+        let liveness = roster.liveness(self.clock.now());
+        unconfirmed::look(&self.store, me, &liveness, leadership.term.0, self.dice.as_mut()).await?;
+        self.go_on(me, &roster, leadership).await
     }
 
     /// Lets definitions go live that a manifest made while a member was away.
-    async fn go_on(&self, me: &MemberName, roster: &Roster, leadership: &Leadership) -> Result<(), StoreError> {
+    async fn go_on(&mut self, me: &MemberName, roster: &Roster, leadership: &Leadership) -> Result<(), StoreError> {
         let state = self.store.part(&|_| extent::of_finish())?;
         let now = self.clock.now();
         let Some(ready) = finish(&state, me, &roster.liveness(now)) else { return Ok(()) };

@@ -13,6 +13,7 @@ mod pass;
 mod places;
 mod roster;
 mod said;
+mod unconfirmed;
 mod voters;
 
 #[cfg(test)]

@@ -11,5 +11,6 @@ mod ownership;
 mod plans;
 mod selections;
 mod two_phase;
+mod unconfirmed;
 mod waves;
 mod world;

@@ -1,10 +1,12 @@
-//! What a person should know besides the objects: sources that do not follow, objects that are held, and webhooks
-//! that take no messages.
+//! What a person should know besides the objects: sources that do not follow, objects that are held, webhooks that take
+//! no messages, and applies that wait to be confirmed.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Moment;
 use super::moment::rfc3339;
+use crate::kinds::confirmation::{Left, Pending, Rest};
 use crate::kinds::hold::{self, HoldSpec};
 use crate::kinds::source::{SourceStatus, Standing};
 use crate::kinds::webhook::WebhookStatus;
@@ -36,6 +38,10 @@ pub enum Notice {
         /// Why.
         error: String,
     },
+    /// An apply is taken back unless somebody confirms it.
+    Pending(Box<Pending>),
+    /// What stays of an apply that was taken back.
+    Left(Vec<Rest>),
 }
 
 impl Notice {
@@ -48,7 +54,12 @@ impl Notice {
             is_stuck.then(|| Self::Source { name: object.key.name.clone(), status: Box::new(status) })
         });
         let held = hold::held(objects, Timestamp(0)).into_iter().map(|(key, hold)| Self::Hold { key, hold });
-        stuck.chain(held).chain(objects.iter().filter_map(deaf)).collect()
+        let find = |key: &Key| objects.iter().find(|object| object.key == *key);
+        let pending = find(&Pending::key()).and_then(typed).map(|pending| Self::Pending(Box::new(pending)));
+        let left = find(&Left::key()).and_then(typed).map(|left: Left| left.open(|key| find(key).cloned()));
+        let left = left.filter(|rest| !rest.is_empty()).map(Self::Left);
+        let deaf = objects.iter().filter_map(deaf);
+        stuck.chain(held).chain(deaf).chain(pending).chain(left).collect()
     }
 
     /// In a line or two; `None` when it is over.
@@ -67,30 +78,48 @@ impl Notice {
                 format!("webhook {name} takes no messages for {}: {error}", moment.since(*since)),
                 format!("  To try it: seedbed webhook test {name}"),
             ]),
+            Self::Pending(pending) => Some(vec![
+                format!("At {} {} is taken back.", moment.when(pending.until), pending.told()),
+                "  To keep it: seedbed confirm. To take it back now: seedbed confirm --revert".to_owned(),
+            ]),
+            Self::Left(rest) => {
+                let told = rest.iter().map(|Rest { key, why }| format!("{key} could not be taken back: {why}"));
+                Some(told.chain(["  To show that no longer: seedbed confirm --dismiss".to_owned()]).collect())
+            }
         }
     }
 
-    /// For programs.
-    pub fn json(&self) -> Value {
+    /// For programs: one value for each object that it is about.
+    pub fn json(&self) -> Vec<Value> {
         match self {
-            Self::Source { name, status } => json!({
+            Self::Source { name, status } => vec![json!({
                 "about": format!("source/{name}"),
                 "state": format!("{:?}", status.standing),
                 "message": status.message,
                 "since": rfc3339(status.since),
-            }),
-            Self::Hold { key, hold } => json!({
+            })],
+            Self::Hold { key, hold } => vec![json!({
                 "about": key.to_string(),
                 "state": "Held",
                 "message": hold.description,
                 "until": rfc3339(hold.until),
-            }),
-            Self::Webhook { name, since, error } => json!({
+            })],
+            Self::Webhook { name, since, error } => vec![json!({
                 "about": format!("webhook/{name}"),
                 "state": "Failing",
                 "message": error,
                 "since": rfc3339(*since),
-            }),
+            })],
+            Self::Pending(pending) => vec![json!({
+                "about": Pending::key().to_string(),
+                "state": "Unconfirmed",
+                "message": pending.told(),
+                "until": rfc3339(pending.until),
+            })],
+            Self::Left(rest) => {
+                let told = |rest: &Rest| json!({"about": rest.key.to_string(), "state": "Left", "message": rest.why});
+                rest.iter().map(told).collect()
+            }
         }
     }
 }
@@ -102,4 +131,8 @@ fn deaf(object: &Object) -> Option<Notice> {
     let status: WebhookStatus = serde_json::from_value(Value::Object(object.spec.0.clone())).ok()?;
     let since = status.failing_since?;
     Some(Notice::Webhook { name: object.key.name.clone(), since, error: status.error })
+}
+
+fn typed<T: DeserializeOwned>(object: &Object) -> Option<T> {
+    serde_json::from_value(Value::Object(object.spec.0.clone())).ok()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::cli::screen::Palette;
+use crate::kinds::confirmation::Pending;
 use crate::model;
 use crate::model::{Condition, ConditionState, Config, Management, Placement, PlacementPhase, Spec};
 
@@ -217,4 +218,42 @@ fn stalled_sources_and_held_objects_are_told_below_and_records_are_no_rows() {
       To end it: seedbed hold release profile/web
     1 object: 1 converged · 3 members · revision 12
     ");
+}
+
+#[test]
+fn what_waits_to_be_confirmed_and_what_could_not_be_taken_back_is_told() {
+    let pending = serde_json::json!({
+        "until": NOW.0 + 42_000, "by": "unix:0", "summary": "1 changed", "named": [Key::new("profile", "web")],
+    });
+    let left = serde_json::json!({
+        "left": [{"key": Key::new("network", "br0"), "why": "somebody has changed it since"}],
+        "going": [Key::new("storage-pool", "data"), Key::new("storage-pool", "gone")],
+    });
+    let said = placement(
+        2,
+        PlacementPhase::Errored,
+        Condition { message: "it holds data".to_owned(), ..Condition::ready(NOW) },
+    );
+    let objects = vec![
+        record(Pending::key(), pending),
+        record(Key::new("confirmation", "left"), left),
+        object(Key::new("storage-pool", "data"), Phase::Deleting, vec![("node1", said)]),
+    ];
+    insta::assert_snapshot!(screen(objects.clone(), &[]), @r"
+    OBJECT             STATUS    NODE1  NODE2  NODE3
+    storage-pool/data  Deleting  ready  -      -
+
+    storage-pool/data on node1: it holds data (Ready)
+    At 22:14:02 the apply by unix:0 (1 changed: profile/web) is taken back.
+      To keep it: seedbed confirm. To take it back now: seedbed confirm --revert
+    network/br0 could not be taken back: somebody has changed it since
+    storage-pool/data could not be taken back: is being removed; node1 says: it holds data
+      To show that no longer: seedbed confirm --dismiss
+    1 object: 0 converged, 1 waits · 3 members · revision 12
+    ");
+    let json = Board::of(&reply(objects, &[]), &[]).json();
+    let about: Vec<_> =
+        json["notices"].as_array().into_iter().flatten().map(|notice| notice["about"].clone()).collect();
+    assert_eq!(about, ["confirmation/pending", "network/br0", "storage-pool/data"]);
+    assert_eq!(json["notices"][0]["until"], "2023-11-14T22:14:02Z");
 }

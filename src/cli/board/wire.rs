@@ -18,7 +18,7 @@ impl Board {
             "converged": self.is_converged(),
             "members": self.members.iter().map(member).collect::<Vec<_>>(),
             "objects": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "notices": self.notices.iter().map(Notice::json).collect::<Vec<_>>(),
+            "notices": self.notices.iter().flat_map(Notice::json).collect::<Vec<_>>(),
         })
     }
 }

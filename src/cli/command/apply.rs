@@ -6,10 +6,11 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::confirm;
 use super::plan as plan_command;
 use super::saved;
-use crate::api::{ApplyRequest, PlanRequest};
-use crate::cli::board::{Board, Moment};
+use crate::api::{ApplyReply, ApplyRequest, PlanRequest};
+use crate::cli::board::{Board, Moment, rfc3339};
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -20,7 +21,7 @@ use crate::cli::session::{Session, failure_in};
 use crate::client::ClientError;
 use crate::kinds::source::DELETES_MAX;
 use crate::manifest::Source;
-use crate::model::{Canary, Claim, Desired, Finding, Key, Revision, Selection};
+use crate::model::{Canary, Claim, Desired, Finding, Key, Revision, Selection, Timestamp};
 use crate::plan::Plan;
 use crate::watch::{Exec, Resolver, resolve_secrets};
 
@@ -42,12 +43,15 @@ pub struct ApplyArgs {
     part: Part,
     #[command(flatten)]
     layers: LayerArgs,
+    /// Take it back after this time unless somebody confirms it: at this terminal, or with seedbed confirm
+    #[arg(long, value_parser = confirm::limit, value_name = "TIME")]
+    pub confirm: Option<Duration>,
     /// How long to wait until it stands everywhere; the cluster goes on after that
     #[arg(long, value_parser = duration::parse, default_value = "60s", value_name = "TIME")]
     timeout: Duration,
     /// Do not ask, even at a terminal
     #[arg(short, long)]
-    yes: bool,
+    pub yes: bool,
 }
 
 /// How a manifest is compared with what is stored.
@@ -121,6 +125,8 @@ pub struct Wish {
     pub selection: Selection,
     /// Instead of `desired`: the way back to this revision.
     pub back_to: Option<Revision>,
+    /// Within this time it has to be confirmed.
+    pub confirm: Option<Duration>,
 }
 
 /// What came of it.
@@ -130,6 +136,8 @@ pub struct Done {
     pub plan: Plan,
     /// The entry; `None` when nothing was written.
     pub revision: Option<Revision>,
+    /// Until when it has to be confirmed.
+    pub confirm_until: Option<Timestamp>,
     /// What the wait saw last.
     pub followed: Followed,
 }
@@ -138,7 +146,7 @@ impl Wish {
     /// A wish with its files as heading.
     pub fn new(desired: Desired, sources: Vec<Source>, paths: &[String], how: &How) -> Self {
         let (title, selection, claim) = (paths.join(" "), Selection::default(), how.claim());
-        Self { desired, sources, title, is_merge: how.merge, claim, selection, back_to: None }
+        Self { desired, sources, title, is_merge: how.merge, claim, selection, back_to: None, confirm: None }
     }
 
     /// The way back to a revision.
@@ -193,7 +201,7 @@ pub async fn resolved(mut desired: Desired, session: &Session) -> Result<Desired
 pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
     if let Some(file) = saved::find(&args.paths, args.plan.as_deref(), session).await? {
-        return saved::apply(&file, args.yes, args.timeout, session).await;
+        return saved::apply(&file, args, session).await;
     }
     let wish = match args.revision {
         Some(revision) => Wish::back_to(Revision(revision)),
@@ -203,6 +211,7 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
             Wish::new(desired, input.sources, &args.paths, &args.how).of(&args.part)
         }
     };
+    let wish = Wish { confirm: args.confirm, ..wish };
     let plan = plan(&wish, session).await?;
     if !screen.format.is_for_programs() {
         screen.write(&plan_command::text(&plan, &wish.title, screen))?;
@@ -211,8 +220,27 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
         screen.say("Nothing was changed.");
         return Ok(Exit::Refused);
     }
-    let done = commit(plan, &wish, args.timeout, session).await?;
-    report(&done, session)
+    let done = commit(plan, &wish, args.wait(), session).await?;
+    finish(&done, args, session).await
+}
+
+impl ApplyArgs {
+    /// How long to wait until it stands: what has to be confirmed must be seen before.
+    pub fn wait(&self) -> Duration {
+        self.confirm.map_or(self.timeout, |confirm| confirm.min(self.timeout))
+    }
+}
+
+/// Says how it ended, and asks for the confirmation that it needs.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn finish(done: &Done, args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
+    let exit = report(done, session)?;
+    match done.confirm_until {
+        Some(until) => confirm::ask(until, !args.yes, exit, session).await,
+        None => Ok(exit),
+    }
 }
 
 /// What applying would do.
@@ -240,7 +268,9 @@ pub async fn carry_out(wish: &Wish, limit: Duration, session: &Session) -> Resul
 /// # Errors
 /// A stale plan, or what the daemon says.
 pub async fn commit(plan: Plan, wish: &Wish, limit: Duration, session: &Session) -> Result<Done, Failure> {
-    let revision = if plan.is_empty() { None } else { send(&plan, wish, session).await? };
+    let sent = if plan.is_empty() { None } else { Some(send(&plan, wish, session).await?) };
+    let revision = sent.as_ref().and_then(|reply| reply.revision);
+    let confirm_until = sent.and_then(|reply| reply.confirm_until);
     // What an earlier apply has left to do is waited for too.
     let keys: Vec<Key> = match revision {
         Some(_) => plan.changes.iter().map(|change| change.key.clone()).collect(),
@@ -248,10 +278,10 @@ pub async fn commit(plan: Plan, wish: &Wish, limit: Duration, session: &Session)
     };
     let goal = Goal { keys: &keys, revision: revision.unwrap_or_default(), limit };
     let followed = follow(&goal, session).await?;
-    Ok(Done { plan, revision, followed })
+    Ok(Done { plan, revision, confirm_until, followed })
 }
 
-async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<Option<Revision>, Failure> {
+async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<ApplyReply, Failure> {
     let request = ApplyRequest {
         desired: wish.desired.clone(),
         expect: Some(plan.digest.clone()),
@@ -259,9 +289,10 @@ async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<Option<Revi
         selection: wish.selection.clone(),
         back_to: wish.back_to,
         claim: wish.claim.clone(),
+        confirm_ms: wish.confirm.and_then(|confirm| u64::try_from(confirm.as_millis()).ok()),
         ..ApplyRequest::default()
     };
-    Ok(session.client.apply(&request).await.map_err(|error| refused(error, &wish.sources))?.revision)
+    session.client.apply(&request).await.map_err(|error| refused(error, &wish.sources))
 }
 
 /// Somebody else's change came between the plan and the commit, or the manifest is refused as a whole.
@@ -272,9 +303,17 @@ pub fn refused(error: ClientError, sources: &[Source]) -> Failure {
         Some(412) => Failure { hints: Vec::new(), ..failed }
             .untouched("Nothing was changed.")
             .hint("look at the new plan: seedbed plan PATH, and apply again"),
+        Some(423) => locked(failed),
         Some(400..=499) if !failed.message.contains("nothing was changed") => failed.untouched("Nothing was changed."),
         _ => failed,
     }
+}
+
+/// Another apply waits to be confirmed.
+pub fn locked(failed: Failure) -> Failure {
+    failed
+        .untouched("Nothing was changed.")
+        .hint("to keep what waits: seedbed confirm; to take it back now: seedbed confirm --revert")
 }
 
 // A person at a terminal has just seen the plan; a script has said what it wants.
@@ -293,16 +332,20 @@ pub fn is_wanted() -> bool {
 /// When standard output cannot be written.
 pub fn report(done: &Done, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
-    let Done { plan, revision, followed: Followed { ended, board, elapsed } } = done;
+    let Done { plan, revision, confirm_until, followed: Followed { ended, board, elapsed } } = done;
     let exit = exit_of(*ended);
     if screen.format.is_for_programs() {
-        screen.write_value(&json!({
+        let mut value = json!({
             "format_version": 1,
             "plan": plan,
             "revision": revision,
             "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             "status": board.json(),
-        }))?;
+        });
+        if let Some(until) = confirm_until {
+            value["confirm_until"] = json!(rfc3339(*until));
+        }
+        screen.write_value(&value)?;
     } else if exit != Exit::Done {
         screen.write(&board.open().render(screen.data, &Moment::here()))?;
     }

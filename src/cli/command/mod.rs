@@ -8,6 +8,7 @@ pub mod check;
 pub mod cluster;
 pub mod completions;
 pub mod config;
+pub mod confirm;
 pub mod daemon;
 pub mod drift;
 pub mod explain;

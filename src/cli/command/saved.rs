@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hyper::Method;
 use serde_json::Value;
 
-use super::apply::{self, Done, Wish};
+use super::apply::{self, ApplyArgs, Done, Wish};
 use super::plan as plan_command;
 use crate::api::{ApplyReply, SavePlanRequest, paths};
 use crate::cli::exit::Exit;
@@ -93,31 +93,37 @@ pub async fn find(args: &[String], name: Option<&str>, session: &Session) -> Res
 ///
 /// # Errors
 /// Why it is refused: stale, used, expired, or not as the cluster made it.
-pub async fn apply(file: &File, is_wanted: bool, limit: Duration, session: &Session) -> Result<Exit, Failure> {
+pub async fn apply(file: &File, args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
     let plan = plan(&file.value)?;
     if !screen.format.is_for_programs() {
         let title = file.value["saved"]["title"].as_str().unwrap_or_default();
         screen.write(&plan_command::text(&plan, title, screen))?;
     }
-    if !is_wanted && !apply::is_wanted() {
+    if !args.yes && !apply::is_wanted() {
         screen.say("Nothing was changed.");
         return Ok(Exit::Refused);
     }
     let body = Bytes::from(file.value.to_string());
-    let answer = session.client.send(Method::POST, &format!("{}/apply", path(&file.name)), body).await;
+    let query = args.confirm.map_or_else(String::new, |confirm| format!("?confirm_ms={}", confirm.as_millis()));
+    let answer = session.client.send(Method::POST, &format!("{}/apply{query}", path(&file.name)), body).await;
     let reply: Result<ApplyReply, _> = answer.and_then(|answer| answer.metadata());
     let reply = reply.map_err(|error| {
+        let status = error.status();
         let refused = failure(error);
+        if status == Some(423) {
+            return apply::locked(refused);
+        }
         let hints = if refused.exit == Exit::Stale { Vec::new() } else { refused.hints };
         Failure { hints, ..refused }
             .untouched("Nothing was changed.")
             .hint("make a new plan: seedbed plan PATH --out FILE")
     })?;
     let keys: Vec<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
-    let goal = Goal { keys: &keys, revision: reply.revision.unwrap_or_default(), limit };
+    let goal = Goal { keys: &keys, revision: reply.revision.unwrap_or_default(), limit: args.wait() };
     let followed = follow(&goal, session).await?;
-    apply::report(&Done { plan, revision: reply.revision, followed }, session)
+    let ApplyReply { revision, confirm_until, .. } = reply;
+    apply::finish(&Done { plan, revision, confirm_until, followed }, args, session).await
 }
 
 /// Prints the kept plans.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::ApiError;
-use crate::http::{self, Server, Terms};
+use crate::http::{self, Order, Server, Terms};
 use crate::model::{Claim, Desired, Revision};
 use crate::plan::Mode;
 
@@ -19,8 +19,8 @@ pub async fn apply(
     timeout_ms: Option<u64>,
 ) -> Result<Option<Revision>, ApiError> {
     http::hide_secrets(server, &mut desired).await?;
-    let applied =
-        http::apply(server, &desired, Terms { mode: Mode::Merge, claim: &Claim::default() }, None, by).await?;
+    let terms = Terms { mode: Mode::Merge, claim: &Claim::default() };
+    let applied = http::apply(server, &desired, terms, Order { by, expect: None, confirm: None }).await?;
     http::settle(server, &applied.keys, limit(timeout_ms)).await?;
     Ok(applied.revision)
 }

@@ -156,7 +156,8 @@ fn refused(status: SourceStatus, error: ApiError, now: Timestamp) -> (Verdict, S
     let is_passing = errors.peek().is_some() && errors.all(|finding| finding.code == "SB066");
     let (verdict, standing, reason) = match error.status {
         400 if is_passing => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),
-        412 | 429 => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),
+        // 423: an apply waits to be confirmed.
+        412 | 423 | 429 => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),
         400..=499 => (Verdict::Bad, Standing::Stalled, Reason::Refused),
         _ => (Verdict::Later, Standing::Reconciling, Reason::ApplyFailed),
     };
@@ -173,6 +174,7 @@ mod tests {
         for (code, verdict, standing) in [
             (400, Verdict::Bad, Standing::Stalled),
             (412, Verdict::Later, Standing::Reconciling),
+            (423, Verdict::Later, Standing::Reconciling),
             (500, Verdict::Later, Standing::Reconciling),
             (503, Verdict::Later, Standing::Reconciling),
         ] {

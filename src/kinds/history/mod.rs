@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::confirmation;
 use super::saved_plan::SavedPlan;
 use crate::model::{Key, Object, Revision, Timestamp};
 
@@ -98,11 +99,12 @@ impl Before {
 /// Whether a text, as in `history/NAME`, names one of these records.
 pub fn is_record(key: &str) -> bool {
     key.split('/').next().is_some_and(|kind| kind == Applied::KIND || kind == Before::KIND)
+        || confirmation::is_record(key)
 }
 
 /// Whether what is in records of this kind is for the cluster alone: it may hold secrets of objects of all kinds.
 pub fn is_sealed(kind: &str) -> bool {
-    kind == Before::KIND || kind == SavedPlan::KIND
+    kind == Before::KIND || kind == SavedPlan::KIND || confirmation::is_sealed(kind)
 }
 
 /// The records that have to go before one of `bytes` comes: the oldest of `records`, which are in no order.

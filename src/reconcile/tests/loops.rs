@@ -69,7 +69,7 @@ impl Alone {
         let tally = watch::Sender::new(Tally::default());
         let loops = vec![
             tokio::spawn(run_member(store.clone(), host, named, Box::new(Lowest), tally.clone(), stopped.clone())),
-            tokio::spawn(run_patient_leader(store.clone(), clock, patience, stopped)),
+            tokio::spawn(run_patient_leader(store.clone(), clock, Box::new(Lowest), patience, stopped)),
         ];
         Self { machine, store, stop, loops, tally, _name: name, _dir: dir }
     }
