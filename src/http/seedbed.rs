@@ -116,8 +116,13 @@ pub async fn planned(server: &Server, request: PlanRequest) -> Result<Plan, ApiE
 
 fn with_users(server: &Server, plan: Plan) -> Result<Plan, ApiError> {
     let keys = plan.changing();
-    let state = server.store().part(&|known| extent::of_users(&keys, known)).map_err(store_failed)?;
-    Ok(plan.with_users(users(&keys, &state)))
+    let state = server.store().part(&|known| {
+        let mut extent = extent::of_users(&keys, known);
+        extent.kinds.insert(Key::MEMBER.into());
+        extent
+    });
+    let state = state.map_err(store_failed)?;
+    Ok(plan.with_users(users(&keys, &state)).with_cut_offs(&state))
 }
 
 /// `POST /1.0/seedbed/apply`.

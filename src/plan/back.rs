@@ -195,6 +195,7 @@ impl Plan {
         let row = |member| MemberRow { member, fields: Vec::new(), offline: false };
         self.changes.push(PlannedChange {
             members: object.placements.keys().cloned().map(row).collect(),
+            is_undone: true,
             ..PlannedChange::of(object, Action::Delete)
         });
         let fresh = |expect: &Expect| !self.work.expect.iter().any(|known| known.key == expect.key);

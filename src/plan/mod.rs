@@ -14,6 +14,7 @@
 mod back;
 mod change;
 mod compute;
+mod cut_off;
 mod digest;
 mod draft;
 mod drift;
@@ -45,6 +46,7 @@ mod waves;
 
 pub use back::{Past, back, of_back, since};
 pub use compute::{Context, Mode, plan};
+pub use cut_off::CUT_OFF;
 pub use drift::drift;
 pub use export::{Export, export};
 pub use finish::{Finish, finish};

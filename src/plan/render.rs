@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::cut_off::CUT_OFF;
 use super::impact::used_by;
 use super::own::HELD;
 use super::prune::NOT_PRUNED;
@@ -62,7 +63,7 @@ impl Plan {
             text.push_str(&waits(change, &self.offline, look));
         }
         for note in &self.notes {
-            let (mark, meaning) = if [NOT_PRUNED, HELD].contains(&note.code.as_str()) {
+            let (mark, meaning) = if [NOT_PRUNED, HELD, CUT_OFF].contains(&note.code.as_str()) {
                 ("!", Meaning::Blocked)
             } else {
                 ("?", Meaning::Unknown)
@@ -204,6 +205,7 @@ fn details(change: &PlannedChange) -> Vec<Detail> {
         Action::Retry => "failed before: try again",
         Action::Adopt => "as declared: the manifest owns it from now on",
         Action::Update if details.is_empty() => "placed on one more member",
+        Action::Delete if change.is_undone => "was not there before",
         Action::Delete => "declared no more",
         _ => return details,
     };

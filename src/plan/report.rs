@@ -102,6 +102,9 @@ pub struct PlannedChange {
     /// The objects that use this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used_by: Vec<Key>,
+    /// Whether it goes because what made it is taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_undone: bool,
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Place>,
@@ -129,6 +132,7 @@ impl PlannedChange {
             impact: Impact::Live,
             restarts: String::new(),
             used_by: Vec::new(),
+            is_undone: false,
             at: None,
         }
     }

@@ -13,9 +13,9 @@ pub(super) fn merged(was: &Object, wrote: &Content, now: &Object) -> (Object, Ve
     let mut object = was.clone();
     let mut both = Vec::new();
     object.spec.0 = fields(&was.spec.0, &wrote.spec.0, &now.spec.0, "", &mut both);
-    if wrote.management != now.management {
+    if !wrote.is_managed_as(now) {
         object.management = now.management.clone();
-        if was.management != wrote.management {
+        if !wrote.is_managed_as(was) {
             both.push("management".to_owned());
         }
     }

@@ -108,7 +108,7 @@ fn the_way_back_restores_what_was_declared_and_removes_what_was_not_there() {
           - devices.root.path: / -> (none)
           - devices.root.pool: fast -> (none)
           - devices.root.type: disk -> (none)
-      - storage-pool/fast  dir     declared no more
+      - storage-pool/fast  dir     was not there before
     ");
     go_back(&mut world, first);
     assert_eq!(content(&world), was);

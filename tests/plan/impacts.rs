@@ -1,6 +1,6 @@
 //! What a plan says of its changes: what stops, who is concerned, and in which order it is done.
 
-use seedbed::model::{Change, Command, Timestamp};
+use seedbed::model::{Change, Command, Key, Timestamp};
 use seedbed::plan::{Impact, Look, Mode, Plan, extent, users};
 
 use crate::world::{World, manifest};
@@ -87,4 +87,32 @@ fn a_plan_that_was_taken_apart_and_read_again_commits_the_same() {
     let text = serde_json::to_string(&plan).expect("text");
     let read: Plan = serde_json::from_str(&text).expect("a plan");
     assert_eq!(read.together(expect, changes), plan);
+}
+
+#[test]
+fn a_change_of_what_carries_a_members_address_is_told() {
+    let mut world = World::with_members(2);
+    let first = "config: {core.https_address: '10.93.0.1:8443'}
+networks: [{name: lan, config: {ipv4.address: 10.93.0.2/24, ipv6.address: none}}, {name: br0, config: {ipv4.address: 10.1.0.1/24, ipv6.address: none}}]";
+    let notes = |world: &mut World, text: &str| -> Vec<String> {
+        let plan = world.plan(&manifest(text), Mode::Declarative).expect("a plan");
+        let state = world.state().clone();
+        plan.with_cut_offs(&state).notes.into_iter().map(|note| note.message).collect()
+    };
+    world.put(&Key::server(), seedbed::model::Rollout::EveryMember, serde_json::json!({"config": {}}));
+    assert_eq!(notes(&mut world, first), [""; 0], "what is new cuts nobody off");
+    world.apply(&manifest(first), Mode::Declarative);
+    world.settle();
+    let second = "config: {core.https_address: ':8443'}
+networks: [{name: lan, config: {ipv4.address: 10.93.0.9/24, ipv6.address: none}}, {name: br0, config: {ipv4.address: 10.1.0.2/24, ipv6.address: none}, members: {node1: {bridge.external_interfaces: eth1}}}]";
+    assert_eq!(
+        notes(&mut world, second),
+        [
+            "config/server may cut you off: node1 is reached elsewhere afterwards (core.https_address); apply it with --confirm 60s",
+            "network/br0 may cut you off: a member may be reached through it (bridge.external_interfaces); apply it with --confirm 60s",
+            "network/lan may cut you off: node2 is reached at 10.93.0.2; apply it with --confirm 60s",
+        ]
+    );
+    let third = first.replace("10.1.0.1/24", "10.1.0.3/24");
+    assert_eq!(notes(&mut world, &third), [""; 0]);
 }

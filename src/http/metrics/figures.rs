@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::kinds::confirmation::{Left, Pending};
 use crate::model::{
     BUCKETS_MS, ClusterState, ConditionState, Key, Liveness, MemberName, Object, Placement, Tally, Timestamp, Timing,
 };
@@ -60,6 +61,7 @@ pub fn families(snapshot: &Snapshot) -> Vec<Family> {
     let mut all = of_member(snapshot);
     all.extend(of_cluster(snapshot));
     all.extend(of_objects(snapshot));
+    all.extend(of_confirmation(snapshot));
     all.extend(of_work(&snapshot.tally));
     all.retain(|family| match &family.figures {
         Figures::Gauge(figures) => !figures.is_empty(),
@@ -123,6 +125,27 @@ fn of_objects(snapshot: &Snapshot) -> Vec<Family> {
         gauge("seedbed_drifted_objects", "Objects that a host no longer has as they were made.", drifted(snapshot)),
         gauge("seedbed_object_condition", "Each placement that is not ready, with the reason.", unsettled),
         gauge("seedbed_object_condition_age_seconds", "For how long it has been so.", ages),
+    ]
+}
+
+/// Only while there is something: a cluster where nobody confirms anything has no figures of it.
+fn of_confirmation(snapshot: &Snapshot) -> Vec<Family> {
+    let spec = |key: &Key| snapshot.state.get(key).map(|object| &object.spec.0);
+    let pending = spec(&Pending::key()).and_then(|spec| spec.get("until")?.as_i64());
+    let pending = pending.map(|until| (Labels::new(), seconds(Timestamp(until).since_ms(snapshot.now))));
+    let left = spec(&Left::key()).and_then(|spec| Some(spec.get("left")?.as_array()?.len()));
+    let left = left.map(|count| (Labels::new(), count as f64));
+    vec![
+        gauge(
+            "seedbed_confirmation_pending_seconds",
+            "After this time an apply is taken back unless somebody confirms it.",
+            pending.into_iter().collect(),
+        ),
+        gauge(
+            "seedbed_confirmation_left_objects",
+            "Objects that stay of an apply that was taken back.",
+            left.into_iter().collect(),
+        ),
     ]
 }
 

@@ -186,6 +186,12 @@ impl Wrote {
 }
 
 impl Content {
+    /// Whether nobody has changed how the object is managed; that a rollout has ended is no change.
+    pub fn is_managed_as(&self, object: &Object) -> bool {
+        let plain = |management: &Management| Management { waves: None, ..management.clone() };
+        plain(&self.management) == plain(&object.management)
+    }
+
     /// Whether an object still has it. What members add by themselves is no difference.
     fn is_in(&self, object: &Object) -> bool {
         let is_same = |(member, config): (&MemberName, &Config)| {
@@ -194,7 +200,7 @@ impl Content {
             let now = placement.config.iter().filter(|(key, _)| !key.starts_with("volatile."));
             said.eq(now)
         };
-        self.spec == object.spec && self.management == object.management && self.placements.iter().all(is_same)
+        self.spec == object.spec && self.is_managed_as(object) && self.placements.iter().all(is_same)
     }
 }
 

@@ -219,6 +219,12 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
     )
     .binding(),
     rule(
+        "SB184",
+        "a change that may cut you off",
+        "The change concerns an address at which a member is reached, or what carries it. With seedbed apply --confirm 60s the cluster takes it back by itself unless you confirm it.",
+    )
+    .binding(),
+    rule(
         "SB190",
         "a variable that the set does not have",
         "A set with variables has a value for each ${NAME} in its values. Give it with --var or --vars, or write $${ for the two characters themselves.",
