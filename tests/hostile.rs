@@ -4,7 +4,7 @@
 //! and processor time. A process that goes beyond either is killed, and has no exit code then.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// 256 MiB for the work, and what an unoptimised program and its libraries map besides.
 const ADDRESS_KIB: u32 = (256 + 96) << 10;
@@ -22,19 +22,21 @@ fn refuses(name: &str, bytes: &[u8], code: &str) {
     refuses_all(name, &[bytes.to_vec()], &["--report=text", "--report=json", "--report=sarif"], code);
 }
 
+fn bounded(arguments: &[&str], paths: &[String]) -> Output {
+    let script = format!("ulimit -v {ADDRESS_KIB} && ulimit -t {PROCESSOR_S} && exec \"$@\"");
+    let program = env!("CARGO_BIN_EXE_seedbed");
+    let shell = ["-c", &script, "sh", program];
+    Command::new("sh").args(shell).args(arguments).args(paths).output().expect("a shell")
+}
+
 fn refuses_all(name: &str, files: &[Vec<u8>], reports: &[&str], code: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     for (number, bytes) in files.iter().enumerate() {
         fs::write(folder.path().join(format!("{number:04}.yaml")), bytes).expect("a file");
     }
     for extra in reports {
-        let script = format!("ulimit -v {ADDRESS_KIB} && ulimit -t {PROCESSOR_S} && exec \"$@\"");
-        let program = env!("CARGO_BIN_EXE_seedbed");
-        let output = Command::new("sh")
-            .args(["-c", &script, "sh", program, "validate", "--color=never", extra])
-            .arg(folder.path())
-            .output()
-            .expect("a shell");
+        let folder = folder.path().to_string_lossy().into_owned();
+        let output = bounded(&["validate", "--color=never", extra], &[folder]);
         let shown = String::from_utf8_lossy(&output.stdout);
         let tail = String::from_utf8_lossy(&output.stderr);
         let tail: String = tail.chars().take(500).collect();
@@ -113,6 +115,10 @@ fn many_documents_and_mistakes_are_bounded() {
     refuses("documents", &lines(100_000, |_| "a\n---".to_owned()), "SB160");
     refuses("broken documents", &lines(100_000, |_| "a: b: c\n---".to_owned()), "SB005");
     refuses("allowances", &below("colour: red\n", lines(100_000, |_| "# seedbed: allow SB105 x".to_owned())), "SB");
+    let allowing =
+        |rule: &str| below("profiles:\n", lines(120_000, |n| format!("- name: a{n} # seedbed: allow {rule} x")));
+    refuses_all("directives", &[allowing("SB117")], &["--report=text"], "SB108");
+    refuses_all("directives of no rule", &[allowing("SB118")], &["--report=text"], "SB160");
     refuses("comments", &below("colour: red\n", lines(500_000, |_| "# seedbed: hello".to_owned())), "SB101");
 }
 
@@ -131,6 +137,39 @@ fn one_set_of_many_files_is_bounded() {
     refuses_all("a set of 240,000 profiles", &(0..8).map(file).collect::<Vec<_>>(), &["--report=text"], "SB108");
     let text = |_: usize| format!("# {}\n", "x".repeat(15 << 20)).into_bytes();
     refuses_all("files of 90 MiB", &(0..6).map(text).collect::<Vec<_>>(), &["--report=text"], "SB108");
+}
+
+#[test]
+fn sets_of_their_own_do_not_add_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut paths = Vec::new();
+    for number in 0..30 {
+        let path = folder.path().join(format!("{number}.yaml"));
+        // A thousand findings each, in a text that nobody can keep thirty times.
+        let faulty = lines(1_500, |n| format!("k{n}: 1"));
+        fs::write(&path, [faulty, format!("# {}\n", "x".repeat(12 << 20)).into_bytes()].concat()).expect("a file");
+        paths.push(path.to_string_lossy().into_owned());
+    }
+    let report = folder.path().join("report.json").to_string_lossy().into_owned();
+    let arguments = ["validate", "--each", "--report=text", &format!("--report=json={report}")];
+    let output = bounded(&arguments, &paths);
+    assert_eq!(output.status.code(), Some(FINDINGS), "{:.500}", String::from_utf8_lossy(&output.stderr));
+    let report = fs::read_to_string(report).expect("the report");
+    assert!(report.contains("more than the 10000 findings that reports hold"), "{:.500}", report);
+}
+
+#[test]
+fn what_no_plan_can_hold_is_not_planned() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let member = |at: usize, n: usize| format!("node{n}: {{source: /srv/data-{at}}}");
+    let pool = |at: usize| format!("- {{name: d{at}, driver: dir, members: {{{}, {}}}}}", member(at, 1), member(at, 2));
+    let file = folder.path().join("pools.yaml");
+    fs::write(&file, below("storage_pools:\n", lines(24_000, pool))).expect("a file");
+    let state = folder.path().join("nowhere").to_string_lossy().into_owned();
+    let output = bounded(&["plan", "--state-dir", &state], &[file.to_string_lossy().into_owned()]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(FINDINGS), "{told:.500}");
+    assert!(told.contains("SB108") && told.contains("no plan can hold"), "{told:.500}");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! One table answers what a key means: checks, hints, secrets and the split by member all read it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 /// One configuration key of one entity.
@@ -75,9 +76,31 @@ pub enum KeyScope {
 const MEANT_BYTES_MAX: usize = 100;
 
 struct Table {
+    /// Every key of every manifest is looked up some times.
+    quick: QuickMap<QuickMap<KeyInfo>>,
     exact: BTreeMap<&'static str, BTreeMap<&'static str, KeyInfo>>,
     patterns: BTreeMap<&'static str, Vec<KeyInfo>>,
     entities: BTreeSet<&'static str>,
+}
+
+type QuickMap<V> = HashMap<&'static str, V, BuildHasherDefault<Quick>>;
+
+/// A hash of few instructions. What is hashed into the map is our own: nobody can make its keys collide.
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| read(include_str!("keys.tsv")));
@@ -146,16 +169,22 @@ pub fn is_secret_key(key: &str) -> bool {
 }
 
 fn exact(entity: &str, key: &str) -> Option<&'static KeyInfo> {
-    TABLE.exact.get(entity)?.get(key)
+    TABLE.quick.get(entity)?.get(key)
 }
 
 fn read(text: &'static str) -> Table {
-    let mut table = Table { exact: BTreeMap::new(), patterns: BTreeMap::new(), entities: BTreeSet::new() };
+    let mut table = Table {
+        quick: HashMap::default(),
+        exact: BTreeMap::new(),
+        patterns: BTreeMap::new(),
+        entities: BTreeSet::new(),
+    };
     for row in text.lines().skip(1).filter_map(row) {
         table.entities.insert(row.entity);
         if is_pattern(row.key) {
             table.patterns.entry(row.entity).or_default().push(row);
         } else {
+            table.quick.entry(row.entity).or_default().insert(row.key, row);
             table.exact.entry(row.entity).or_default().insert(row.key, row);
         }
     }

@@ -7,12 +7,19 @@ use std::collections::BTreeSet;
 
 use super::codes::{self, Rule};
 use super::dom::{Span, place};
+use super::findings::{Findings, clip};
 use super::source::Source;
 use crate::kinds::table;
 use crate::model::{Finding, Place};
 
 /// What starts a directive. A text without it is read without its comments.
 const MARK: &str = "seedbed:";
+
+/// Directives of a set that are kept: each costs memory, and is compared with each finding.
+const DIRECTIVES_MAX: usize = 10_000;
+
+/// Words of a reason: nobody reads on.
+const REASON_WORDS_MAX: usize = 200;
 
 /// A finding that a directive allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +36,8 @@ pub struct Allowed {
 #[derive(Debug, Default)]
 pub(super) struct Allowances {
     directives: Vec<Directive>,
+    /// Whether there were more than are kept.
+    has_more: bool,
 }
 
 #[derive(Debug)]
@@ -50,7 +59,8 @@ pub(super) fn read(source: &Source, comment: &str, span: Span, into: &mut Allowa
     let mut words = comment.trim().strip_prefix(MARK)?.split_whitespace();
     let verb = words.next().unwrap_or_default();
     let code = words.next().unwrap_or_default();
-    let reason = words.collect::<Vec<_>>().join(" ");
+    let mut reason = words.take(REASON_WORDS_MAX).collect::<Vec<_>>().join(" ");
+    clip(&mut reason);
     let place = place(&source.path, span, String::new());
     if verb != "allow" {
         return misspelt(verb, code).map(|finding| finding.at(place));
@@ -64,6 +74,10 @@ pub(super) fn read(source: &Source, comment: &str, span: Span, into: &mut Allowa
         }
         Some(rule) => rule,
     };
+    if into.directives.len() >= DIRECTIVES_MAX {
+        into.has_more = true;
+        return None;
+    }
     into.directives.push(Directive { rule, reason, place, line: line_of(source, span) });
     None
 }
@@ -110,7 +124,17 @@ fn line_of(source: &Source, span: Span) -> u32 {
 impl Allowances {
     /// Takes over the directives of another source.
     pub fn extend(&mut self, other: Self) {
-        self.directives.extend(other.directives);
+        let room = DIRECTIVES_MAX - self.directives.len();
+        self.has_more |= other.has_more || other.directives.len() > room;
+        self.directives.extend(other.directives.into_iter().take(room));
+    }
+
+    /// A finding of its own when there were more than are kept.
+    pub fn too_many(&self) -> Option<Finding> {
+        let message = format!("this set has more than {DIRECTIVES_MAX} comments that allow something");
+        let finding = Finding::error("SB108", message);
+        self.has_more
+            .then(|| finding.helping("correct what they allow, or use --each when its files are sets of their own"))
     }
 
     /// Whether a directive allows this finding.
@@ -145,7 +169,9 @@ impl Allowances {
         }
         let unused = self.directives.into_iter().zip(used).filter(|(_, used)| !used).map(|(directive, _)| directive);
         let known = unused.filter(|directive| !partial.contains(directive.place.file.as_str()));
-        findings.extend(known.map(Directive::needless));
+        let mut needless = Findings::default();
+        needless.extend(known.map(Directive::needless));
+        findings.extend(needless.into_vec());
         allowed
     }
 }

@@ -120,8 +120,13 @@ fn unusable(cause: &ignore::Error) -> Finding {
 /// # Errors
 /// When it cannot be read.
 pub fn read_bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    read_sized(from, 0)
+}
+
+// With its size known, a text is read into one piece of memory.
+fn read_sized(from: impl Read, size: u64) -> io::Result<Vec<u8>> {
     let bytes_max = Limits::default().source_bytes_max;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(bytes_max).min(bytes_max) + 1);
     from.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > bytes_max {
         // The cut may go through a character. Nobody reads a file that is too large.
@@ -132,7 +137,11 @@ pub fn read_bounded(from: impl Read) -> io::Result<Vec<u8>> {
 }
 
 fn read_file(path: &str, into: &mut Sources) {
-    match File::open(path).and_then(read_bounded).map(String::from_utf8) {
+    let read = |file: File| {
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        read_sized(file, size)
+    };
+    match File::open(path).and_then(read).map(String::from_utf8) {
         Ok(Ok(text)) => into.push(Source::new(path, text)),
         Ok(Err(cause)) => {
             let at = cause.utf8_error().valid_up_to();

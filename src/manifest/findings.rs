@@ -78,7 +78,8 @@ fn clipped(mut finding: Finding) -> Finding {
     finding
 }
 
-fn clip(text: &mut String) {
+/// Cuts a text that is longer than anybody reads.
+pub(super) fn clip(text: &mut String) {
     if text.len() <= TEXT_BYTES_MAX {
         return;
     }

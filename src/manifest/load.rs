@@ -3,7 +3,9 @@
 //! A small set is read once. A large one is read in batches, twice: first for what the whole set declares, then for what
 //! is wrong with each object, so that no more than a batch of trees is in memory. Rules cannot tell the difference.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::allow::Allowances;
 use super::cluster::{self, Cluster};
@@ -14,16 +16,19 @@ use super::formation::{self, Formation};
 use super::gather;
 use super::loaded::{Counts, Loaded, Options};
 use super::parse::{Parsed, parse};
-use super::set::Set;
+use super::set::{Found, Set};
 use super::shape::{self, Shape};
 use super::source::{Layers, Source};
 use super::substitute::{Variables, substitute};
 use super::survey::Survey;
-use super::{placeholder, references, sense};
-use crate::model::{Desired, Finding};
+use super::{placeholder, references, sense, weight};
+use crate::model::{Desired, Finding, Key};
 
 /// Sections that speak to the whole set: they are kept while batches come and go.
 const HEAD: [&str; 2] = ["cluster", "config"];
+
+/// Below this a second thread takes longer to start than to read.
+const ALONE_BYTES_MAX: usize = 256 << 10;
 
 /// Values in those sections of all files together: more than any cluster has.
 const HEAD_NODES_MAX: usize = 100_000;
@@ -73,7 +78,8 @@ fn load_set(sources: &[Source], variables: Option<&Variables>, options: &Options
     let heads = reading.heads(&kept);
     let mut judge = reading.judge(vec![heads]);
     for (number, batch) in batches.iter().enumerate().take_while(|_| !reading.is_too_large()) {
-        let documents: Vec<Document<'_>> = batch.iter().flat_map(|source| reading.read(source).documents).collect();
+        let documents: Vec<Document<'_>> =
+            reading.read_all(batch).into_iter().flat_map(|read| read.documents).collect();
         judge = judge.take(reading.gather(&documents, |_, _| ()), number, &reading);
     }
     let verdict = judge.done(&reading);
@@ -142,8 +148,7 @@ impl<'s> Reading<'s> {
 
     fn parse(&mut self, batch: &'s [Source]) -> Vec<Document<'s>> {
         let mut documents = Vec::new();
-        for source in batch {
-            let parsed = self.read(source);
+        for (source, parsed) in batch.iter().zip(self.read_all(batch)) {
             self.in_text.extend(parsed.findings);
             self.allowances.extend(parsed.allowances);
             self.partial.extend(Some(source.path.as_str()).filter(|_| parsed.is_partial));
@@ -151,6 +156,24 @@ impl<'s> Reading<'s> {
         }
         self.documents += documents.len();
         documents
+    }
+
+    // Most of the time goes into the YAML: files are read side by side.
+    fn read_all(&self, batch: &'s [Source]) -> Vec<Parsed<'s>> {
+        let bytes: usize = batch.iter().map(|source| source.text.len()).sum();
+        let processors =
+            if bytes < ALONE_BYTES_MAX { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
+        let workers = processors.min(batch.len());
+        if workers <= 1 {
+            return batch.iter().map(|source| self.read(source)).collect();
+        }
+        thread::scope(|scope| {
+            let start = |part: &'s [Source]| {
+                scope.spawn(move || part.iter().map(|source| self.read(source)).collect::<Vec<_>>())
+            };
+            let parts: Vec<_> = batch.chunks(batch.len().div_ceil(workers)).map(start).collect();
+            parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
     }
 
     fn read(&self, source: &'s Source) -> Parsed<'s> {
@@ -236,6 +259,7 @@ impl<'s> Reading<'s> {
             shapes: Findings::default(),
             findings: Findings::default(),
             desired: Desired::default(),
+            weight: 0,
             valid: 0,
         }
     }
@@ -251,6 +275,7 @@ impl<'s> Reading<'s> {
         let Verdict { shapes, cluster, findings: of_objects, desired, valid } = verdict;
         let mut findings = shapes;
         findings.extend(self.too_large());
+        findings.extend(self.allowances.too_many());
         findings.absorb(self.in_text);
         let mut findings = findings.into_vec();
         findings.extend(of_objects.into_vec());
@@ -271,6 +296,8 @@ struct Judge<'d> {
     shapes: Findings,
     findings: Findings,
     desired: Desired,
+    /// How many bytes of memory that takes, all in all.
+    weight: usize,
     valid: usize,
 }
 
@@ -309,8 +336,26 @@ impl<'d> Judge<'d> {
         self.valid += set.objects.values().filter(|found| !found.is_faulty).count();
         self.findings.absorb(set.findings);
         if !reading.options.only_findings {
-            self.desired.objects.extend(set.objects.into_iter().map(|(key, found)| (key, found.declared)));
+            self.keep(set.objects, reading.options.limits.desired_bytes_max);
         }
+    }
+
+    // What nobody can plan any more is not kept either.
+    fn keep(&mut self, objects: BTreeMap<Key, Found<'_>>, bytes_max: usize) {
+        for (key, found) in objects {
+            self.weight += weight::of(&key, &found.declared);
+            if self.weight > bytes_max {
+                self.desired = Desired::default();
+                return;
+            }
+            self.desired.objects.insert(key, found.declared);
+        }
+    }
+
+    fn too_heavy(&self, bytes_max: usize) -> Option<Finding> {
+        let message = format!("the objects of this set take more than {} MiB, which no plan can hold", bytes_max >> 20);
+        let help = "split it into sets that are planned one by one; `seedbed validate` takes larger ones";
+        (self.weight > bytes_max).then(|| Finding::error("SB108", message).helping(help))
     }
 
     fn done(mut self, reading: &Reading<'_>) -> Verdict {
@@ -318,6 +363,7 @@ impl<'d> Judge<'d> {
         self.rule(head, reading);
         self.findings.absorb(reading.survey.overlaps());
         self.findings.extend(std::mem::take(&mut self.refused));
+        self.findings.extend(self.too_heavy(reading.options.limits.desired_bytes_max));
         let Self { formation, shapes, findings, desired, valid, .. } = self;
         Verdict { shapes, cluster: formation.map(Formation::into_cluster), findings, desired, valid }
     }

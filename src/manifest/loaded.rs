@@ -55,6 +55,8 @@ pub struct Limits {
     pub set_bytes_max: usize,
     /// Objects, subnets and volumes of a set.
     pub set_objects_max: usize,
+    /// Bytes of memory that the desired state of a set may take, where it is wanted.
+    pub desired_bytes_max: usize,
     /// Bytes of sources that are read at once: more of them are read one after the other, and a second time.
     pub batch_bytes_max: usize,
 }
@@ -66,6 +68,7 @@ impl Default for Limits {
             source_nodes_max: 500_000,
             set_bytes_max: 64 << 20,
             set_objects_max: 200_000,
+            desired_bytes_max: 48 << 20,
             batch_bytes_max: 1 << 20,
         }
     }

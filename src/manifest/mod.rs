@@ -45,6 +45,7 @@ mod source;
 mod substitute;
 mod survey;
 mod trouble;
+mod weight;
 
 pub use allow::Allowed;
 pub use cluster::{Cluster, MemberConfig, MemberSection};

@@ -13,6 +13,9 @@ use crate::model::Finding;
 /// After so many broken documents the rest of a source is not read.
 const BROKEN_MAX: usize = 100;
 
+/// More faulty comments of one source than this are not told.
+const FAULTY_COMMENTS_MAX: usize = 1_100;
+
 /// What a source holds.
 pub(super) struct Parsed<'a> {
     /// The documents that could be read, empty ones left out.
@@ -99,6 +102,7 @@ fn step<'a>(
     source: &'a Source,
 ) -> Result<(), Box<Finding>> {
     match event {
+        Event::Comment(..) if parsed.findings.len() > FAULTY_COMMENTS_MAX => {}
         Event::Comment(text, _) => parsed.findings.extend(allow::read(source, &text, span, &mut parsed.allowances)),
         Event::DocumentStart(..) => composer.begin(),
         Event::DocumentEnd => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use seedbed::kinds::Dice;
 use seedbed::manifest::report::{Format, Run, markdown, report};
-use seedbed::manifest::{Colour, Loaded, Options, Source, load, render};
+use seedbed::manifest::{Colour, Layers, Limits, Loaded, Options, Source, Variables, load, load_layers, render};
 use seedbed::model::{
     Change, Claim, ClusterState, Command, Condition, Finding, Generation, Key, LastSeen, Liveness, Management,
     MemberName, Object, Phase, Placement, PlacementPhase, Put, Revision, Rollout, Spec, Timestamp,
@@ -14,11 +14,42 @@ use seedbed::plan::{Context, Mode, plan as plan_of};
 /// Stands between the texts of an input that is more than one.
 const CUT: &str = "\n=====\n";
 
-/// Reads the bytes as a set of files: never panics, and every place that it names is in the file that it names.
+/// What `${NAME}` stands for in layers.
+const VARIABLES: [(&str, &str); 3] = [("NAME", "node1"), ("NET", "10.0.0"), ("NUMBER", "2")];
+
+/// Reads the bytes as a set of files, at once, file by file, and as layers with variables: never panics, every place that it
+/// names is in the file that it names, and no rule can tell how much was read at once.
 pub fn parse(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let sources = sources(&text);
-    places_are_in_the_text(&sources, &loaded(&sources));
+    let once = loaded(&sources);
+    places_are_in_the_text(&sources, &once);
+    file_by_file(&sources, &once);
+    in_layers(&sources);
+}
+
+fn file_by_file(sources: &[Source], once: &Loaded) {
+    let limits = Limits { batch_bytes_max: 1, ..Limits::default() };
+    let batched = load(sources, &Options { limits, ..Options::default() });
+    // Of more findings than are shown, others may be left out.
+    if [once, &batched].iter().any(|loaded| loaded.findings.iter().any(|finding| finding.code == "SB160")) {
+        return;
+    }
+    assert_eq!(once.findings, batched.findings, "files one by one give the same findings");
+    assert_eq!(once.desired, batched.desired, "files one by one declare the same");
+    assert_eq!((&once.allowed, once.counts), (&batched.allowed, batched.counts));
+}
+
+// The first file is the base, each other one lies over those before it.
+fn in_layers(sources: &[Source]) {
+    let layers: Vec<Vec<Source>> = sources.iter().map(|source| vec![source.clone()]).collect();
+    let variables: Variables = VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    for variables in [None, Some(&variables)] {
+        let read = || load_layers(&Layers { layers: &layers, variables }, &Options::default());
+        let once = read();
+        assert_eq!(once.findings, read().findings, "the same layers give the same findings");
+        places_are_in_the_text(sources, &once);
+    }
 }
 
 /// Validates and renders in every form.

@@ -25,6 +25,7 @@ mod saved;
 pub mod schema;
 pub mod source;
 pub mod status;
+mod total;
 mod trust;
 pub mod validate;
 pub mod waitready;

@@ -1,6 +1,5 @@
 //! `seedbed validate PATH…`: no daemon, no network, the same result on any machine.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,16 +9,17 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::against::Against;
+use super::total::{LeftOut, Total, trimmed};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, count, nothing, plural};
 use crate::cli::layers::LayerArgs;
 use crate::cli::parallel;
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Palette, Screen};
 use crate::kinds::dialect::Product;
 use crate::manifest::report::{Format, Run, markdown, report};
-use crate::manifest::{Allowed, Colour, Counts, Dialect, Loaded, Options, Source, render};
-use crate::model::{Desired, Finding, Severity};
+use crate::manifest::{Colour, Dialect, Options, render};
+use crate::model::Severity;
 
 /// The arguments of `seedbed validate`.
 #[derive(Args, Debug)]
@@ -138,14 +138,18 @@ impl ValidateArgs {
 pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let start = Instant::now();
     let mut output = Output::open(args, screen)?;
-    let mut total = Total::default();
+    let has_reports = args.summary.is_some() || args.report.iter().any(|report| report.format.is_some());
+    let mut total = Total::new(has_reports || screen.format.is_for_programs());
     let only_findings = !args.against.is_asked();
     let options = Options { dialect: args.dialect.into(), only_findings, ..Options::default() };
     let sets: Vec<&[String]> = if args.each { args.paths.chunks(1).collect() } else { vec![&args.paths] };
-    let mut take = |input: Input| {
+    let look = output.look();
+    // The text of a set is not needed any more once its findings are rendered.
+    let done = |input: Input| (look.render(&input), trimmed(input, args.each));
+    let mut take = |(rendered, input): (Rendered, Input)| {
         total.is_something |= !input.is_nothing();
         if args.each || total.is_something {
-            output.show(&input)?;
+            output.show(&rendered)?;
         }
         total.absorb(input);
         Ok(())
@@ -156,11 +160,10 @@ pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
             if !input.is_nothing() {
                 args.against.check(&mut input, screen).await?;
             }
-            take(trimmed(input, args.each))?;
+            take(done(input))?;
         }
     } else {
-        let gather =
-            |set: &&[String]| Input::gather(set, &args.layers, &options).map(|input| trimmed(input, args.each));
+        let gather = |set: &&[String]| Input::gather(set, &args.layers, &options).map(done);
         parallel::in_order(&sets, gather, |input| take(input?))?;
     }
     if !total.is_something {
@@ -168,59 +171,35 @@ pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
         return Err(nothing(&args.paths, if args.each { &[] } else { &total.findings }));
     }
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let left_out = total.close();
     let Total { sources, findings, allowed, counts, .. } = &total;
     let run = Run { sources, findings, allowed, counts, elapsed_ms };
     output.finish(&run)?;
     if let Some(file) = &args.summary {
         append(file, &markdown(&run))?;
     }
-    screen.say(&summary_line(&run));
+    screen.say(&summary_line(&run, &left_out));
     Ok(if fails(&run, args.fail_on()) { Exit::Failed } else { Exit::Done })
 }
 
-/// What all sets together come to. It keeps no set: only what the reports need of it.
-#[derive(Default)]
-struct Total {
-    sources: Vec<Source>,
-    findings: Vec<Finding>,
-    allowed: Vec<Allowed>,
-    counts: Counts,
-    /// Whether any set held a manifest.
-    is_something: bool,
+/// For whom findings become text.
+#[derive(Clone, Copy)]
+struct Look {
+    screen: Option<Palette>,
+    has_files: bool,
 }
 
-impl Total {
-    fn absorb(&mut self, input: Input) {
-        let Input { mut sources, loaded } = input;
-        let Loaded { findings, allowed, counts, .. } = loaded;
-        self.sources.append(&mut sources);
-        self.findings.extend(findings);
-        self.allowed.extend(allowed);
-        let Counts { files, documents, objects, valid } = counts;
-        self.counts.files += files;
-        self.counts.documents += documents;
-        self.counts.objects += objects;
-        self.counts.valid += valid;
-    }
+/// The findings of one set as text.
+struct Rendered {
+    screen: String,
+    file: String,
 }
 
-// What nobody asks for afterwards is dropped where it was made, so that memory does not grow with the number of sets.
-fn trimmed(mut input: Input, is_one_of_many: bool) -> Input {
-    input.loaded.desired = Desired::default();
-    if is_one_of_many {
-        forget_texts(&mut input.sources, &input.loaded.findings, &input.loaded.allowed);
-    }
-    input
-}
-
-// Reports need the text of a file only where something was found in it.
-fn forget_texts(sources: &mut [Source], findings: &[Finding], allowed: &[Allowed]) {
-    let all = findings.iter().chain(allowed.iter().map(|allowed| &allowed.finding));
-    let also = |finding: &'_ Finding| finding.also.iter().map(|label| label.place.file.clone()).collect::<Vec<_>>();
-    let named: HashSet<String> =
-        all.flat_map(|finding| finding.place.iter().map(|place| place.file.clone()).chain(also(finding))).collect();
-    for source in sources.iter_mut().filter(|source| !named.contains(&source.path)) {
-        source.text = String::new();
+impl Look {
+    fn render(self, input: &Input) -> Rendered {
+        let screen = self.screen.map(|palette| input.render(palette)).unwrap_or_default();
+        let plain = || render(&input.loaded.findings, &input.sources, Colour::Never);
+        Rendered { screen, file: if self.has_files { plain() } else { String::new() } }
     }
 }
 
@@ -250,13 +229,16 @@ impl<'a> Output<'a> {
         Ok(Self { reports, screen, shows_text, texts })
     }
 
-    fn show(&mut self, input: &Input) -> Result<(), Failure> {
+    fn look(&self) -> Look {
+        Look { screen: self.shows_text.then_some(self.screen.data), has_files: !self.texts.is_empty() }
+    }
+
+    fn show(&mut self, rendered: &Rendered) -> Result<(), Failure> {
         if self.shows_text {
-            self.screen.write(&input.render(self.screen.data))?;
+            self.screen.write(&rendered.screen)?;
         }
         for (path, file) in &mut self.texts {
-            let text = render(&input.loaded.findings, &input.sources, Colour::Never);
-            file.write_all(text.as_bytes()).map_err(|cause| unwritable(path, &cause))?;
+            file.write_all(rendered.file.as_bytes()).map_err(|cause| unwritable(path, &cause))?;
         }
         Ok(())
     }
@@ -300,8 +282,12 @@ fn fails(run: &Run<'_>, fail_on: FailOn) -> bool {
     }
 }
 
-fn summary_line(run: &Run<'_>) -> String {
-    let (errors, warnings) = (count(run.findings, Severity::Error), count(run.findings, Severity::Warning));
+fn summary_line(run: &Run<'_>, left_out: &LeftOut) -> String {
+    let told = |severity| count(run.findings, severity);
+    // The finding that says so is none of them.
+    let errors = told(Severity::Error) + left_out.errors - usize::from(left_out.errors > 0);
+    let is_warning = left_out.errors == 0 && left_out.warnings > 0;
+    let warnings = told(Severity::Warning) + left_out.warnings - usize::from(is_warning);
     let mut parts = vec![format!("{} valid", run.counts.valid)];
     if errors > 0 {
         parts.push(plural(errors, "error"));
@@ -321,12 +307,14 @@ mod tests {
     use clap::FromArgMatches;
 
     use super::*;
+    use crate::manifest::{Counts, Source};
+    use crate::model::Finding;
 
     fn check(findings: &[Finding], files: usize, objects: usize, valid: usize) -> (String, bool, bool) {
         let sources = vec![Source::new("a.yaml", ""); files];
         let counts = Counts { files, objects, valid, ..Counts::default() };
         let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, elapsed_ms: 4 };
-        (summary_line(&run), fails(&run, FailOn::Error), fails(&run, FailOn::Warning))
+        (summary_line(&run, &LeftOut::default()), fails(&run, FailOn::Error), fails(&run, FailOn::Warning))
     }
 
     #[test]

@@ -56,9 +56,10 @@ pub async fn ask(client: &Client, info: &Info, input: &mut Input) -> Result<Told
             (vec![of_server(info)], Vec::new())
         };
         findings.extend(silent.iter().map(|name| super::untold(name)));
-        let desired = &input.loaded.desired;
-        findings.extend(lacking(desired, &known, Severity::Error));
-        findings.extend(impossible(desired, info, &answers));
+        // Nobody needs it afterwards, and it may be large.
+        let desired = std::mem::take(&mut input.loaded.desired);
+        findings.extend(lacking(&desired, &known, Severity::Error));
+        findings.extend(impossible(&desired, info, &answers));
         let said = refusals(desired, &state, info);
         take(input, said);
     }
@@ -216,11 +217,10 @@ fn placement(answers: &Answers, kind: &str, item: &Value, member: &str, own: &Co
     }
 }
 
-fn refusals(desired: &Desired, state: &ClusterState, info: &Info) -> Vec<Finding> {
+fn refusals(mut desired: Desired, state: &ClusterState, info: &Info) -> Vec<Finding> {
     let here = MemberName(info.name.clone());
     let context = Context { here: &here, liveness: &Liveness::default(), mode: Mode::Merge, claim: None };
     // The members of a file are those that it makes, and the server's own configuration is taken as it comes.
-    let mut desired = desired.clone();
     desired.objects.retain(|key, _| ![Key::MEMBER, "config", "source"].contains(&key.kind.as_str()));
     let findings = plan(&desired, state, &context, &mut SystemDice).err().unwrap_or_default();
     findings.into_iter().filter(|finding| !OURS.contains(&finding.code.as_str())).collect()

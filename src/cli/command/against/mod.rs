@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use serde::Deserialize;
 
 use extensions::{Info, lacking, parties};
 
@@ -20,7 +21,6 @@ use crate::cli::session::{self, socket};
 use crate::client::{Client, ClientError, Identity};
 use crate::manifest::locate;
 use crate::model::{Finding, Key, Object, Severity};
-use crate::plan::Plan;
 
 /// How long the cluster may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,6 +93,13 @@ impl Against {
     }
 }
 
+/// What counts of a plan here.
+#[derive(Deserialize)]
+struct Noted {
+    #[serde(default)]
+    notes: Vec<Finding>,
+}
+
 /// What was learnt.
 struct Told {
     /// Who was asked, for people.
@@ -117,8 +124,10 @@ async fn ask_seedbed(client: &Client, info: &Info, input: &mut Input) -> Result<
         let (known, unknown) = parties(client, info, &members).await;
         findings.extend(lacking(&input.loaded.desired, &known, Severity::Warning));
         findings.extend(unknown.iter().map(|name| untold(name)));
-        let request = PlanRequest { desired: input.loaded.desired.clone(), merge: false, ..PlanRequest::default() };
-        let said = match client.plan::<Plan>(&request).await {
+        // Nobody needs it afterwards, and it may be large.
+        let desired = std::mem::take(&mut input.loaded.desired);
+        let request = PlanRequest { desired, merge: false, ..PlanRequest::default() };
+        let said = match client.plan::<Noted>(&request).await {
             Ok(plan) => plan.notes,
             Err(ClientError::Api { findings, .. }) if !findings.is_empty() => findings,
             Err(error) => return Err(error),
