@@ -1,5 +1,5 @@
 //! The loop of the leader: the right members vote, creates that had to wait for a member go on, joins that nobody ends
-//! are undone, and applies that nobody confirms are taken back.
+//! are undone, applies that nobody confirms are taken back, and holds that ended long ago are dropped.
 //! Every member runs it; all but one only wait.
 
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::holds;
 use super::places::{self, Places};
 use super::roster::Roster;
 use super::unconfirmed;
@@ -92,7 +93,8 @@ impl Leader {
         let Some(me) = roster.me() else { return Ok(()) };
         let liveness = roster.liveness(self.clock.now());
         unconfirmed::look(&self.store, me, &liveness, leadership.term.0, self.dice.as_mut()).await?;
-        self.go_on(me, &roster, leadership).await
+        self.go_on(me, &roster, leadership).await?;
+        holds::sweep(&self.store, self.clock.now()).await
     }
 
     /// Lets definitions go live that a manifest made while a member was away.

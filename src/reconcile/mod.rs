@@ -6,6 +6,7 @@
 
 mod agenda;
 mod backoff;
+mod holds;
 mod leader;
 mod member;
 mod memory;

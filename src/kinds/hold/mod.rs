@@ -45,6 +45,18 @@ pub fn held<'a>(holds: impl IntoIterator<Item = &'a Object>, now: Timestamp) -> 
     of_kind.filter_map(read).filter(|(_, spec)| spec.until > now).collect()
 }
 
+/// A hold that has ended is listed for so long, in milliseconds: somebody may ask what became of it.
+const LISTED_MS: u64 = 86_400_000;
+
+/// The holds that ended so long ago that nobody asks after them.
+pub fn outdated(holds: &[Object], now: Timestamp) -> Vec<&Object> {
+    let is_old = |object: &&Object| {
+        let until = object.spec.0.get("until").and_then(serde_json::Value::as_i64).map(Timestamp);
+        until.is_some_and(|until| now.since_ms(until) >= LISTED_MS)
+    };
+    holds.iter().filter(|object| object.key.kind.as_str() == Hold::WORDS.kind).filter(is_old).collect()
+}
+
 impl Resource for Hold {
     type Spec = HoldSpec;
 
@@ -96,6 +108,17 @@ mod tests {
         assert_eq!(keys(9), ["network/staging/br0", "profile/web"]);
         assert_eq!(keys(10), ["network/staging/br0"]);
         assert_eq!(keys(20), [""; 0]);
+    }
+
+    #[test]
+    fn a_hold_that_has_ended_is_listed_for_a_day() {
+        let end = 1_000;
+        let day = i64::try_from(LISTED_MS).expect("a small number");
+        let holds = [hold("profile/web", end), hold("profile/db", end + day)];
+        let old = |now| outdated(&holds, Timestamp(now)).into_iter().map(|it| it.key.name.clone()).collect::<Vec<_>>();
+        assert_eq!(old(0), [""; 0]);
+        assert_eq!(old(end + day - 1), [""; 0]);
+        assert_eq!(old(end + day), ["profile:web"]);
     }
 
     #[test]

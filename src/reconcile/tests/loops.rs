@@ -160,3 +160,24 @@ async fn a_join_that_nobody_ends_is_forgotten_and_members_are_not() {
     assert!(alone.store.get(&Key::member(&"node1".into())).expect("it can be read").is_some());
     alone.end().await;
 }
+
+#[tokio::test]
+async fn a_hold_that_ended_long_ago_is_dropped_and_others_are_not() {
+    let alone = Alone::new().await;
+    let hold = |name: &str, until: i64| {
+        let spec = serde_json::json!({"key": format!("profile/{name}"), "until": until});
+        let spec = crate::model::Spec(spec.as_object().expect("an object").clone());
+        let (key, rollout, stage) = (Key::new("hold", name), Rollout::RecordOnly, Stage::Live);
+        Change::Put(Put { key, rollout, stage, spec, applied: None, management: None, placements: BTreeMap::new() })
+    };
+    alone.machine.clock.advance_ms(200_000_000);
+    alone.write(hold("kept", 150_000_000)).await;
+    alone.write(hold("old", 1)).await;
+    alone.write(member("node1", Stage::Live, 1)).await;
+    let mut applied = alone.store.applied();
+    while alone.store.get(&Key::new("hold", "old")).expect("it can be read").is_some() {
+        applied.changed().await.expect("the store lives");
+    }
+    assert!(alone.store.get(&Key::new("hold", "kept")).expect("it can be read").is_some());
+    alone.end().await;
+}

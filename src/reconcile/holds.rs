@@ -1,0 +1,22 @@
+//! Holds that ended long ago: the leader drops their records, or the list would grow without end.
+
+use crate::kinds::hold::outdated;
+use crate::model::{Change, Command, Expect, Timestamp, Write};
+use crate::store::{Store, StoreError};
+
+/// Drops them, all in one entry. One that was set anew meanwhile stays: then all of them wait for the next look.
+pub(super) async fn sweep(store: &Store, at: Timestamp) -> Result<(), StoreError> {
+    let holds = store.list("hold")?;
+    let old = outdated(&holds, at);
+    let Some(newest) = old.iter().map(|hold| hold.uid.0 + hold.generation.0).max() else { return Ok(()) };
+    let write = Write {
+        // The same holds give the same request: a retry after a lost answer does it once.
+        request: format!("sweep-holds-{}-{newest}", old.len()),
+        at,
+        by: "reconciler".to_owned(),
+        origin: None,
+        expect: old.iter().map(|hold| Expect { key: hold.key.clone(), generation: Some(hold.generation) }).collect(),
+        changes: old.iter().map(|hold| Change::Forget { key: hold.key.clone() }).collect(),
+    };
+    store.submit(Command::Write(write)).await.map(drop)
+}
