@@ -2,6 +2,7 @@
 
 mod forming;
 mod objects;
+mod origins;
 mod webhooks;
 
 use std::path::PathBuf;
