@@ -1,5 +1,6 @@
 //! Half an hour of an operator's life in a minute, from a seed: files, hosts, other clients and members change at random
-//! under a source, and at the end the cluster is what the last good set says, with nothing else touched.
+//! under a source, and at the end the cluster is what the last good set says, with nothing else touched and everything
+//! that was put right in the audit log of every member.
 //!
 //! `SEEDBED_SOAK_SECONDS` makes it longer and `SEEDBED_SOAK_SEED` repeats a run; `make soak` takes half an hour and a seed of its own.
 
@@ -9,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::lab::{Lab, Node, wait_for, with_three};
 
@@ -21,6 +22,17 @@ const SEED: u64 = 2026;
 
 /// What the files may declare; what they do not declare at the end has to go.
 const PROFILES: [&str; 4] = ["p0", "p1", "p2", "p3"];
+
+/// A change that was stamped so long before a bridge was taken away may have been brought about only after it.
+const STAMPED_BEFORE_MS: i64 = 30_000;
+
+/// A bridge that was taken away on a member that had made it as it is to be.
+#[derive(Clone, Debug)]
+struct Harm {
+    network: String,
+    member: usize,
+    at: i64,
+}
 
 /// Numbers from a seed (splitmix64).
 struct Dice(u64);
@@ -77,8 +89,10 @@ struct Soak<'a> {
     good: Set,
     /// What other clients made: name and description.
     strangers: BTreeMap<String, String>,
-    /// How often a declared bridge was taken away behind the daemon's back.
-    vanished: usize,
+    /// The declared bridges that were taken away behind the daemon's back.
+    harms: Vec<Harm>,
+    /// When members were killed: what one has put right just before, it may not have told.
+    kills: Vec<(usize, i64)>,
     round: usize,
 }
 
@@ -131,12 +145,14 @@ impl Soak<'_> {
             return;
         }
         let name = names[self.round % names.len()].clone();
-        let is_there = has_link(node, &name);
+        let is_made = is_made(node, &name) && has_link(node, &name);
+        let harm = Harm { network: name.clone(), member: number, at: now_ms() };
         node.shell(&format!("ip link del {name}"));
-        if is_there && !has_link(node, &name) {
-            self.vanished += 1;
-        }
         println!("  {}: {name} taken away on {}", self.round, node.name);
+        // Two that are taken away before one look make one entry, which comes after both.
+        if is_made {
+            self.harms.push(harm);
+        }
     }
 
     /// Another client changes what the files declare.
@@ -168,6 +184,7 @@ impl Soak<'_> {
         } else {
             let number = self.dice.below(3);
             self.lab.nodes[number].kill9();
+            self.kills.push((number, now_ms()));
             println!("  {}: node{} killed", self.round, number + 1);
         }
     }
@@ -230,6 +247,89 @@ impl Soak<'_> {
         let told = self.lab.nodes[self.reader].run_ok(&["source", "show", "site"]);
         assert!(told.contains("Ready"), "{told}");
     }
+
+    /// Every harm of the run is told by an entry that came after it, unless the bridge was made anew for another reason:
+    /// its object was changed, or its member was killed, which may have had no time to tell.
+    fn check_harms(&self) {
+        let (mut told, mut excused) = (0, 0);
+        for harm in &self.harms {
+            let (log, member) = (&self.lab.nodes[self.reader], &self.lab.nodes[harm.member].name);
+            let was_killed = self.kills.iter().any(|(member, at)| *member == harm.member && *at >= harm.at);
+            let entries = entries(log, &harm.network);
+            let is_changed = entries.iter().any(|(entry, at)| is_change(entry) && *at >= harm.at - STAMPED_BEFORE_MS);
+            if is_told(log, &harm.network, member, harm.at) {
+                told += 1;
+            } else if was_killed || is_changed {
+                excused += 1;
+            } else {
+                told += 1;
+                wait_for(&format!("an entry on {harm:?}"), PATIENCE, || is_told(log, &harm.network, member, harm.at));
+            }
+        }
+        println!("{} bridges taken away: {told} told, {excused} made anew otherwise", self.harms.len());
+    }
+
+    /// Once nothing moves any more, every bridge that is taken away is told as put right, without an excuse.
+    fn harm_in_quiet(&self) {
+        let mut harms = Vec::new();
+        for (member, node) in self.lab.nodes.iter().enumerate() {
+            for network in self.good.networks.keys() {
+                wait_for(&format!("{network} to be as made on {}", node.name), PATIENCE, || {
+                    is_made(node, network) && has_link(node, network)
+                });
+                harms.push(Harm { network: network.clone(), member, at: now_ms() });
+                node.shell(&format!("ip link del {network}"));
+            }
+        }
+        for Harm { network, member, at } in &harms {
+            let node = &self.lab.nodes[*member];
+            wait_for(&format!("{network} on {} to be told as put right", node.name), PATIENCE, || {
+                is_told(&self.lab.nodes[self.reader], network, &node.name, *at) && has_link(node, network)
+            });
+        }
+        for node in &self.lab.nodes {
+            wait_for(&format!("{} to find the audit log whole", node.name), PATIENCE, || {
+                node.run(&["audit", "verify"]).status.success()
+            });
+        }
+    }
+}
+
+/// The deeds on a network that the audit log of a member has, each with its time.
+fn entries(node: &Node, network: &str) -> Vec<(Value, i64)> {
+    let list = node.get(&format!("/1.0/seedbed/audit?object=network/{network}")).unwrap_or_default();
+    let mut found = Vec::new();
+    for record in list.as_array().into_iter().flatten() {
+        let key = format!("network/{network}");
+        let deeds = record["what"].as_array().into_iter().flatten().filter(|deed| deed["key"] == key.as_str());
+        found.extend(deeds.map(|deed| (deed.clone(), record["at"].as_i64().unwrap_or(0))));
+    }
+    found
+}
+
+fn is_change(deed: &Value) -> bool {
+    ["create", "change", "delete"].iter().any(|did| deed["did"] == *did)
+}
+
+/// Whether what a member put right since then is in the log.
+fn is_told(node: &Node, network: &str, member: &str, since: i64) -> bool {
+    let is_it = |(deed, at): &(Value, i64)| deed["member"] == member && !is_change(deed) && *at >= since;
+    entries(node, network).iter().any(is_it)
+}
+
+/// Whether a member has made a network as the cluster wants it now.
+fn is_made(node: &Node, network: &str) -> bool {
+    let reply = node.get(&format!("/1.0/seedbed/objects?key=network/{network}")).unwrap_or_default();
+    let of_it = |object: &&Value| object["key"]["kind"] == "network";
+    let Some(object) = reply["objects"].as_array().and_then(|list| list.iter().find(of_it).cloned()) else {
+        return false;
+    };
+    let placement = &object["placements"][&node.name];
+    placement["realised"] == object["generation"] && placement["condition"]["state"] == "ready"
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 fn has_link(node: &Node, name: &str) -> bool {
@@ -251,7 +351,17 @@ fn whatever_happens_the_cluster_ends_in_the_last_good_set() {
         let reader = 1;
         let dice = Dice(seed);
         let (good, strangers) = (Set::default(), BTreeMap::new());
-        let mut soak = Soak { lab, dice, site: site.clone(), reader, good, strangers, vanished: 0, round: 0 };
+        let mut soak = Soak {
+            lab,
+            dice,
+            site: site.clone(),
+            reader,
+            good,
+            strangers,
+            harms: Vec::new(),
+            kills: Vec::new(),
+            round: 0,
+        };
         soak.edit();
         soak.lab.nodes[reader].run_ok(&["source", "add", "site", "--path", &site.to_string_lossy(), "--prune"]);
         let end = Instant::now() + Duration::from_secs(number_of("SEEDBED_SOAK_SECONDS").unwrap_or(SECONDS));
@@ -260,7 +370,9 @@ fn whatever_happens_the_cluster_ends_in_the_last_good_set() {
         }
         soak.settle();
         soak.check();
-        let Soak { round, vanished, strangers, .. } = &soak;
-        println!("{round} rounds, {vanished} bridges taken away, {} objects of others", strangers.len());
+        soak.check_harms();
+        soak.harm_in_quiet();
+        let Soak { round, strangers, .. } = &soak;
+        println!("{round} rounds, {} objects of others", strangers.len());
     });
 }
