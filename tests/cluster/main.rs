@@ -7,6 +7,7 @@ mod forming;
 mod hundred_objects;
 mod joins;
 mod lab;
+mod lessons;
 mod monitoring;
 mod outages;
 mod ownership;

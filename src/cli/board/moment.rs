@@ -52,6 +52,11 @@ impl Moment {
         then.strftime(form).to_string()
     }
 
+    /// The day.
+    pub fn day(&self) -> jiff::civil::Date {
+        self.zoned(self.now).map(|now| now.date()).unwrap_or_default()
+    }
+
     /// `14:02:11`: the time of day.
     pub fn clock(&self) -> String {
         self.zoned(self.now).map(|now| now.strftime("%H:%M:%S").to_string()).unwrap_or_default()

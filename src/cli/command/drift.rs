@@ -22,7 +22,7 @@ pub struct DriftArgs {
     /// Only the objects of this source
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// A file of drift that is known, one a line: KEY FIELD REASON; `*` is any field
+    /// A file of drift that is known, one a line: KEY FIELD [until=2026-12-31] REASON; `*` is any field
     #[arg(long, value_name = "FILE")]
     expect: Option<std::path::PathBuf>,
 }
@@ -44,14 +44,12 @@ pub async fn run(args: &DriftArgs, session: &Session) -> Result<Exit, Failure> {
     };
     let request = DriftRequest { desired, source: args.source.clone() };
     let mut report: DriftReport = session.client.post(paths::DRIFT, &request).await.map_err(failure)?;
-    let unused = expectations.mark(&mut report.drift);
+    let told = expectations.mark(&mut report.drift, Moment::here().day());
     show(&report, session.screen)?;
     if !session.screen.format.is_for_programs() {
         tell(&report, session.screen);
     }
-    for entry in unused {
-        session.screen.say(&format!("{entry} is expected and not there: take it out of the file"));
-    }
+    told.iter().for_each(|line| session.screen.say(line));
     Ok(match (report.unexpected().next(), report.unknown.is_empty()) {
         (Some(_), _) => Exit::Changes,
         (None, false) => Exit::NotConverged,
