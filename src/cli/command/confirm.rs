@@ -157,7 +157,8 @@ pub async fn ask(until: Timestamp, is_asking: bool, exit: Exit, session: &Sessio
             screen.say("Confirmed: it stays.");
             Ok(exit)
         }
-        Answer::Late => Ok(news(session).await),
+        // What was asked for is not there, whatever came of it.
+        Answer::Late => Ok(news(session).await.max(Exit::Timeout)),
         Answer::Left => {
             screen.say(&format!(
                 "\nIt is taken back at {clock} unless somebody confirms it: seedbed confirm. Back now: seedbed confirm --revert"
