@@ -27,6 +27,9 @@ pub struct PlanRequest {
     /// In whose name.
     #[serde(default)]
     pub claim: Claim,
+    /// Answers with a plan even when something is in the way: it shows what that is, and commits nothing.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 /// `POST /1.0/seedbed/plans`: a plan that is kept, to be carried out once. The answer is the plan file.

@@ -17,7 +17,7 @@ use crate::model::{
     Rollout, Selection, Timestamp,
 };
 use crate::plan::two_phase::Stamp;
-use crate::plan::{Context, Mode, Plan, Selected, extent, of_selection, plan, select};
+use crate::plan::{self, Context, Mode, Plan, Selected, extent, of_selection, plan, select};
 
 /// Changes of others get in between; more often than this in a row they do not.
 const TRIES: usize = 20;
@@ -85,16 +85,26 @@ fn planned_on(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<(P
     let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
     let liveness = server.liveness.borrow().clone();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
-    let plan = plan(desired, &state, &context, &mut SystemDice).map_err(|findings| {
-        // What others own, and what would be too much, is refused; everything else is wrong.
-        let is_refused = findings
-            .iter()
-            .filter(|finding| finding.is_error())
-            .all(|finding| REFUSALS.contains(&finding.code.as_str()));
-        let status = if is_refused { 409 } else { 400 };
-        ApiError::new(status, "the manifest cannot be applied: nothing was changed").with_findings(findings)
-    })?;
+    let plan = plan(desired, &state, &context, &mut SystemDice).map_err(barred)?;
     Ok((plan, state))
+}
+
+/// The same with what is in the way among the changes. Such a plan commits nothing.
+pub fn whole(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Plan, ApiError> {
+    let Terms { mode, claim } = terms;
+    let node = server.node();
+    let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
+    let liveness = server.liveness.borrow().clone();
+    let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
+    Ok(plan::whole(desired, &state, &context, &mut SystemDice))
+}
+
+/// What is said when something is in the way. What others own, and what would be too much, is refused; everything else
+/// is wrong.
+pub fn barred(findings: Vec<Finding>) -> ApiError {
+    let mut errors = findings.iter().filter(|finding| finding.is_error());
+    let status = if errors.all(|finding| REFUSALS.contains(&finding.code.as_str())) { 409 } else { 400 };
+    ApiError::new(status, "the manifest cannot be applied: nothing was changed").with_findings(findings)
 }
 
 /// How a desired state is taken in.

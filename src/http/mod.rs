@@ -57,7 +57,7 @@ pub use admit::SCHEMA;
 pub use answer::hex;
 pub use assert::check as check_agreement;
 pub use caller::{Caller, Trust};
-pub use carry::{Applied, Order, Terms, apply, hide_secrets, planned, settle};
+pub use carry::{Applied, Order, Terms, apply, barred, hide_secrets, planned, settle};
 pub use configure::{CLUSTER_ADDRESS, HTTPS_ADDRESS};
 pub use crash::{Crash, CrashPoint};
 pub use credentials::{Credentials, Pair};

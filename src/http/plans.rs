@@ -17,7 +17,7 @@ use super::confirm;
 use super::events::rfc3339;
 use super::server::{Server, store_failed};
 use super::{origin, seal, seedbed, write};
-use crate::api::{ApiError, ApplyReply, SavePlanRequest, paths};
+use crate::api::{ApiError, ApplyReply, PlanRequest, SavePlanRequest, paths};
 use crate::kinds::history;
 use crate::kinds::saved_plan::{EXPIRES_MS, PLANS_MAX, SavedPlan, SavedWork, Used};
 use crate::model::{
@@ -59,7 +59,8 @@ async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Ca
 async fn save(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
     let SavePlanRequest { request, name, title, expires_ms } = parse(&body)?;
-    let plan = seedbed::planned(&server, request).await?;
+    // What is in the way cannot be kept.
+    let plan = seedbed::planned(&server, PlanRequest { whole: false, ..request }).await?;
     if plan.is_empty() {
         // Nobody has to carry out nothing: there is no file for it.
         return Answer::of(&json!(plan));

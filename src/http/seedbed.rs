@@ -100,7 +100,7 @@ pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extensio
 /// # Errors
 /// Findings, or why the cluster cannot be asked.
 pub async fn planned(server: &Server, request: PlanRequest) -> Result<Plan, ApiError> {
-    let PlanRequest { desired, merge, selection, claim, back_to } = request;
+    let PlanRequest { desired, merge, selection, claim, back_to, whole } = request;
     let claim = of_part(claim, &selection);
     current(server).await?;
     if let Some(revision) = back_to {
@@ -108,10 +108,12 @@ pub async fn planned(server: &Server, request: PlanRequest) -> Result<Plan, ApiE
     }
     let mut selected = carry::selected(server, &desired, &selection, mode(merge))?;
     carry::hide_secrets(server, &mut selected.desired).await?;
-    with_users(
-        server,
-        carry::planned(server, &selected.desired, Terms { mode: mode(merge), claim: &claim })?.of_part(&selected),
-    )
+    let terms = Terms { mode: mode(merge), claim: &claim };
+    let plan = match whole {
+        true => carry::whole(server, &selected.desired, terms),
+        false => carry::planned(server, &selected.desired, terms),
+    };
+    with_users(server, plan?.of_part(&selected))
 }
 
 fn with_users(server: &Server, plan: Plan) -> Result<Plan, ApiError> {

@@ -23,6 +23,8 @@ pub enum Outcome {
     Unchanged,
     /// It changes.
     Changed(Box<PlannedChange>, Box<Change>),
+    /// It cannot become as declared. Says what it would be, and everything that is in the way.
+    Barred(Box<PlannedChange>, Vec<Finding>),
     /// There is nothing that a plan can do about it, but something to know.
     Noted(Finding),
 }
@@ -56,7 +58,10 @@ pub fn change(
     let Some(action) = one.action(&spec, &placed, &applied) else { return Ok(Outcome::Unchanged) };
     let problems = one.problems(&spec, &placed, action);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        return Err(one.findings(problems));
+        let action = if one.is_sound(&spec, &placed) { Action::Recreate } else { Action::Refused };
+        let findings = one.findings(problems);
+        let planned = one.planned(action, &spec, &computed, &placed);
+        return Ok(Outcome::Barred(Box::new(planned), findings));
     }
     draft.set(key, &spec);
     Ok(one.outcome(action, spec, &computed, placed, applied))
@@ -165,6 +170,14 @@ impl One<'_> {
         stored.management.waves.as_ref().is_some_and(|waves| self.scene.resumed.contains(&waves.id))
     }
 
+    /// Whether it could be made as declared if nothing of it were there.
+    fn is_sound(&self, spec: &Spec, placed: &Placed) -> bool {
+        let problems = kinds::check(self.kind, self.key, spec, &placed.placements, &Config::default());
+        let is_in_the_way = |problem: &Problem| problem.severity == Severity::Error;
+        // What a project holds does not go with its features.
+        self.stored.is_some() && self.key.kind.as_str() != "project" && !problems.iter().any(is_in_the_way)
+    }
+
     fn problems(&self, spec: &Spec, placed: &Placed, action: Action) -> Vec<Problem> {
         let mut problems = kinds::check(self.kind, self.key, spec, &placed.placements, &Config::default());
         let Some(stored) = self.stored.filter(|_| action != Action::Adopt) else { return problems };
@@ -213,6 +226,17 @@ impl One<'_> {
         placed.placements.keys().filter(|member| self.is_offline(member)).cloned().collect()
     }
 
+    fn planned(&self, action: Action, spec: &Spec, computed: &[String], placed: &Placed) -> PlannedChange {
+        PlannedChange {
+            precondition: self.stored.map(|object| object.generation),
+            fields: self.fields(spec, computed),
+            members: self.rows(placed),
+            waits_for: self.waits_for(placed),
+            at: Some(self.declared.at.clone()),
+            ..PlannedChange::new(self.key.clone(), action, variant(spec))
+        }
+    }
+
     fn outcome(
         &self,
         action: Action,
@@ -221,14 +245,7 @@ impl One<'_> {
         placed: Placed,
         applied: Option<Spec>,
     ) -> Outcome {
-        let mut planned = PlannedChange {
-            precondition: self.stored.map(|object| object.generation),
-            fields: self.fields(&spec, computed),
-            members: self.rows(&placed),
-            waits_for: self.waits_for(&placed),
-            at: Some(self.declared.at.clone()),
-            ..PlannedChange::new(self.key.clone(), action, variant(&spec))
-        };
+        let mut planned = self.planned(action, &spec, computed, &placed);
         planned.restarts = planned.stops();
         planned.impact = if planned.restarts.is_empty() { Impact::Live } else { Impact::Restart };
         let stage = if planned.is_blocked() { Stage::Define } else { Stage::Live };

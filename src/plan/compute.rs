@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::{Outcome, change};
+use super::change::{Outcome, change, variant};
 use super::draft::Draft;
 use super::expand::{expand, explicit};
+use super::impact::Impact;
 use super::liveness::offline;
 use super::order::order;
 use super::own;
@@ -74,6 +75,24 @@ pub fn plan(
     context: &Context<'_>,
     dice: &mut dyn Dice,
 ) -> Result<Plan, Vec<Finding>> {
+    let (plan, findings) = drafted(desired, state, context, dice);
+    if findings.iter().any(Finding::is_error) { Err(findings) } else { Ok(plan) }
+}
+
+/// The same, and what is in the way is shown among the changes instead of them: such a plan commits nothing.
+pub fn whole(desired: &Desired, state: &ClusterState, context: &Context<'_>, dice: &mut dyn Dice) -> Plan {
+    let (plan, findings) = drafted(desired, state, context, dice);
+    let barred: Vec<Finding> = findings.into_iter().filter(Finding::is_error).collect();
+    if barred.is_empty() { plan } else { Plan { barred, work: Work::default(), ..plan } }
+}
+
+/// The plan, and all that was found. With errors it has rows that nothing carries out.
+fn drafted(
+    desired: &Desired,
+    state: &ClusterState,
+    context: &Context<'_>,
+    dice: &mut dyn Dice,
+) -> (Plan, Vec<Finding>) {
     let wanted = expand(desired, state);
     let mut findings = refer::check(&wanted, state);
     let members = members_of(state, context.here);
@@ -89,12 +108,20 @@ pub fn plan(
     findings.extend(own::held(&scene));
     let mut draft = Draft::default();
     let (mut changes, mut unchanged) = (Vec::new(), 0);
+    let mut barred: Vec<(usize, PlannedChange)> = Vec::new();
     for key in order(&wanted) {
         match change(&key, &wanted[&key], &scene, &mut draft, dice) {
             Ok(Outcome::Changed(planned, work)) => changes.push((*planned, *work)),
             Ok(Outcome::Unchanged) => unchanged += 1,
             Ok(Outcome::Noted(finding)) => findings.push(finding),
-            Err(problems) => findings.extend(problems),
+            Ok(Outcome::Barred(planned, problems)) => {
+                barred.push((changes.len(), in_the_way(*planned, &problems)));
+                findings.extend(problems);
+            }
+            Err(problems) => {
+                barred.push((changes.len(), in_the_way(refused(&key, &wanted[&key], state), &problems)));
+                findings.extend(problems);
+            }
         }
     }
     if !findings.iter().any(Finding::is_error) {
@@ -110,12 +137,33 @@ pub fn plan(
         findings.push(*finding);
         None
     });
-    if findings.iter().any(Finding::is_error) {
-        return Err(findings);
+    let mut plan = Plan { waves, ..assemble(&scene, changes, unchanged, findings.clone()) };
+    plan.summary.barred = barred.len();
+    for (at, planned) in barred.into_iter().rev() {
+        plan.changes.insert(at, planned);
     }
-    let mut plan = Plan { waves, ..assemble(&scene, changes, unchanged, findings) };
     plan.digest = plan.digest();
-    Ok(plan)
+    (plan, findings)
+}
+
+fn refused(key: &Key, declared: &Declared, state: &ClusterState) -> PlannedChange {
+    let planned = match state.get(key) {
+        Some(object) => PlannedChange::of(object, Action::Refused),
+        None => PlannedChange::new(key.clone(), Action::Refused, variant(&declared.spec)),
+    };
+    PlannedChange { at: Some(declared.at.clone()), ..planned }
+}
+
+fn in_the_way(planned: PlannedChange, problems: &[Finding]) -> PlannedChange {
+    // The row names the object already.
+    let key = planned.key.to_string();
+    let said = |finding: &Finding| {
+        let rest = finding.message.strip_prefix(&key).filter(|rest| rest.starts_with([':', ' ']));
+        rest.map_or(finding.message.as_str(), |rest| rest.trim_start_matches([':', ' '])).to_owned()
+    };
+    let barred = problems.iter().filter(|finding| finding.is_error()).map(said).collect();
+    let impact = if planned.action == Action::Recreate { Impact::Recreate } else { planned.impact };
+    PlannedChange { barred, impact, ..planned }
 }
 
 fn members_of(state: &ClusterState, here: &MemberName) -> Vec<MemberName> {
@@ -137,6 +185,7 @@ fn assemble(
         digest: String::new(),
         base: scene.state.revision,
         left_out: Vec::new(),
+        barred: Vec::new(),
         waves: None,
         summary: summary(changes.iter()),
         unchanged,
@@ -193,6 +242,7 @@ pub(super) fn summary<'a>(changes: impl Iterator<Item = &'a PlannedChange> + Clo
         update: count(&[Action::Update]),
         adopt: count(&[Action::Adopt]),
         delete: count(&[Action::Delete]),
+        barred: 0,
         waiting: changes.clone().filter(|change| !change.waits_for.is_empty()).count(),
         members: members.len(),
     }

@@ -9,7 +9,7 @@ use super::report::{Action, Plan, PlannedChange};
 use crate::kinds;
 use crate::model::Key;
 
-/// What a change means for what runs. What could only be made anew is refused, as a finding: no plan has it.
+/// What a change means for what runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Impact {
@@ -18,6 +18,8 @@ pub enum Impact {
     Live,
     /// Something stops for a moment: see [`PlannedChange::restarts`].
     Restart,
+    /// It could only be made anew, with all that is in it: refused.
+    Recreate,
 }
 
 impl PlannedChange {

@@ -45,7 +45,7 @@ mod unconfirmed;
 mod waves;
 
 pub use back::{Past, back, of_back, since};
-pub use compute::{Context, Mode, plan};
+pub use compute::{Context, Mode, plan, whole};
 pub use cut_off::CUT_OFF;
 pub use drift::drift;
 pub use export::{Export, export};

@@ -58,6 +58,7 @@ impl Plan {
         let columns = Columns::of(&self.changes);
         for change in &self.changes {
             text.push_str(&line(change, &columns, look));
+            text.push_str(&in_the_way(change, look));
             text.push_str(&along(change, look));
             text.push_str(&reach(change, look));
             text.push_str(&waits(change, &self.offline, look));
@@ -97,7 +98,7 @@ impl Plan {
 
     /// The changes in one sentence: `5 to create, 1 to change, nothing to delete`.
     pub fn headline(&self) -> String {
-        if self.is_empty() {
+        if self.is_empty() && self.barred.is_empty() {
             return self.nothing();
         }
         let all = [
@@ -106,11 +107,16 @@ impl Plan {
             (self.summary.update, "to change"),
             (self.summary.adopt, "to take over as they are"),
             (self.summary.delete, "to delete"),
+            (self.summary.barred, "in the way"),
         ];
         let some = all.iter().filter(|(count, _)| *count > 0);
         let mut parts: Vec<String> = some.map(|(count, what)| format!("{count} {what}")).collect();
         if self.summary.delete == 0 {
             parts.push("nothing to delete".to_owned());
+        }
+        // Not all that is wrong is wrong with one object.
+        if self.summary.barred == 0 && !self.barred.is_empty() {
+            parts.push(format!("stopped by {}", counted(self.barred.len(), "error", "errors")));
         }
         if self.summary.waiting > 0 {
             let silent: Vec<String> = self.offline.iter().map(|silent| silent.member.to_string()).collect();
@@ -164,7 +170,8 @@ fn line(change: &PlannedChange, columns: &Columns, look: &Look<'_>) -> String {
     let details = details(change);
     let joined = details.iter().map(|detail| detail.text.as_str()).collect::<Vec<_>>().join(" · ");
     let fits_beside = indent + joined.chars().count() <= look.width;
-    let is_list = details.len() > 1 && (!fits_beside || change.action == Action::Update);
+    let is_change = matches!(change.action, Action::Update | Action::Recreate);
+    let is_list = details.len() > 1 && (!fits_beside || is_change);
     if is_list {
         let mut text = format!("{}\n", head.trim_end());
         for detail in details {
@@ -182,6 +189,9 @@ fn symbol(change: &PlannedChange) -> (&'static str, Meaning) {
         Action::Update | Action::Retry => ("~", Meaning::Changed),
         Action::Adopt => ("=", Meaning::Dim),
         Action::Delete => ("-", Meaning::Removed),
+        // Taken away and made anew, which nobody does by itself.
+        Action::Recreate => ("±", Meaning::Removed),
+        Action::Refused => ("!", Meaning::Blocked),
     }
 }
 
@@ -288,6 +298,17 @@ fn along(change: &PlannedChange, look: &Look<'_>) -> String {
     };
     let text = format!("        comes along: needed by {}{more}", named.join(", "));
     format!("{}\n", look.paint(Meaning::Dim, &text))
+}
+
+/// Why nothing of the plan can be done.
+fn in_the_way(change: &PlannedChange, look: &Look<'_>) -> String {
+    let anew = "it would have to be made anew, with all that is in it".to_owned();
+    let anew = (change.action == Action::Recreate).then_some(anew);
+    let mark = look.paint(Meaning::Blocked, "!");
+    change.barred.iter().cloned().chain(anew).fold(String::new(), |mut text, why| {
+        let _ = writeln!(text, "      {mark} {why}");
+        text
+    })
 }
 
 fn waits(change: &PlannedChange, offline: &[OfflineMember], look: &Look<'_>) -> String {

@@ -38,6 +38,9 @@ pub struct Plan {
     /// What is worth knowing but stops nothing, such as a declared member that has not joined yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Finding>,
+    /// What is in the way: with any of these nothing of the plan can be carried out, and it only shows what else it would do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barred: Vec<Finding>,
     /// What is declared and was not asked for: nothing of it is touched or unset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<Key>,
@@ -105,6 +108,9 @@ pub struct PlannedChange {
     /// Whether it goes because what made it is taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_undone: bool,
+    /// What is in the way of what is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barred: Vec<String>,
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Place>,
@@ -133,6 +139,7 @@ impl PlannedChange {
             restarts: String::new(),
             used_by: Vec::new(),
             is_undone: false,
+            barred: Vec::new(),
             at: None,
         }
     }
@@ -154,6 +161,10 @@ pub enum Action {
     Adopt,
     /// Its source declares it no more, or what made it is taken back.
     Delete,
+    /// It exists and could only become as declared if it were made anew, which nobody does by itself: refused.
+    Recreate,
+    /// It cannot become as declared: refused.
+    Refused,
 }
 
 /// One value that changes.
@@ -211,6 +222,9 @@ pub struct Summary {
     /// Objects that go.
     #[serde(default)]
     pub delete: usize,
+    /// Objects that cannot become as declared.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub barred: usize,
     /// How many of all these wait for a member.
     pub waiting: usize,
     /// On how many members something is done.
@@ -254,4 +268,10 @@ impl PlannedChange {
         let is_new = matches!(self.action, Action::Create | Action::Resume);
         is_new && !self.waits_for.is_empty()
     }
+}
+
+// serde hands out references.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

@@ -158,7 +158,7 @@ impl Wish {
     /// What the daemon is asked to plan.
     pub fn request(&self) -> PlanRequest {
         let (selection, claim, back_to) = (self.selection.clone(), self.claim.clone(), self.back_to);
-        PlanRequest { desired: self.desired.clone(), merge: self.is_merge, selection, claim, back_to }
+        PlanRequest { desired: self.desired.clone(), merge: self.is_merge, selection, claim, back_to, whole: true }
     }
 
     /// The same for a part of what is declared.
@@ -248,7 +248,12 @@ pub async fn finish(done: &Done, args: &ApplyArgs, session: &Session) -> Result<
 /// # Errors
 /// What the daemon says.
 pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
-    session.client.plan(&wish.request()).await.map_err(|error| refused(error, &wish.sources))
+    let plan = plan_command::whole(wish, session).await?;
+    let Some(failure) = plan_command::barred(&plan, wish) else { return Ok(plan) };
+    if !session.screen.format.is_for_programs() {
+        session.screen.write(&plan_command::text(&plan, &wish.title, session.screen))?;
+    }
+    Err(failure)
 }
 
 /// Shows the plan, commits it and reports, without asking.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{apply, saved};
+use crate::api::ApiError;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -13,6 +14,8 @@ use crate::cli::input::Input;
 use crate::cli::layers::LayerArgs;
 use crate::cli::screen::{Palette, Screen};
 use crate::cli::session::Session;
+use crate::client::ClientError;
+use crate::http;
 use crate::plan::{Action, Look, Meaning, Plan};
 
 /// The arguments of `seedbed plan`.
@@ -54,13 +57,16 @@ pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
     let desired = apply::resolved(input.loaded.desired, session).await?;
     let wish = apply::Wish::new(desired, input.sources, &args.paths, &args.how).of(&args.part);
     let (plan, file) = match (&args.keep.out, &args.keep.save) {
-        (None, None) => (apply::plan(&wish, session).await?, None),
+        (None, None) => (whole(&wish, session).await?, None),
         (_, name) => saved::save(&wish, name.as_deref(), args.keep.expires, session).await?,
     };
     if session.screen.format.is_for_programs() {
         session.screen.write_value(&serde_json::json!(plan))?;
     } else {
         session.screen.write(&text(&plan, &wish.title, session.screen))?;
+    }
+    if let Some(failure) = barred(&plan, &wish) {
+        return Err(failure);
     }
     match file {
         Some(file) => saved::keep(&file, args.keep.out.as_deref(), session)?,
@@ -72,6 +78,23 @@ pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
     // To note who owns an object changes nothing of it.
     let changes = plan.changes.iter().any(|change| change.action != Action::Adopt);
     Ok(if changes { Exit::Changes } else { Exit::Done })
+}
+
+/// What applying would do, with what is in the way among the changes.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn whole(wish: &apply::Wish, session: &Session) -> Result<Plan, Failure> {
+    session.client.plan(&wish.request()).await.map_err(|error| apply::refused(error, &wish.sources))
+}
+
+/// Why nothing of a plan can be done, if something is in the way.
+pub fn barred(plan: &Plan, wish: &apply::Wish) -> Option<Failure> {
+    if plan.barred.is_empty() {
+        return None;
+    }
+    let ApiError { status, message, findings } = http::barred(plan.barred.clone());
+    Some(apply::refused(ClientError::Api { status, message, findings }, &wish.sources))
 }
 
 /// The plan for people.
