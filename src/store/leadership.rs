@@ -52,11 +52,13 @@ impl Leadership {
     }
 
     fn of(metrics: &RaftServerMetrics<Config>) -> Self {
-        let known = metrics.current_leader.and_then(|id| {
+        let is_me = metrics.state == ServerState::Leader && metrics.current_leader == Some(metrics.id);
+        // One that led before it was restarted still has its own name in its vote.
+        let named = metrics.current_leader.filter(|id| is_me || *id != metrics.id);
+        let known = named.and_then(|id| {
             let node = metrics.membership_config.membership().get_node(&id)?;
             Some(peer(id, node))
         });
-        let is_me = metrics.state == ServerState::Leader && metrics.current_leader == Some(metrics.id);
         Self { leader: known, term: Term(metrics.vote.leader_id.term), is_me, since: Instant::now() }
     }
 
