@@ -33,6 +33,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route(paths::PLANS, get(list).post(save))
         .route(&one, get(show).delete(forget))
         .route(&format!("{one}/apply"), post(apply))
+        .route(&format!("{one}/check"), post(check))
 }
 
 /// `GET /1.0/seedbed/plans`.
@@ -142,14 +143,7 @@ async fn apply(
 ) -> Outcome {
     caller.trusted()?;
     let limit = confirm::limit(asked.number("confirm_ms"))?;
-    server.store().barrier().await.map_err(store_failed)?;
-    if !body.is_empty() {
-        check_mark(&server, parse(&body)?)?;
-    }
-    let record = found(&server, &name)?;
-    let saved: SavedPlan = write::typed(&record)?;
-    let plan = usable(&server, &name, &saved)?;
-    confirm::check_free(&server)?;
+    let (record, saved, plan) = ready(&server, &name, &body).await?;
     let by = caller.audit();
     let order = Order { by: &by, expect: None, confirm: limit };
     let wanted = own_address(&plan, &server.node().name);
@@ -159,6 +153,30 @@ async fn apply(
         server.former.listen(&server, before.as_deref()).await?;
     }
     Answer::of(&outcome?)
+}
+
+/// `POST /1.0/seedbed/plans/NAME/check`: whether that would be refused, before anybody believes what a file shows.
+async fn check(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
+    ready(&server, &name, &body).await?;
+    Answer::done()
+}
+
+async fn ready(server: &Server, name: &str, body: &Bytes) -> Result<(Object, SavedPlan, Plan), ApiError> {
+    server.store().barrier().await.map_err(store_failed)?;
+    if !body.is_empty() {
+        check_mark(server, parse(body)?)?;
+    }
+    let record = found(server, name)?;
+    let saved: SavedPlan = write::typed(&record)?;
+    let plan = usable(server, name, &saved)?;
+    confirm::check_free(server)?;
+    Ok((record, saved, plan))
 }
 
 async fn carry_out(

@@ -18,6 +18,7 @@ use crate::cli::failure::Failure;
 use crate::cli::follow::{Goal, follow};
 use crate::cli::screen::Table;
 use crate::cli::session::{Session, failure};
+use crate::client::ClientError;
 use crate::model::Key;
 use crate::plan::Plan;
 
@@ -95,6 +96,13 @@ pub async fn find(args: &[String], name: Option<&str>, session: &Session) -> Res
 /// Why it is refused: stale, used, expired, or not as the cluster made it.
 pub async fn apply(file: &File, args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
+    let body = Bytes::from(file.value.to_string());
+    let ask = async |what: &str| {
+        let way = format!("{}/{what}", path(&file.name));
+        session.client.send(Method::POST, &way, body.clone()).await.map_err(refused)
+    };
+    // What somebody has changed in a file is not shown as if the cluster had planned it.
+    ask("check").await?;
     let plan = plan(&file.value)?;
     if !screen.format.is_for_programs() {
         let title = file.value["saved"]["title"].as_str().unwrap_or_default();
@@ -104,26 +112,23 @@ pub async fn apply(file: &File, args: &ApplyArgs, session: &Session) -> Result<E
         screen.say("Nothing was changed.");
         return Ok(Exit::Refused);
     }
-    let body = Bytes::from(file.value.to_string());
     let query = args.confirm.map_or_else(String::new, |confirm| format!("?confirm_ms={}", confirm.as_millis()));
-    let answer = session.client.send(Method::POST, &format!("{}/apply{query}", path(&file.name)), body).await;
-    let reply: Result<ApplyReply, _> = answer.and_then(|answer| answer.metadata());
-    let reply = reply.map_err(|error| {
-        let status = error.status();
-        let refused = failure(error);
-        if status == Some(423) {
-            return apply::locked(refused);
-        }
-        let hints = if refused.exit == Exit::Stale { Vec::new() } else { refused.hints };
-        Failure { hints, ..refused }
-            .untouched("Nothing was changed.")
-            .hint("make a new plan: seedbed plan PATH --out FILE")
-    })?;
+    let reply: ApplyReply = ask(&format!("apply{query}")).await?.metadata().map_err(failure)?;
     let keys: Vec<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
     let goal = Goal { keys: &keys, revision: reply.revision.unwrap_or_default(), limit: args.wait() };
     let followed = follow(&goal, session).await?;
     let ApplyReply { revision, confirm_until, .. } = reply;
     apply::finish(&Done { plan, revision, confirm_until, followed }, args, session).await
+}
+
+fn refused(error: ClientError) -> Failure {
+    let status = error.status();
+    let refused = failure(error);
+    if status == Some(423) {
+        return apply::locked(refused);
+    }
+    let hints = if refused.exit == Exit::Stale { Vec::new() } else { refused.hints };
+    Failure { hints, ..refused }.untouched("Nothing was changed.").hint("make a new plan: seedbed plan PATH --out FILE")
 }
 
 /// Prints the kept plans.
