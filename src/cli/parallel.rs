@@ -3,8 +3,10 @@
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// Results that a worker may have ready before the ones in front of them are taken.
-const AHEAD: usize = 16;
+/// Items that a worker does in a row and hands over at once: waking the other side costs as much as a small item.
+const TOGETHER_MAX: usize = 8;
+/// Rows of results that a worker may have ready before the ones in front of them are taken.
+const AHEAD: usize = 1;
 
 /// Does `work` on every item with as many threads as there are processors, and gives the results to `take` in order.
 ///
@@ -28,18 +30,22 @@ fn with_workers<T: Sync, R: Send, E>(
     if workers <= 1 {
         return items.iter().try_for_each(|item| take(work(item)));
     }
+    let together = (items.len() / (4 * workers)).clamp(1, TOGETHER_MAX);
+    let rows: Vec<&[T]> = items.chunks(together).collect();
     thread::scope(|scope| {
-        let work = &work;
+        let (work, rows) = (&work, &rows);
         let start = |first: usize| {
-            let (to, from) = sync_channel(AHEAD);
-            let mine = items.iter().skip(first).step_by(workers);
+            let (to, from) = sync_channel::<Vec<R>>(AHEAD);
+            let mine = rows.iter().skip(first).step_by(workers);
             // Nobody listens any more after an error.
-            scope.spawn(move || mine.map(work).try_for_each(|result| to.send(result)));
+            scope
+                .spawn(move || mine.map(|row| row.iter().map(work).collect()).try_for_each(|results| to.send(results)));
             from
         };
         let results: Vec<_> = (0..workers).map(start).collect();
-        // Each worker has every n-th item, so that the order is known without asking.
-        results.iter().cycle().take(items.len()).map_while(|from| from.recv().ok()).try_for_each(&mut take)
+        // Each worker has every n-th row, so that the order is known without asking.
+        let in_turn = results.iter().cycle().take(rows.len()).map_while(|from| from.recv().ok());
+        in_turn.flatten().try_for_each(&mut take)
     })
 }
 
