@@ -95,16 +95,12 @@ pub fn placements(object: &Object) -> std::collections::BTreeMap<MemberName, Con
 
 /// A typed spec in its stored form.
 pub fn spec_of(typed: &impl serde::Serialize) -> Result<Spec, ApiError> {
-    match serde_json::to_value(typed) {
-        Ok(serde_json::Value::Object(map)) => Ok(Spec(map)),
-        Ok(_) => Err(ApiError::failed("a record must be written as an object")),
-        Err(cause) => Err(ApiError::failed(format!("a record cannot be written: {cause}"))),
-    }
+    Spec::of(typed).map_err(|cause| ApiError::failed(format!("a record cannot be written: {cause}")))
 }
 
 /// A stored spec as its type.
 pub fn typed<T: serde::de::DeserializeOwned>(object: &Object) -> Result<T, ApiError> {
-    serde_json::from_value(serde_json::Value::Object(object.spec.0.clone())).map_err(|cause| {
+    object.spec.read().map_err(|cause| {
         ApiError::failed(format!("{} cannot be read ({cause}): a newer version may have written it", object.key))
     })
 }

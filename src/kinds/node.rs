@@ -195,7 +195,7 @@ fn must_be_done<N: Node>(
 }
 
 fn typed<N: Node>(local: &Local<Spec>) -> Result<Local<N::Spec>, HostError> {
-    let spec = serde_json::from_value(serde_json::Value::Object(local.spec.0.clone())).map_err(|cause| {
+    let spec = local.spec.read().map_err(|cause| {
         HostError::lasting(format!("read the spec of {}", local.key), "UnreadableSpec", cause)
             .hinting("a newer version may have written it: upgrade this member")
     })?;

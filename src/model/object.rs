@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -22,6 +23,22 @@ use super::number::{Generation, Revision, Timestamp};
 pub struct Spec(pub Map<String, Value>);
 
 impl Spec {
+    /// The stored form of a kind's own type.
+    ///
+    /// # Errors
+    /// When the type is not written as a map with texts for keys.
+    pub fn of(typed: &impl Serialize) -> Result<Self, serde_json::Error> {
+        serde_json::from_value(serde_json::to_value(typed)?)
+    }
+
+    /// The kind's own type.
+    ///
+    /// # Errors
+    /// When this is no such type.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        T::deserialize(&self.0)
+    }
+
     /// The `config` map inside, empty when there is none.
     pub fn config(&self) -> Config {
         self.config_entries().collect()
@@ -73,6 +90,25 @@ pub struct Object {
     /// What each member holds of it.
     #[serde(default)]
     pub placements: BTreeMap<MemberName, Placement>,
+}
+
+impl Object {
+    /// An object of which nothing is known but its name: made by nobody, on no member.
+    pub fn blank(key: Key) -> Self {
+        Self {
+            key,
+            uid: Revision::default(),
+            generation: Generation::default(),
+            phase: Phase::Pending,
+            rollout: Rollout::RecordOnly,
+            spec: Spec::default(),
+            applied: None,
+            management: Management::default(),
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            placements: BTreeMap::new(),
+        }
+    }
 }
 
 /// What one member holds of an object.

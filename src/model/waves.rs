@@ -174,17 +174,13 @@ mod tests {
         };
         let said = said.iter().map(|(member, observed, phase)| ((*member).into(), placement(*observed, *phase)));
         Object {
-            key: Key::new("network", name),
             uid: Revision(1),
             generation: Generation(2),
             phase: Phase::Created,
             rollout: Rollout::EveryMember,
-            spec: Spec::default(),
-            applied: None,
             management: Management { waves: Some(waves), ..Management::default() },
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
             placements: said.collect(),
+            ..Object::blank(Key::new("network", name))
         }
     }
 

@@ -1,11 +1,9 @@
 //! The state as it will be: what is chosen for one object must not clash with what another declares.
 
-use std::collections::BTreeMap;
-
 use super::compute::{Mode, Scene};
 use super::merge::merge;
 use super::own::is_left_alone;
-use crate::model::{ClusterState, Generation, Key, Management, Object, Phase, Revision, Rollout, Spec, Timestamp};
+use crate::model::{ClusterState, Key, Object, Spec};
 
 /// What is stored with what is declared, made when it is first needed: most plans choose nothing.
 #[derive(Default)]
@@ -38,17 +36,5 @@ impl Draft {
 }
 
 fn imagined(key: &Key) -> Object {
-    Object {
-        key: key.clone(),
-        uid: Revision(0),
-        generation: Generation(0),
-        phase: Phase::Pending,
-        rollout: Rollout::RecordOnly,
-        spec: Spec::default(),
-        applied: None,
-        management: Management::default(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-        placements: BTreeMap::new(),
-    }
+    Object::blank(key.clone())
 }

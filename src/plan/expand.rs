@@ -78,7 +78,7 @@ fn profiles_of_projects(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) 
     };
     let projects = wanted.iter().filter(|(key, declared)| is_made_here(key, declared));
     let profile = |(key, declared): (&Key, &Declared)| {
-        let spec: ProjectSpec = serde_json::from_value(Value::Object(declared.spec.0.clone())).ok()?;
+        let spec: ProjectSpec = declared.spec.read().ok()?;
         let config = features(&ProjectName(key.name.clone()), wanted, state)?;
         let is_short_for_devices = !spec.storage.is_empty() || !spec.network.is_empty();
         let (key, mut profile) = project::default_profile(&key.name, &ProjectSpec { config, ..spec })?;

@@ -57,11 +57,8 @@ fn bytes_of(record: &Object) -> usize {
 }
 
 pub(super) fn spec_of(typed: &impl serde::Serialize) -> Spec {
-    match serde_json::to_value(typed) {
-        Ok(serde_json::Value::Object(map)) => Spec(map),
-        // Records are structures of texts and numbers, which can always be written.
-        Ok(_) | Err(_) => Spec::default(),
-    }
+    // Records are structures of texts and numbers, which can always be written.
+    Spec::of(typed).unwrap_or_default()
 }
 
 pub(super) fn record(key: Key, spec: Spec) -> Change {

@@ -104,6 +104,9 @@ fn read<T: DeserializeOwned + Default>(store: &Store, key: &Key) -> Result<T, St
 }
 
 fn typed<T: DeserializeOwned>(object: &Object) -> Option<T> {
-    let read = serde_json::from_value(serde_json::Value::Object(object.spec.0.clone()));
-    read.inspect_err(|cause| tracing::warn!(key = %object.key, %cause, "a newer version may have written this")).ok()
+    object
+        .spec
+        .read()
+        .inspect_err(|cause| tracing::warn!(key = %object.key, %cause, "a newer version may have written this"))
+        .ok()
 }

@@ -6,8 +6,8 @@ use seedbed::kinds::Dice;
 use seedbed::manifest::report::{Format, Run, markdown, report};
 use seedbed::manifest::{Colour, Layers, Limits, Loaded, Options, Source, Variables, load, load_layers, render};
 use seedbed::model::{
-    Change, Claim, ClusterState, Command, Condition, Finding, Generation, Key, LastSeen, Liveness, Management,
-    MemberName, Object, Phase, Placement, PlacementPhase, Put, Revision, Rollout, Spec, Timestamp,
+    Change, Claim, ClusterState, Command, Condition, Finding, Generation, Key, LastSeen, Liveness, MemberName, Object,
+    Phase, Placement, PlacementPhase, Put, Revision, Rollout, Spec, Timestamp,
 };
 use seedbed::plan::{Context, Mode, plan as plan_of};
 
@@ -148,17 +148,14 @@ fn cluster() -> ClusterState {
 
 fn object(key: Key, rollout: Rollout, spec: Spec) -> Object {
     Object {
-        key,
         uid: Revision(1),
         generation: Generation(1),
         phase: Phase::Created,
         rollout,
         spec,
-        applied: None,
-        management: Management::default(),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
-        placements: BTreeMap::new(),
+        ..Object::blank(key)
     }
 }
 

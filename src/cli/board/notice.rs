@@ -1,7 +1,6 @@
 //! What a person should know besides the objects: sources that do not follow, objects that are held, webhooks that take
 //! no messages, and applies that wait to be confirmed.
 
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Moment;
@@ -49,14 +48,16 @@ impl Notice {
     pub fn of(objects: &[Object]) -> Vec<Self> {
         let sources = objects.iter().filter(|object| object.key.kind.as_str() == SourceStatus::KIND);
         let stuck = sources.filter_map(|object| {
-            let status: SourceStatus = serde_json::from_value(Value::Object(object.spec.0.clone())).ok()?;
+            let status: SourceStatus = object.spec.read().ok()?;
             let is_stuck = matches!(status.standing, Standing::Stalled | Standing::Suspended);
             is_stuck.then(|| Self::Source { name: object.key.name.clone(), status: Box::new(status) })
         });
         let held = hold::held(objects, Timestamp(0)).into_iter().map(|(key, hold)| Self::Hold { key, hold });
         let find = |key: &Key| objects.iter().find(|object| object.key == *key);
-        let pending = find(&Pending::key()).and_then(typed).map(|pending| Self::Pending(Box::new(pending)));
-        let left = find(&Left::key()).and_then(typed).map(|left: Left| left.open(|key| find(key).cloned()));
+        let pending =
+            find(&Pending::key()).and_then(|it| it.spec.read().ok()).map(|pending| Self::Pending(Box::new(pending)));
+        let left =
+            find(&Left::key()).and_then(|it| it.spec.read().ok()).map(|left: Left| left.open(|key| find(key).cloned()));
         let left = left.filter(|rest| !rest.is_empty()).map(Self::Left);
         let deaf = objects.iter().filter_map(deaf);
         stuck.chain(held).chain(deaf).chain(pending).chain(left).collect()
@@ -128,11 +129,7 @@ fn deaf(object: &Object) -> Option<Notice> {
     if object.key.kind.as_str() != WebhookStatus::KIND {
         return None;
     }
-    let status: WebhookStatus = serde_json::from_value(Value::Object(object.spec.0.clone())).ok()?;
+    let status: WebhookStatus = object.spec.read().ok()?;
     let since = status.failing_since?;
     Some(Notice::Webhook { name: object.key.name.clone(), since, error: status.error })
-}
-
-fn typed<T: DeserializeOwned>(object: &Object) -> Option<T> {
-    serde_json::from_value(Value::Object(object.spec.0.clone())).ok()
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::cli::screen::Palette;
 use crate::kinds::confirmation::Pending;
 use crate::model;
-use crate::model::{Condition, ConditionState, Config, Management, Placement, PlacementPhase, Spec};
+use crate::model::{Condition, ConditionState, Config, Placement, PlacementPhase, Spec};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -24,17 +24,14 @@ fn object(key: Key, phase: Phase, placements: Vec<(&str, Placement)>) -> Object 
     let rollout = if placements.is_empty() { Rollout::RecordOnly } else { Rollout::EveryMember };
     let placements = placements.into_iter().map(|(member, placement)| (member.into(), placement)).collect();
     Object {
-        key,
         uid: Revision(1),
         generation: Generation(2),
         phase,
         rollout,
-        spec: Spec::default(),
-        applied: None,
-        management: Management::default(),
         created_at: NOW,
         updated_at: NOW,
         placements,
+        ..Object::blank(key)
     }
 }
 

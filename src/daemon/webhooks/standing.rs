@@ -63,22 +63,10 @@ fn source_standing(source: &Object, status: &SourceStatus) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Generation, Key, Management, Phase, Revision, Rollout, Spec};
+    use crate::model::{Generation, Key, Phase, Revision};
 
     fn object(key: Key) -> Object {
-        Object {
-            key,
-            uid: Revision(9),
-            generation: Generation(1),
-            phase: Phase::Created,
-            rollout: Rollout::RecordOnly,
-            spec: Spec::default(),
-            applied: None,
-            management: Management::default(),
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
-            placements: BTreeMap::new(),
-        }
+        Object { uid: Revision(9), generation: Generation(1), phase: Phase::Created, ..Object::blank(key) }
     }
 
     #[test]

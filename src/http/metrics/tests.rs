@@ -3,8 +3,8 @@
 use super::exposition::text;
 use super::figures::Snapshot;
 use crate::model::{
-    ClusterState, Condition, ConditionState, Config, Ending, Generation, Key, KindName, LastSeen, Liveness, Management,
-    MemberName, Object, Phase, Placement, PlacementPhase, Revision, Rollout, Spec, Tally, Timestamp,
+    ClusterState, Condition, ConditionState, Config, Ending, Generation, Key, KindName, LastSeen, Liveness, MemberName,
+    Object, Phase, Placement, PlacementPhase, Revision, Rollout, Tally, Timestamp,
 };
 
 fn object(key: Key, phase: Phase, placements: &[(&str, ConditionState, &str)]) -> Object {
@@ -16,20 +16,15 @@ fn object(key: Key, phase: Phase, placements: &[(&str, ConditionState, &str)]) -
         condition: Condition::plain(state, reason, Timestamp(7_000)),
     };
     Object {
-        key,
         uid: Revision(1),
         generation: Generation(1),
         phase,
         rollout: Rollout::EveryMember,
-        spec: Spec::default(),
-        applied: None,
-        management: Management::default(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
         placements: placements
             .iter()
             .map(|(member, state, reason)| (MemberName::from(*member), held(*state, reason)))
             .collect(),
+        ..Object::blank(key)
     }
 }
 

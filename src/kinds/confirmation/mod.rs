@@ -230,17 +230,13 @@ mod tests {
             condition: Condition::defined(Timestamp(0)),
         };
         Object {
-            key: Key::new("network", "br0"),
             uid: Revision(1),
             generation: Generation(1),
             phase: Phase::Created,
             rollout: Rollout::EveryMember,
             spec: Spec(spec.as_object().cloned().expect("an object")),
-            applied: None,
-            management: Management::default(),
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
             placements: [(MemberName("n1".to_owned()), placement)].into(),
+            ..Object::blank(Key::new("network", "br0"))
         }
     }
 

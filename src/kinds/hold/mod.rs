@@ -39,7 +39,7 @@ pub fn name_of(key: &Key) -> String {
 pub fn held<'a>(holds: impl IntoIterator<Item = &'a Object>, now: Timestamp) -> BTreeMap<Key, HoldSpec> {
     let of_kind = holds.into_iter().filter(|object| object.key.kind.as_str() == Hold::WORDS.kind);
     let read = |object: &Object| -> Option<(Key, HoldSpec)> {
-        let spec: HoldSpec = serde_json::from_value(serde_json::Value::Object(object.spec.0.clone())).ok()?;
+        let spec: HoldSpec = object.spec.read().ok()?;
         Some((spec.key.parse().ok()?, spec))
     };
     of_kind.filter_map(read).filter(|(_, spec)| spec.until > now).collect()
@@ -82,22 +82,16 @@ impl Resource for Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Generation, Management, Phase, Revision, Spec};
+    use crate::model::{Generation, Phase, Revision, Spec};
 
     fn hold(key: &str, until: i64) -> Object {
         let spec = serde_json::json!({"key": key, "until": until, "description": "why"});
         Object {
-            key: Key::new("hold", &key.replace('/', ":")),
             uid: Revision(1),
             generation: Generation(1),
             phase: Phase::Created,
-            rollout: Rollout::RecordOnly,
             spec: Spec(spec.as_object().cloned().expect("an object")),
-            applied: None,
-            management: Management::default(),
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
-            placements: BTreeMap::new(),
+            ..Object::blank(Key::new("hold", &key.replace('/', ":")))
         }
     }
 

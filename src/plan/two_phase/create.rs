@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::words::Words;
 use super::{Ask, Refusal, guard};
 use crate::kinds::project::{self, ProjectSpec};
@@ -135,7 +133,7 @@ fn default_profile(ask: &Ask<'_>, spec: &Spec) -> Option<Change> {
     if ask.key.kind.as_str() != "project" {
         return None;
     }
-    let typed: ProjectSpec = serde_json::from_value(Value::Object(spec.0.clone())).ok()?;
+    let typed: ProjectSpec = spec.read().ok()?;
     let (key, spec) = project::default_profile(&ask.key.name, &typed)?;
     let is_new = ask.state.get(&key).is_none();
     is_new.then(|| Change::Put(put_record(key, spec)))

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::kinds::Dice;
 use crate::model::{
-    Condition, Config, Generation, Key, Management, MemberName, Object, Phase, Placement, PlacementPhase, Revision,
-    Rollout, Spec, Timestamp,
+    Condition, Config, Generation, Key, MemberName, Object, Phase, Placement, PlacementPhase, Revision, Rollout, Spec,
+    Timestamp,
 };
 
 const ME: &str = "node1";
@@ -43,16 +43,12 @@ fn pool() -> Object {
         condition: Condition::waiting(Timestamp(0)),
     };
     Object {
-        key: Key::new("storage-pool", "data"),
         uid: Revision(7),
         generation: Generation(1),
         phase: Phase::Creating,
         rollout: Rollout::EveryMember,
         spec: pool_spec(),
-        applied: None,
-        management: Management::default(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
         placements: BTreeMap::from([(me(), placement)]),
+        ..Object::blank(Key::new("storage-pool", "data"))
     }
 }

@@ -156,17 +156,13 @@ fn key(kind: &str, project: &str, item: &Value) -> Key {
 fn object(key: Key, spec: Spec, placements: BTreeMap<MemberName, Placement>) -> Object {
     let rollout = kinds::find(key.kind.as_str()).map_or(crate::model::Rollout::RecordOnly, |kind| kind.rollout());
     Object {
-        key,
         uid: crate::model::Revision(1),
         generation: Generation(1),
         phase: Phase::Created,
         rollout,
         spec,
-        applied: None,
-        management: Default::default(),
-        created_at: Default::default(),
-        updated_at: Default::default(),
         placements,
+        ..Object::blank(key)
     }
 }
 

@@ -1,11 +1,9 @@
 //! What the system chooses for a network that leaves it open.
 
-use std::collections::BTreeMap;
-
 use super::spec;
 use crate::kinds::kind::{Completion, Dice, Resource};
 use crate::kinds::network::Network;
-use crate::model::{ClusterState, Generation, Key, Management, Object, Phase, Revision, Rollout, Spec, Timestamp};
+use crate::model::{ClusterState, Generation, Key, Object, Phase, Revision, Rollout, Spec};
 
 /// Dice that show these numbers in turn, for ever.
 struct Loaded(Vec<u64>, usize);
@@ -19,17 +17,12 @@ impl Dice for Loaded {
 
 fn object(kind: &str, name: &str, spec: Spec) -> Object {
     Object {
-        key: Key::new(kind, name),
         uid: Revision(1),
         generation: Generation(1),
         phase: Phase::Created,
         rollout: Rollout::EveryMember,
         spec,
-        applied: None,
-        management: Management::default(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-        placements: BTreeMap::new(),
+        ..Object::blank(Key::new(kind, name))
     }
 }
 
