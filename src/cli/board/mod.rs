@@ -118,6 +118,11 @@ impl Board {
         open.peek().is_some() && open.all(Row::is_blocked)
     }
 
+    /// What to know besides at a moment.
+    fn notices_at(&self, moment: &Moment) -> impl Iterator<Item = &Notice> {
+        self.notices.iter().filter(|notice| !notice.is_over(moment))
+    }
+
     /// How many placements are done, and how many there are.
     pub fn placements(&self) -> (usize, usize) {
         let cells = || self.rows.iter().flat_map(|row| row.cells.values());

@@ -44,7 +44,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// All that these objects give rise to. Holds that have ended are among them: only a reader has a clock.
+    /// All that these objects give rise to. Some of it may be over: only a reader has a clock.
     pub fn of(objects: &[Object]) -> Vec<Self> {
         let sources = objects.iter().filter(|object| object.key.kind.as_str() == SourceStatus::KIND);
         let stuck = sources.filter_map(|object| {
@@ -63,29 +63,36 @@ impl Notice {
         stuck.chain(held).chain(deaf).chain(pending).chain(left).collect()
     }
 
-    /// In a line or two; `None` when it is over.
-    pub fn lines(&self, moment: &Moment) -> Option<Vec<String>> {
+    /// Whether there is nothing to know any more.
+    pub fn is_over(&self, moment: &Moment) -> bool {
         match self {
-            Self::Source { name, status } => Some(vec![
+            Self::Hold { hold, .. } => moment.is_past(hold.until),
+            Self::Source { .. } | Self::Webhook { .. } | Self::Pending(_) | Self::Left(_) => false,
+        }
+    }
+
+    /// In a line or two.
+    pub fn lines(&self, moment: &Moment) -> Vec<String> {
+        match self {
+            Self::Source { name, status } => vec![
                 format!("source {name}: {:?} for {}: {}", status.standing, moment.since(status.since), status.message),
                 format!("  More of it: seedbed source show {name}"),
-            ]),
-            Self::Hold { hold, .. } if moment.is_past(hold.until) => None,
-            Self::Hold { key, hold } => Some(vec![
+            ],
+            Self::Hold { key, hold } => vec![
                 format!("{key} is held until {}: {}", moment.when(hold.until), hold.description),
                 format!("  To end it: seedbed hold release {key}"),
-            ]),
-            Self::Webhook { name, since, error } => Some(vec![
+            ],
+            Self::Webhook { name, since, error } => vec![
                 format!("webhook {name} takes no messages for {}: {error}", moment.since(*since)),
                 format!("  To try it: seedbed webhook test {name}"),
-            ]),
-            Self::Pending(pending) => Some(vec![
+            ],
+            Self::Pending(pending) => vec![
                 format!("At {} {} is taken back.", moment.when(pending.until), pending.told()),
                 "  To keep it: seedbed confirm. To take it back now: seedbed confirm --revert".to_owned(),
-            ]),
+            ],
             Self::Left(rest) => {
                 let told = rest.iter().map(|Rest { key, why }| format!("{key} could not be taken back: {why}"));
-                Some(told.chain(["  To show that no longer: seedbed confirm --dismiss".to_owned()]).collect())
+                told.chain(["  To show that no longer: seedbed confirm --dismiss".to_owned()]).collect()
             }
         }
     }

@@ -13,7 +13,7 @@ impl Board {
     pub fn render(&self, palette: Palette, moment: &Moment) -> String {
         let mut text = self.table(palette).aligned(palette);
         let mut troubles = self.troubles(moment);
-        troubles.extend(self.notices.iter().filter_map(|notice| notice.lines(moment)).flatten());
+        troubles.extend(self.notices_at(moment).flat_map(|notice| notice.lines(moment)));
         if !troubles.is_empty() {
             text.push('\n');
         }

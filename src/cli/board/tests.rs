@@ -164,7 +164,7 @@ fn who_has_not_had_its_turn_waits() {
     let old = || placement(1, PlacementPhase::Created, Condition::ready(NOW));
     let network = in_waves("br7", vec![("node1", ready()), ("node2", old()), ("node3", old())], &["node3"]);
     assert!(!Board::of(&reply(vec![network.clone()], &[]), &[]).is_blocked());
-    let json = Board::of(&reply(vec![network.clone()], &[]), &[]).json();
+    let json = Board::of(&reply(vec![network.clone()], &[]), &[]).json(&Moment::utc(NOW));
     assert_eq!(json["objects"][0]["waves"]["wave"], 1);
     assert_eq!(json["objects"][0]["waves"]["stopped"], false);
     insta::assert_snapshot!(screen(vec![network], &[]), @r"
@@ -183,6 +183,11 @@ fn only_what_waits_for_somebody_is_blocked() {
     assert!(board(vec![("node1", ready()), ("node3", waiting())], &["node3"]).is_blocked());
     assert!(!board(vec![("node1", waiting()), ("node3", waiting())], &["node3"]).is_blocked());
     assert!(!board(vec![("node1", ready()), ("node3", waiting())], &[]).is_blocked());
+}
+
+/// What the notices of a board are about.
+fn about(json: &serde_json::Value) -> Vec<&str> {
+    json["notices"].as_array().into_iter().flatten().filter_map(|notice| notice["about"].as_str()).collect()
 }
 
 fn record(key: Key, spec: serde_json::Value) -> Object {
@@ -205,7 +210,7 @@ fn stalled_sources_and_held_objects_are_told_below_and_records_are_no_rows() {
         hold("profile/web", NOW.0 + 60_000),
         hold("profile/db", NOW.0 - 1),
     ];
-    insta::assert_snapshot!(screen(objects, &[]), @"
+    insta::assert_snapshot!(screen(objects.clone(), &[]), @"
     OBJECT       STATUS   NODE1  NODE2  NODE3
     profile/web  Created
 
@@ -215,6 +220,9 @@ fn stalled_sources_and_held_objects_are_told_below_and_records_are_no_rows() {
       To end it: seedbed hold release profile/web
     1 object: 1 converged · 3 members · revision 12
     ");
+    // Programs are told of the same: the hold on profile/db has ended.
+    let json = Board::of(&reply(objects, &[]), &[]).json(&Moment::utc(NOW));
+    assert_eq!(about(&json), ["source/site", "profile/web"]);
 }
 
 #[test]
@@ -248,9 +256,7 @@ fn what_waits_to_be_confirmed_and_what_could_not_be_taken_back_is_told() {
       To show that no longer: seedbed confirm --dismiss
     1 object: 0 converged, 1 waits · 3 members · revision 12
     ");
-    let json = Board::of(&reply(objects, &[]), &[]).json();
-    let about: Vec<_> =
-        json["notices"].as_array().into_iter().flatten().map(|notice| notice["about"].clone()).collect();
-    assert_eq!(about, ["confirmation/pending", "network/br0", "storage-pool/data"]);
+    let json = Board::of(&reply(objects, &[]), &[]).json(&Moment::utc(NOW));
+    assert_eq!(about(&json), ["confirmation/pending", "network/br0", "storage-pool/data"]);
     assert_eq!(json["notices"][0]["until"], "2023-11-14T22:14:02Z");
 }

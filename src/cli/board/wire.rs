@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::moment::rfc3339;
-use super::{Board, Cell, Notice, Row, Waves};
+use super::{Board, Cell, Moment, Notice, Row, Waves};
 
 impl Board {
-    /// The board as JSON.
-    pub fn json(&self) -> Value {
+    /// The board as JSON, as it stands at a moment.
+    pub fn json(&self, moment: &Moment) -> Value {
         let member = |name: &crate::model::MemberName| {
             let silent_since = self.silent.get(name).map(|heard| rfc3339(*heard));
             json!({ "name": name, "reachable": silent_since.is_none(), "silent_since": silent_since })
@@ -18,7 +18,7 @@ impl Board {
             "converged": self.is_converged(),
             "members": self.members.iter().map(member).collect::<Vec<_>>(),
             "objects": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "notices": self.notices.iter().flat_map(Notice::json).collect::<Vec<_>>(),
+            "notices": self.notices_at(moment).flat_map(Notice::json).collect::<Vec<_>>(),
         })
     }
 }

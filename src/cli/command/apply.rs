@@ -345,7 +345,7 @@ pub fn report(done: &Done, session: &Session) -> Result<Exit, Failure> {
             "plan": plan,
             "revision": revision,
             "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            "status": board.json(),
+            "status": board.json(&Moment::here()),
         });
         if let Some(until) = confirm_until {
             value["confirm_until"] = json!(rfc3339(*until));

@@ -70,7 +70,7 @@ pub fn show(board: &Board, session: &Session) -> Result<(), Failure> {
     match screen.format {
         Format::Table | Format::Compact => screen.write(&board.render(screen.data, &Moment::here())),
         Format::Csv => screen.write(&board.table(crate::cli::screen::Palette::plain()).csv()),
-        Format::Json | Format::Yaml => screen.write_value(&board.json()),
+        Format::Json | Format::Yaml => screen.write_value(&board.json(&Moment::here())),
     }
 }
 

@@ -178,8 +178,7 @@ impl Watch<'_> {
                 format!("applied {changes}, {converged} of {all} converged; look: seedbed status --watch")
             }
         };
-        let value =
-            json!({ "outcome": "applied", "plan": done.plan, "revision": done.revision, "status": board.json() });
+        let value = json!({ "outcome": "applied", "plan": done.plan, "revision": done.revision, "status": board.json(&Moment::here()) });
         self.tell(tree, value, &line)?;
         let exit = match ended {
             Ended::Converged => Exit::Done,
