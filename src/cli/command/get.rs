@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::config::{self, Target};
 use super::noun::{self, Named, Place};
-use super::{cluster, saved, trust};
+use super::{cluster, hold, saved, trust, webhook};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
@@ -22,12 +22,14 @@ pub struct GetArgs {
 }
 
 /// Kinds that have commands of their own instead of a noun: their names, and how they are shown.
-const OTHERS: [(Other, &[&str]); 5] = [
+const OTHERS: [(Other, &[&str]); 7] = [
     (Other::Member, &["member", "members", "cluster-member"]),
     (Other::Token, &["token", "tokens"]),
     (Other::Certificate, &["certificate", "certificates", "trust"]),
     (Other::Server, &["config", "server"]),
     (Other::Plan, &["plan", "plans", "saved-plan"]),
+    (Other::Hold, &["hold", "holds"]),
+    (Other::Webhook, &["webhook", "webhooks"]),
 ];
 
 #[derive(Clone, Copy)]
@@ -37,6 +39,8 @@ enum Other {
     Certificate,
     Server,
     Plan,
+    Hold,
+    Webhook,
 }
 
 /// Lists or shows.
@@ -63,6 +67,9 @@ async fn show(other: Other, name: Option<String>, session: &Session) -> Result<(
         (Other::Server, target) => config::show(session, &Target { target }).await,
         (Other::Plan, None) => saved::list(session).await,
         (Other::Plan, Some(name)) => saved::show(&name, session).await,
+        (Other::Hold, only) => hold::list(only.as_deref(), session).await,
+        (Other::Webhook, None) => webhook::list(session).await,
+        (Other::Webhook, Some(name)) => webhook::show(&name, session).await,
         (Other::Token, None) => cluster::list_tokens(session).await,
         (Other::Token, Some(_)) => Err(Failure::usage("a token is shown once, when it is made")
             .hint("the tokens that were not used yet: seedbed get tokens")),

@@ -54,7 +54,7 @@ enum HoldVerb {
 /// What the daemon says.
 pub async fn run(args: &HoldArgs, session: &Session) -> Result<Exit, Failure> {
     match (&args.verb, &args.key, args.time, &args.reason) {
-        (Some(HoldVerb::List), ..) => list(session).await?,
+        (Some(HoldVerb::List), ..) => list(None, session).await?,
         (Some(HoldVerb::Release { key }), ..) => {
             session.change(Method::DELETE, &path(key), &Value::Null, None).await?;
             session.screen.say(&format!("{key} is held no more"));
@@ -103,11 +103,24 @@ fn end(hold: &Value) -> Timestamp {
     Timestamp(hold["until"].as_i64().unwrap_or(0))
 }
 
-async fn list(session: &Session) -> Result<(), Failure> {
+/// Lists what is held, or how it is with one object.
+///
+/// # Errors
+/// What the daemon says, or an object that is not held.
+pub async fn list(only: Option<&str>, session: &Session) -> Result<(), Failure> {
     let moment = Moment::here();
     let mut table = Table::new(["OBJECT", "UNTIL", "REASON"]);
     let mut values = Vec::new();
-    for hold in all(session).await? {
+    let mut holds = all(session).await?;
+    if let Some(key) = only {
+        holds.retain(|hold| hold["key"] == key);
+        if holds.is_empty() {
+            return Err(
+                Failure::new(Exit::Failed, format!("{key} is not held")).hint("what is held: seedbed hold list")
+            );
+        }
+    }
+    for hold in holds {
         let text = |field: &str| hold[field].as_str().unwrap_or_default().to_owned();
         let is_over = moment.is_past(end(&hold));
         let until = if is_over { "ended".to_owned() } else { moment.when(end(&hold)) };

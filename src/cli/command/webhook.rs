@@ -177,7 +177,11 @@ impl Shown {
     }
 }
 
-async fn list(session: &Session) -> Result<(), Failure> {
+/// Lists all, and whether the other ends take messages.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn list(session: &Session) -> Result<(), Failure> {
     let (objects, _) = session.fetch(&format!("{WEBHOOKS}?recursion=1")).await?;
     let moment = Moment::here();
     let mut table = Table::new(["NAME", "TO", "EVENTS", "STATE", "LAST DELIVERY", "MESSAGE"]);
@@ -196,7 +200,11 @@ async fn list(session: &Session) -> Result<(), Failure> {
     session.screen.write_table(&table, &Value::Array(values))
 }
 
-async fn show(name: &str, session: &Session) -> Result<(), Failure> {
+/// Shows one, and how it stands.
+///
+/// # Errors
+/// What the daemon says.
+pub async fn show(name: &str, session: &Session) -> Result<(), Failure> {
     let (object, _) = session.fetch(&path(name)).await?;
     let shown = Shown::of(object, session).await?;
     if session.screen.format != Format::Table {
