@@ -93,13 +93,22 @@ async fn commit(
     extent: &(dyn Fn(&Known) -> Extent + Sync),
     mut decide: impl FnMut(&Ask<'_>) -> Result<Command, Refusal>,
 ) -> Result<(), ApiError> {
+    let mut has_caught_up = false;
     for _ in 0..TRIES {
         let node = server.node();
         let state = node.store.part(extent).map_err(store_failed)?;
         let liveness = server.liveness.borrow().clone();
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: caller.audit() };
         let ask = Ask { state: &state, liveness: &liveness, here: &node.name, key, stamp };
-        let command = decide(&ask).map_err(refused)?;
+        let command = match decide(&ask) {
+            // What is not found here may have been made through another member just now.
+            Err(refusal) if refusal.status == 404 && !has_caught_up => {
+                node.store.barrier().await.map_err(store_failed)?;
+                has_caught_up = true;
+                continue;
+            }
+            decided => decided.map_err(refused)?,
+        };
         if matches!(&command, Command::Write(write) if write.changes.is_empty()) {
             return Ok(());
         }

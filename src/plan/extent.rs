@@ -9,7 +9,7 @@ use super::merge::merge;
 use super::own;
 use super::prune;
 use super::refer;
-use crate::kinds::{self, Kind, Strength, home};
+use crate::kinds::{self, Kind, Strength, hold, home};
 use crate::model::{Claim, Declared, Desired, Extent, Key, KindName, Known, Object, ProjectName, Rollout, Spec};
 
 /// The users of more objects than these are found by reading all that may use them.
@@ -91,6 +91,13 @@ pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> E
         laid.set_config(&stored.spec.config().overlaid(&spec.config()));
         [&stored.spec, &asked, &laid].into_iter().for_each(|spec| reach_named(&mut extent, key, spec));
         extent.projects.extend(emptied(stored, spec));
+    }
+    if let Some(held) = hold::target(key, spec) {
+        if known.extent.tells(&held) && known.state.get(&held).is_none() {
+            // A name that leads nowhere is answered with the nearest one.
+            extent.kinds.insert(held.kind.clone());
+        }
+        extent.keys.insert(held);
     }
     extent.kinds.extend(looked_at(key));
     extent

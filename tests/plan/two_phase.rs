@@ -440,6 +440,39 @@ fn records_are_created_at_once_and_only_once() {
 }
 
 #[test]
+fn only_what_is_there_is_held() {
+    let mut world = World::with_members(1);
+    done(&mut world, "project/shop", Call::Create, json!({}));
+    done(&mut world, "profile/shop/web", Call::Create, json!({}));
+    done(&mut world, "profile/app", Call::Create, json!({}));
+    let hold = |key: &str| json!({"key": key, "until": 1, "description": "why"});
+    let name = |key: &str| format!("hold/{}", key.replace('/', ":"));
+    for (key, hint) in [
+        ("profile/apq", "did you mean profile/app?"),
+        ("profile/shop/app", "did you mean profile/app?"),
+        ("profile/web", "did you mean profile/shop/web?"),
+        ("profile/shop/wob", "did you mean profile/shop/web?"),
+        ("profile/nothing", "seedbed get profile lists what there is"),
+        ("storage-pool/data", "seedbed get storage-pool lists what there is"),
+        ("storage/data", "did you mean storage-pool/data?"),
+        ("profiles/shop/web", "did you mean profile/shop/web?"),
+        ("netwerk/br0", "did you mean network/br0?"),
+        ("thing/br0", "seedbed status lists what there is"),
+    ] {
+        let refusal = ask(&mut world, &name(key), &Call::Create, hold(key)).expect_err("nothing to hold");
+        let expected = (404, format!("there is no {key} to hold"), Some(hint.to_owned()));
+        assert_eq!((refusal.status, refusal.message, refusal.hint), expected);
+    }
+    for key in ["profile/app", "profile/shop/web", "project/shop", "member/node1"] {
+        done(&mut world, &name(key), Call::Create, hold(key));
+    }
+    // A hold may outlive what it holds: it is prolonged and released all the same.
+    done(&mut world, "profile/app", Call::Delete, json!({}));
+    done(&mut world, "hold/profile:app", Call::Update(None), json!({"key": "profile/app", "until": 2}));
+    done(&mut world, "hold/profile:app", Call::Delete, json!({}));
+}
+
+#[test]
 fn defaults_are_protected() {
     let mut world = World::with_members(1);
     for (key, text) in [

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::field::lenient;
 use super::kind::{Resource, Words};
 use super::problem::Problem;
-use crate::model::{Config, Key, MemberName, Object, Rollout, Timestamp};
+use crate::model::{Config, Key, MemberName, Object, Rollout, Spec, Timestamp};
 
 /// The kind.
 pub struct Hold;
@@ -33,6 +33,11 @@ pub struct HoldSpec {
 /// The name of the hold on an object: a path has no room for its slashes.
 pub fn name_of(key: &Key) -> String {
     key.to_string().replace('/', ":")
+}
+
+/// What an object of this spec holds, when it is a hold.
+pub fn target(key: &Key, spec: &Spec) -> Option<Key> {
+    if key.kind.as_str() == Hold::WORDS.kind { spec.text("key").parse().ok() } else { None }
 }
 
 /// What is held now.
@@ -82,7 +87,7 @@ impl Resource for Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Generation, Phase, Revision, Spec};
+    use crate::model::{Generation, Phase, Revision};
 
     fn hold(key: &str, until: i64) -> Object {
         let spec = serde_json::json!({"key": key, "until": until, "description": "why"});

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::words::Words;
-use super::{Ask, Refusal, guard};
+use super::{Ask, Refusal, guard, holding};
 use crate::kinds::project::{self, ProjectSpec};
 use crate::kinds::{Completion, Dice, Kind};
 use crate::model::{Change, Command, Config, Key, MemberName, Object, Phase, Put, Rollout, Spec, Stage};
@@ -122,7 +122,8 @@ fn record(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, dice: &mut dyn Di
     }
     let spec = complete(ask, kind, spec, dice)?;
     guard::sound(kind, ask.key, &spec, &BTreeMap::new())?;
-    let relied_upon = guard::references(ask, None, &spec)?;
+    let mut relied_upon = guard::references(ask, None, &spec)?;
+    relied_upon.extend(holding::target(ask, &spec)?);
     let mut changes = vec![ask.put(kind, Stage::Live, spec.clone(), BTreeMap::new())];
     changes.extend(default_profile(ask, &spec));
     Ok(ask.command(changes, relied_upon))

@@ -7,6 +7,7 @@ mod create;
 mod define;
 mod delete;
 mod guard;
+mod holding;
 mod update;
 mod words;
 
