@@ -96,7 +96,7 @@ fn size(word: &str, all: usize) -> Option<usize> {
 }
 
 fn no_wave(word: &str, members: &[MemberName]) -> Finding {
-    let finding = Finding::error("SB072", format!("`{word}` is no wave of members"));
+    let finding = Finding::error("SB072", format!("`{word}` is neither a member nor a number or share of members"));
     match kinds::table::nearest(word, members.iter().map(MemberName::as_str)) {
         Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
         None => finding.helping("write members, numbers or shares, as in node1,2,50% or node1+node2"),

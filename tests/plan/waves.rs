@@ -61,7 +61,7 @@ fn a_plan_says_in_which_order_members_take_it_up_and_what_comes_to_all_at_once()
 fn what_is_no_wave_is_refused_with_what_would_be_one() {
     let mut world = World::with_members(3);
     let findings = world.plan_as(&canary("nod1", 0), &manifest(SITE), Mode::Declarative).expect_err("no such member");
-    assert_eq!(findings[0].to_string(), "error[SB072]: `nod1` is no wave of members");
+    assert_eq!(findings[0].to_string(), "error[SB072]: `nod1` is neither a member nor a number or share of members");
     assert_eq!(findings[0].note.as_deref(), Some("did you mean `node1`?"));
 }
 
