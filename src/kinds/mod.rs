@@ -6,6 +6,8 @@ pub mod extension;
 mod field;
 mod home;
 mod kind;
+#[cfg(test)]
+pub mod loaded;
 pub mod meaning;
 mod node;
 mod problem;

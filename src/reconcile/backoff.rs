@@ -32,22 +32,7 @@ pub(super) fn within(wait_ms: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Highest;
-
-    impl Dice for Highest {
-        fn below(&mut self, bound: u64) -> u64 {
-            bound - 1
-        }
-    }
-
-    struct Lowest;
-
-    impl Dice for Lowest {
-        fn below(&mut self, _: u64) -> u64 {
-            0
-        }
-    }
+    use crate::kinds::loaded::{Highest, Lowest};
 
     fn waits(dice: &mut dyn Dice, lasting: Lasting) -> Vec<u64> {
         let next = |last: &Option<u64>, dice: &mut dyn Dice| Some(wait_ms(*last, lasting, dice));

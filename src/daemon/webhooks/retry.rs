@@ -44,22 +44,7 @@ pub fn hold_ms(news: News, written_ms: Option<u64>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Highest;
-
-    impl Dice for Highest {
-        fn below(&mut self, bound: u64) -> u64 {
-            bound - 1
-        }
-    }
-
-    struct Lowest;
-
-    impl Dice for Lowest {
-        fn below(&mut self, _: u64) -> u64 {
-            0
-        }
-    }
+    use crate::kinds::loaded::{Highest, Lowest};
 
     #[test]
     fn waits_double_up_to_a_bound_and_half_of_each_is_by_chance() {

@@ -10,9 +10,10 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Lowest, me, pool_spec};
+use super::{me, pool_spec};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
+use crate::kinds::loaded::Lowest;
 use crate::model::{
     Change, Command, Config, Key, MemberId, Object, Phase, Put, Rollout, Stage, Tally, Timestamp, Write,
 };

@@ -7,22 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::kinds::Dice;
 use crate::model::{
     Condition, Config, Generation, Key, MemberName, Object, Phase, Placement, PlacementPhase, Revision, Rollout, Spec,
     Timestamp,
 };
 
 const ME: &str = "node1";
-
-/// Always the lowest number: waits are the shortest.
-struct Lowest;
-
-impl Dice for Lowest {
-    fn below(&mut self, _: u64) -> u64 {
-        0
-    }
-}
 
 fn me() -> MemberName {
     MemberName::from(ME)

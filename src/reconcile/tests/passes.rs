@@ -1,8 +1,9 @@
 //! What one pass does, says and remembers.
 
-use super::{Lowest, ME, me, pool};
+use super::{ME, me, pool};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
+use crate::kinds::loaded::Lowest;
 use crate::model::{Generation, Heal, KindName, Object, Phase, Placement, PlacementPhase, PlacementReport, Timestamp};
 use crate::reconcile::{Look, Memory, pass};
 
