@@ -1,18 +1,15 @@
 //! `/1.0/cluster/members`: the members, and whether they answer.
 
-use std::sync::Arc;
-
-use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::{Answer, Outcome, check_match, parse, url};
 use super::asked::Asked;
-use super::caller::Caller;
 use super::events::rfc3339;
 use super::server::{Server, store_failed};
+use super::trusted::Trusted;
 use super::write;
 use super::{forward, leave};
 use crate::api::{ApiError, ClusterMember, ClusterMemberPut, paths};
@@ -23,8 +20,7 @@ use crate::store::Role;
 const COLLECTION: &str = "cluster/members";
 
 /// `GET /1.0/cluster/members`.
-pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
-    caller.trusted()?;
+pub async fn list(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
     let members = server.members()?;
     if !asked.wants_objects() {
         return Answer::of(&members.iter().map(|member| url(COLLECTION, &member.key.name)).collect::<Vec<_>>());
@@ -34,26 +30,19 @@ pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extensio
 }
 
 /// `GET /1.0/cluster/members/X`.
-pub async fn show(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    Path(name): Path<MemberName>,
-) -> Outcome {
-    caller.trusted()?;
+pub async fn show(Trusted { server, .. }: Trusted, Path(name): Path<MemberName>) -> Outcome {
     let member = server.member(&name)?;
     Ok(Answer::of(&View::new(&server)?.show(&member)?)?.tagged(&editable(&member)?))
 }
 
 /// `PUT` and `PATCH /1.0/cluster/members/X`: what people choose.
 pub async fn replace(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
+    Trusted { server, caller }: Trusted,
     Path(name): Path<MemberName>,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Outcome {
-    caller.trusted()?;
     let object = server.member(&name)?;
     let now = editable(&object)?;
     check_match(&headers, &now)?;
@@ -80,8 +69,7 @@ pub async fn replace(
 }
 
 /// `POST /1.0/cluster/members/X`: a new name.
-pub async fn rename(Extension(caller): Extension<Caller>, Path(name): Path<MemberName>) -> Outcome {
-    caller.trusted()?;
+pub async fn rename(_: Trusted, Path(name): Path<MemberName>) -> Outcome {
     Err(ApiError::new(
         501,
         format!(
@@ -92,12 +80,10 @@ pub async fn rename(Extension(caller): Extension<Caller>, Path(name): Path<Membe
 
 /// `DELETE /1.0/cluster/members/X[?force=1]`.
 pub async fn remove(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
+    Trusted { server, caller }: Trusted,
     Path(name): Path<MemberName>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    caller.trusted()?;
     let force = if asked.is_set("force") { leave::Force::Yes } else { leave::Force::No };
     let query = if asked.is_set("force") { "?force=1" } else { "" };
     let path = format!("{}{query}", paths::member(&name));

@@ -49,7 +49,9 @@ mod serve;
 mod server;
 mod shown;
 mod sources;
+mod stored;
 mod tokens;
+mod trusted;
 mod webhooks;
 pub mod write;
 

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use serde_json::json;
 
 use super::answer::{Answer, Outcome};
-use super::caller::Caller;
 use super::server::{Server, store_failed};
+use super::stored;
+use super::trusted::Trusted;
 use super::{forward, letter, write};
 use crate::api::{ApiError, paths};
 use crate::kinds::webhook::{WebhookSpec, WebhookStatus};
@@ -24,12 +25,7 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /1.0/webhooks/NAME/status`.
-async fn status(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-) -> Outcome {
-    caller.trusted()?;
+async fn status(Trusted { server, .. }: Trusted, Path(name): Path<String>) -> Outcome {
     found(&server, &name)?;
     let status = webhook_status(&server, &name)?;
     let mut shown = json!(status);
@@ -38,12 +34,7 @@ async fn status(
 }
 
 /// `POST /1.0/webhooks/NAME/test`: sends a message now, once, from the leader like all of them.
-async fn test(
-    State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-) -> Result<Response, ApiError> {
-    caller.trusted()?;
+async fn test(Trusted { server, caller }: Trusted, Path(name): Path<String>) -> Result<Response, ApiError> {
     let path = format!("/1.0/webhooks/{}/test", paths::escape(&name));
     if let Some(answer) = forward::to_leader(&server, Method::POST, &path, &caller.audit(), Bytes::new()).await? {
         return Ok(answer);
@@ -59,16 +50,12 @@ async fn test(
 }
 
 fn found(server: &Server, name: &str) -> Result<Object, ApiError> {
-    let found = server.store().get(&Key::new("webhook", name)).map_err(store_failed)?;
-    found.ok_or_else(|| ApiError::not_found("Webhook not found"))
+    stored::object(server, &Key::new("webhook", name))
 }
 
 /// How a webhook stands; nothing yet when nothing was sent.
 fn webhook_status(server: &Server, name: &str) -> Result<WebhookStatus, ApiError> {
-    match server.store().get(&WebhookStatus::key(name)).map_err(store_failed)? {
-        Some(object) => write::typed(&object),
-        None => Ok(WebhookStatus::default()),
-    }
+    Ok(stored::record(server, &WebhookStatus::key(name))?.unwrap_or_default())
 }
 
 /// Writes down how a webhook stands, over what was written as generation `before`: what another leader has written since

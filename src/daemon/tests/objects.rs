@@ -63,7 +63,49 @@ async fn a_stranger_sees_that_there_is_a_server_and_nothing_else() {
     let stranger = Client::https(&machine.address, &machine.file("server.crt"), None).expect("a client");
     let server = stranger.server().await.expect("the server");
     assert_eq!((server.auth.as_str(), server.config), ("untrusted", None));
-    assert_eq!(stranger.get::<Value>("/1.0/profiles").await.expect_err("refused").status(), Some(403));
+    // The last ones are no good besides: not even that is told.
+    for path in [
+        "certificates",
+        "cluster",
+        "cluster/members",
+        "cluster/members/node1",
+        "events",
+        "holds",
+        "metrics",
+        "operations",
+        "profiles",
+        "profiles/default",
+        "seedbed/audit",
+        "seedbed/confirm",
+        "seedbed/history",
+        "seedbed/objects",
+        "seedbed/plans",
+        "sources/site/status",
+        "storage-pools/data/resources",
+        "webhooks/ci/status",
+        "profiles/gone",
+        "seedbed/history/first",
+    ] {
+        let refused = stranger.get::<Value>(&format!("/1.0/{path}")).await.expect_err("refused");
+        assert_eq!(refused.status(), Some(403), "GET {path}");
+    }
+    for path in [
+        "cluster/members",
+        "profiles",
+        "seedbed/apply",
+        "seedbed/confirm",
+        "seedbed/drift",
+        "seedbed/init",
+        "seedbed/manage",
+        "seedbed/objects",
+        "seedbed/plan",
+        "seedbed/plans",
+        "sources/site/sync",
+        "webhooks/ci/test",
+    ] {
+        let refused = stranger.post::<Value>(&format!("/1.0/{path}"), &json!("nonsense")).await.expect_err("refused");
+        assert_eq!(refused.status(), Some(403), "POST {path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
