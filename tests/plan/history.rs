@@ -4,17 +4,9 @@ use seedbed::kinds::history::{Applied, Before, RECORDS_MAX};
 use seedbed::model::{Command, Desired, Finding, Key, Object, Revision, Timestamp};
 use seedbed::plan::two_phase::Stamp;
 use seedbed::plan::{Action, Context, Look, Mode, Past, Plan, back, extent, of_back, recall, since};
-use serde::de::DeserializeOwned;
 
+use crate::applies::{FIRST, SECOND, content, records, stamp, typed};
 use crate::world::{Lcg, World, manifest};
-
-fn typed<T: DeserializeOwned>(object: &Object) -> T {
-    serde_json::from_value(serde_json::Value::Object(object.spec.0.clone())).expect("a record that can be read")
-}
-
-fn records(world: &World) -> Vec<Object> {
-    world.state().of_kind(Applied::KIND).cloned().collect()
-}
 
 fn before(world: &World, record: &Object) -> Before {
     typed(&world.state().objects[&Before::key(&record.key.name)])
@@ -22,10 +14,7 @@ fn before(world: &World, record: &Object) -> Before {
 
 /// Commits a plan with its record, and gives the revision.
 fn remember(world: &mut World, plan: &Plan, why: &str) -> Revision {
-    let number = records(world).iter().map(|record| record.uid.0).max().unwrap_or_default() + 1;
-    let at = Timestamp(1_000 + i64::try_from(number).expect("a small number"));
-    let stamp = Stamp { request: format!("kept-{number}"), at, by: "unix:0".to_owned() };
-    let write = plan.write_remembered(stamp, why, &world.state().clone(), &records(world));
+    let write = plan.write_remembered(stamp(world), why, &world.state().clone(), &records(world));
     world.commit(&Command::Write(write));
     records(world).iter().map(|record| record.uid).max().expect("a record")
 }
@@ -65,29 +54,6 @@ fn go_back(world: &mut World, revision: Revision) -> Plan {
     world.settle();
     plan
 }
-
-/// Specs, members' keys and what was declared: everything but generations and times.
-fn content(world: &World) -> String {
-    let objects = world.state().objects.values();
-    let own = objects.filter(|object| !object.key.kind.as_str().starts_with("history"));
-    let shown = |object: &Object| {
-        let own: Vec<String> =
-            object.placements.iter().map(|(member, held)| format!("{member}={:?}", held.config)).collect();
-        format!("{} {:?} {} {own:?}\n", object.key, object.phase, serde_json::json!(object.spec))
-    };
-    own.map(shown).collect()
-}
-
-const FIRST: &str = "
-storage_pools: [{name: data, driver: dir, members: {node1: {source: /srv/one}}}]
-networks: [{name: br0, type: bridge, config: {ipv4.address: auto, ipv6.address: none}}]
-profiles: [{name: web, config: {limits.cpu: 1, user.a: x}}]
-";
-const SECOND: &str = "
-storage_pools: [{name: data, driver: dir, description: more, members: {node1: {source: /srv/one}}}, {name: fast, driver: dir}]
-networks: [{name: br0, type: bridge, config: {ipv4.address: auto, ipv6.address: none, bridge.mtu: '1400'}}]
-profiles: [{name: web, config: {limits.cpu: 2}, devices: {root: {type: disk, path: /, pool: fast}}}]
-";
 
 #[test]
 fn the_way_back_restores_what_was_declared_and_removes_what_was_not_there() {

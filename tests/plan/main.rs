@@ -1,5 +1,6 @@
 //! Plans, LXD's two phases and joins, against the state as the store's own rules keep it.
 
+mod applies;
 mod barred;
 mod examples;
 mod exports;

@@ -2,32 +2,19 @@
 
 use seedbed::kinds::confirmation::{Left, Pending, Written};
 use seedbed::kinds::history::{Applied, Before};
-use seedbed::model::{Claim, Command, Desired, Key, Object, Reply, Revision, Timestamp};
+use seedbed::model::{Claim, Command, Desired, Key, Reply, Revision, Timestamp};
 use seedbed::plan::two_phase::Stamp;
 use seedbed::plan::{Action, Confirm, Context, Mode, Past, TakenBack, extent, free, of_back, take_back};
-use serde::de::DeserializeOwned;
 
+use crate::applies::{FIRST, SECOND, content, records, stamp, typed};
 use crate::world::{Lcg, World, manifest};
-
-fn typed<T: DeserializeOwned>(object: &Object) -> T {
-    serde_json::from_value(serde_json::Value::Object(object.spec.0.clone())).expect("a record that can be read")
-}
-
-fn records(world: &World) -> Vec<Object> {
-    world.state().of_kind(Applied::KIND).cloned().collect()
-}
-
-fn stamp(number: usize) -> Stamp {
-    let at = Timestamp(1_000 + i64::try_from(number).expect("a small number"));
-    Stamp { request: format!("apply-{number}"), at, by: "unix:0".to_owned() }
-}
 
 /// Applies, to be confirmed where that is said.
 fn apply(world: &mut World, text: &str, confirm: Option<&Confirm>) {
     let desired: Desired = manifest(text);
     let plan = world.plan(&desired, Mode::Declarative).expect("a plan");
     let (state, records) = (world.state().clone(), records(world));
-    let mut write = plan.write_remembered(stamp(records.len()), "", &state, &records);
+    let mut write = plan.write_remembered(stamp(world), "", &state, &records);
     free(&mut write);
     if let Some(confirm) = confirm {
         plan.add_confirmation(&mut write, confirm, &state, &records);
@@ -62,40 +49,16 @@ fn go_back(world: &mut World) -> TakenBack {
     let on_all = take_back(before.clone(), &written, world.state(), &context, &mut Lcg(5)).expect("a way");
     let taken = take_back(before, &written, &part, &context, &mut Lcg(5)).expect("a way");
     assert_eq!((&taken.plan, &taken.left), (&on_all.plan, &on_all.left));
-    let stamp = Stamp { by: "cluster".to_owned(), ..stamp(99) };
+    let stamp = Stamp { by: "cluster".to_owned(), ..stamp(world) };
     let write = taken.write((&record, &pending), stamp, &part, &records(world));
     world.commit(&Command::Write(write));
     world.settle();
     taken
 }
 
-/// Everything but generations, times and the cluster's own records.
-fn content(world: &World) -> String {
-    let own = ["history", "history-before", "confirmation", "confirmation-written"];
-    let objects = world.state().objects.values().filter(|object| !own.contains(&object.key.kind.as_str()));
-    let shown = |object: &Object| {
-        let own: Vec<String> =
-            object.placements.iter().map(|(member, held)| format!("{member}={:?}", held.config)).collect();
-        let (spec, applied) = (serde_json::json!(object.spec), serde_json::json!(object.applied));
-        format!("{} {:?} {spec} {applied} {:?} {own:?}\n", object.key, object.phase, object.management)
-    };
-    objects.map(shown).collect()
-}
-
 fn left(taken: &TakenBack) -> Vec<String> {
     taken.left.iter().map(|rest| format!("{}: {}", rest.key, rest.why)).collect()
 }
-
-const FIRST: &str = "
-storage_pools: [{name: data, driver: dir, members: {node1: {source: /srv/one}}}]
-networks: [{name: br0, type: bridge, config: {ipv4.address: auto, ipv6.address: none}}]
-profiles: [{name: web, config: {limits.cpu: 1, user.a: x}}]
-";
-const SECOND: &str = "
-storage_pools: [{name: data, driver: dir, description: more, members: {node1: {source: /srv/one}}}, {name: fast, driver: dir}]
-networks: [{name: br0, type: bridge, config: {ipv4.address: auto, ipv6.address: none, bridge.mtu: '1400'}}]
-profiles: [{name: web, protect: true, config: {limits.cpu: 2}, devices: {root: {type: disk, path: /, pool: fast}}}]
-";
 
 #[test]
 fn what_nobody_confirms_goes_back_to_exactly_what_was() {
@@ -132,7 +95,7 @@ fn while_one_waits_no_other_is_taken() {
     let mut world = World::with_members(1);
     apply(&mut world, FIRST, Some(&confirm()));
     let plan = world.plan(&manifest(SECOND), Mode::Declarative).expect("a plan");
-    let mut write = plan.write_remembered(stamp(7), "", &world.state().clone(), &records(&world));
+    let mut write = plan.write_remembered(stamp(&world), "", &world.state().clone(), &records(&world));
     free(&mut write);
     let reply = world.ledger.apply(Revision(900), &Command::Write(write));
     assert!(matches!(&reply, Reply::Refused { faults } if faults[0].expected.key == Pending::key()), "{reply:?}");

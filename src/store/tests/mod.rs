@@ -1,6 +1,7 @@
 //! Tests of the store as a whole. Rules of the log are tested in `transition.rs`.
 
 mod kit;
+mod world;
 
 mod audit;
 mod cluster;

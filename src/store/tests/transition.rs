@@ -3,22 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::kit::{put, spec};
+use super::world::{World, pool};
 use crate::model::{
-    Change, Command, Condition, ConditionState, Config, Expect, Generation, Key, Management, MemberName, Object, Phase,
-    PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp, Write,
+    Change, Command, Config, Expect, Generation, Key, Management, MemberName, Phase, PlacementPhase, PlacementReport,
+    Put, Reply, Revision, Rollout, Stage, Timestamp, Write,
 };
-use crate::store::{Ledger, needs_action};
-
-/// A ledger that numbers its own entries.
-#[derive(Default)]
-struct World {
-    ledger: Ledger,
-    index: u64,
-}
-
-fn pool() -> Key {
-    Key::new("storage-pool", "data")
-}
+use crate::store::needs_action;
 
 fn member(name: &str) -> MemberName {
     MemberName::from(name)
@@ -38,52 +28,6 @@ fn delete() -> Change {
 }
 
 impl World {
-    fn apply(&mut self, command: Command) -> Reply {
-        self.index += 1;
-        self.ledger.apply(Revision(self.index), &command)
-    }
-
-    fn write(&mut self, changes: Vec<Change>) -> Reply {
-        self.write_if(Vec::new(), changes)
-    }
-
-    fn write_if(&mut self, expect: Vec<Expect>, changes: Vec<Change>) -> Reply {
-        let at = Timestamp(self.index.cast_signed());
-        let request = format!("request {}", self.index);
-        self.apply(Command::Write(Write { request, at, by: "test".to_owned(), origin: None, expect, changes }))
-    }
-
-    /// The entry that a member would send for the pool as it is now.
-    fn entry(&self, name: &str, phase: Option<PlacementPhase>) -> PlacementReport {
-        let object = self.pool();
-        PlacementReport {
-            key: pool(),
-            uid: object.uid,
-            member: member(name),
-            generation: object.generation,
-            phase,
-            condition: Condition::plain(ConditionState::Ready, "Said", Timestamp(99)),
-            learned: BTreeMap::new(),
-        }
-    }
-
-    fn send(&mut self, entries: Vec<PlacementReport>) -> Reply {
-        self.apply(Command::Report(Report { at: Timestamp(99), entries }))
-    }
-
-    fn report(&mut self, name: &str, phase: Option<PlacementPhase>) {
-        let entry = self.entry(name, phase);
-        self.send(vec![entry]);
-    }
-
-    fn find(&self) -> Option<&Object> {
-        self.ledger.state.get(&pool())
-    }
-
-    fn pool(&self) -> &Object {
-        self.find().expect("the pool")
-    }
-
     fn phase(&self) -> Phase {
         self.pool().phase
     }

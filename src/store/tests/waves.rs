@@ -1,23 +1,10 @@
 //! Changes that come to the members in waves: who goes on with what, and when it is over.
 
-use std::collections::BTreeMap;
-
 use super::kit::{put, spec};
+use super::world::{World, pool};
 use crate::model::{
-    Change, Command, Condition, ConditionState, Config, Kept, Key, Management, MemberName, Object, PlacementPhase,
-    PlacementReport, Put, Report, Revision, Rollout, Stage, Timestamp, Waves, Write,
+    Change, Config, Kept, Management, MemberName, PlacementPhase, Put, Revision, Rollout, Stage, Waves,
 };
-use crate::store::Ledger;
-
-#[derive(Default)]
-struct World {
-    ledger: Ledger,
-    index: u64,
-}
-
-fn pool() -> Key {
-    Key::new("storage-pool", "data")
-}
 
 fn in_waves(text: &str, order: &[&[&str]]) -> Put {
     let order = order.iter().map(|wave| wave.iter().map(|name| MemberName::from(*name)).collect()).collect();
@@ -30,28 +17,8 @@ fn plain(text: &str) -> Put {
 }
 
 impl World {
-    fn write(&mut self, change: Change) {
-        self.index += 1;
-        let (request, at) = (format!("request {}", self.index), Timestamp(0));
-        let write = Write { request, at, by: "test".to_owned(), origin: None, expect: vec![], changes: vec![change] };
-        self.ledger.apply(Revision(self.index), &Command::Write(write));
-    }
-
     fn put(&mut self, put: Put) {
-        self.write(Change::Put(put));
-    }
-
-    fn report(&mut self, name: &str, phase: PlacementPhase) {
-        self.index += 1;
-        let Object { uid, generation, .. } = *self.pool();
-        let condition = Condition::plain(ConditionState::Ready, "Said", Timestamp(9));
-        let (member, phase, learned) = (name.into(), Some(phase), BTreeMap::new());
-        let entry = PlacementReport { key: pool(), uid, member, generation, phase, condition, learned };
-        self.ledger.apply(Revision(self.index), &Command::Report(Report { at: Timestamp(9), entries: vec![entry] }));
-    }
-
-    fn pool(&self) -> &Object {
-        self.ledger.state.get(&pool()).expect("the pool")
+        self.write(vec![Change::Put(put)]);
     }
 
     fn waves(&self) -> Option<&Waves> {
@@ -127,11 +94,11 @@ fn a_put_that_knows_of_no_waves_or_of_an_old_state_of_them_leaves_them_as_they_a
 fn waves_know_members_by_their_new_names_and_forget_those_that_leave() {
     let mut world = World::made();
     world.put(in_waves("new", &[&["a"], &["b"], &["c"]]));
-    world.write(Change::RenameMember { from: "c".into(), to: "z".into() });
+    world.write(vec![Change::RenameMember { from: "c".into(), to: "z".into() }]);
     assert_eq!(world.kept(), [("b", Some("old")), ("z", Some("old"))]);
     world.report("a", PlacementPhase::Created);
     world.report("z", PlacementPhase::Created);
-    world.write(Change::ForgetMember { member: "b".into() });
+    world.write(vec![Change::ForgetMember { member: "b".into() }]);
     assert_eq!(world.waves(), None, "nobody is left who has not made it");
 }
 
@@ -139,7 +106,7 @@ fn waves_know_members_by_their_new_names_and_forget_those_that_leave() {
 fn a_removal_comes_to_all_at_once_and_what_it_takes_back_is_made_anew() {
     let mut world = World::made();
     world.put(in_waves("new", &[&["a"], &["b"], &["c"]]));
-    world.write(Change::Delete { key: pool() });
+    world.write(vec![Change::Delete { key: pool() }]);
     assert_eq!(world.waves(), None);
     world.put(in_waves("again", &[&["a"], &["b"], &["c"]]));
     assert_eq!(world.waves().map(|waves| &waves.kept["b"]), Some(&Kept::default()), "it may be gone from there");
