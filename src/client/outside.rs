@@ -177,29 +177,64 @@ fn trusting(authorities: &str) -> Result<Arc<ClientConfig>, OutsideError> {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+    use tokio_rustls::TlsAcceptor;
 
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(60);
+    const TAKEN: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+
+    /// Reads one request, and answers it with this.
+    async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with("hello") {
+            let mut bytes = [0; 1024];
+            let read = stream.read(&mut bytes).await.expect("a request");
+            text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+        stream.write_all(answer.as_bytes()).await.expect("an answer");
+        stream.flush().await.expect("an answer");
+        text
+    }
 
     /// A server that answers one request with this, and gives what it was sent.
-    async fn server(answer: &'static str) -> (String, tokio::task::JoinHandle<String>) {
+    async fn server(answer: &'static str) -> (String, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let served = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.expect("a connection");
-            let mut text = String::new();
-            while !text.ends_with("hello") {
-                let mut bytes = [0; 1024];
-                let read = stream.read(&mut bytes).await.expect("a request");
-                text.push_str(&String::from_utf8_lossy(&bytes[..read]));
-            }
-            stream.write_all(answer.as_bytes()).await.expect("an answer");
-            text
+            let (stream, _) = listener.accept().await.expect("a connection");
+            serve(stream, answer).await
         });
         (format!("http://{address}/in/T0K3N?a=b"), served)
+    }
+
+    fn certified(name: &str) -> CertifiedKey<KeyPair> {
+        generate_simple_self_signed([name.to_owned()]).expect("a certificate")
+    }
+
+    /// The same over https with this certificate; it gives nothing when the client goes away before it has sent any.
+    async fn secure_server(own: &CertifiedKey<KeyPair>) -> (String, JoinHandle<Option<String>>) {
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("TLS")
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .expect("a certificate with its key");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let served = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let stream = TlsAcceptor::from(Arc::new(config)).accept(stream).await.ok()?;
+            Some(serve(stream, TAKEN).await)
+        });
+        (format!("https://{address}/in/T0K3N?a=b"), served)
     }
 
     async fn posted(answer: &'static str) -> (Result<(), OutsideError>, String) {
@@ -211,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_taken_was_posted_with_its_headers() {
-        let (sent, text) = posted("HTTP/1.1 204 No Content\r\n\r\n").await;
+        let (sent, text) = posted(TAKEN).await;
         assert!(sent.is_ok(), "{sent:?}");
         assert!(text.starts_with("POST /in/T0K3N?a=b HTTP/1.1\r\nhost: 127.0.0.1:"), "{text}");
         assert!(text.contains("x-mark: 7\r\n") && text.contains("content-length: 5\r\n"), "{text}");
@@ -230,6 +265,34 @@ mod tests {
             let (sent, _) = posted(answer).await;
             let text = sent.expect_err("not taken").to_string();
             assert!(text.contains(why) && !text.contains("T0K3N"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn over_https_the_message_reaches_whom_the_authorities_vouch_for() {
+        let own = certified("127.0.0.1");
+        let (url, served) = secure_server(&own).await;
+        let both = certified("other.example").cert.pem() + &own.cert.pem();
+        let outside = Outside::new(&url, &both).expect("an address");
+        outside.post(&[("x-mark", "7".to_owned())], "hello", LIMIT).await.expect("taken");
+        let text = served.await.expect("served").expect("a request");
+        assert!(text.starts_with("POST /in/T0K3N?a=b HTTP/1.1\r\n") && text.contains("x-mark: 7\r\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn over_https_nothing_is_said_to_somebody_else() {
+        let (here, stranger, elsewhere) = (certified("127.0.0.1"), certified("127.0.0.1"), certified("ci.example"));
+        for (own, trusted, why) in [
+            (&stranger, &here, "invalid peer certificate: "),
+            // Vouched for, as another server.
+            (&elsewhere, &elsewhere, "certificate not valid for name"),
+        ] {
+            let (url, served) = secure_server(own).await;
+            let outside = Outside::new(&url, &trusted.cert.pem()).expect("an address");
+            let refused = outside.post(&[], "hello", LIMIT).await.expect_err("somebody else").to_string();
+            assert!(refused.contains("cannot be reached: ") && refused.contains(why), "{refused}");
+            assert!(!refused.contains("T0K3N"), "{refused}");
+            assert_eq!(served.await.expect("served"), None, "the message was sent");
         }
     }
 
