@@ -10,7 +10,7 @@ pub enum Exit {
     Done = 0,
     /// Failed, or there are findings.
     Failed = 1,
-    /// `plan` and `drift`: there are changes.
+    /// `plan`, `drift` and `watch --dry-run`: there are changes.
     Changes = 2,
     /// There was no input to work on.
     NoInput = 3,
@@ -33,7 +33,7 @@ impl Exit {
     pub const TABLE: [(Self, &'static str); 10] = [
         (Self::Done, "done, or nothing to do"),
         (Self::Failed, "failed, or findings"),
-        (Self::Changes, "plan and drift: there are changes"),
+        (Self::Changes, "plan, drift and watch --dry-run: there are changes"),
         (Self::NoInput, "no input"),
         (Self::NotConverged, "not converged, or unknown because a member cannot be reached"),
         (Self::Refused, "refused: protected, in use, or in conflict with what is there"),
@@ -63,5 +63,14 @@ mod tests {
     fn the_numbers_never_change() {
         let codes: Vec<u8> = Exit::TABLE.iter().map(|(exit, _)| exit.code()).collect();
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 64, 70]);
+    }
+
+    #[test]
+    fn the_readme_has_the_same_table() {
+        let readme = include_str!("../../README.md").replace('`', "");
+        for (exit, meaning) in Exit::TABLE {
+            let row = format!("| {} | {meaning} |\n", exit.code());
+            assert!(readme.contains(&row), "not in the README: {row}");
+        }
     }
 }
