@@ -2,9 +2,9 @@
 //!
 //! The rows of `dialects.tsv` were compared with the program of LXD 5.0.2; the key table says the rest.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use super::quick::QuickMap;
 use super::table::{self, KeyInfo};
 
 /// A product whose preseed files a manifest may be.
@@ -73,34 +73,43 @@ impl Gap {
     }
 }
 
+#[derive(Default)]
 struct Gaps {
-    rows: HashMap<&'static str, Gap>,
-    /// Keys that stand in any row, or that the key table gives to some products only.
-    telling: HashSet<&'static str>,
+    sections: QuickMap<&'static str, Gap>,
+    /// By section.
+    fields: QuickMap<&'static str, QuickMap<&'static str, Gap>>,
+    /// By entity.
+    keys: QuickMap<&'static str, QuickMap<&'static str, Gap>>,
 }
 
 static GAPS: LazyLock<Gaps> = LazyLock::new(|| {
-    let rows: HashMap<_, _> = include_str!("dialects.tsv").lines().skip(1).filter_map(row).collect();
-    let of_rows = rows.keys().filter_map(|at| at.split_once(':')).map(|(_, key)| key);
-    let of_table = table::entities().flat_map(table::keys_of).filter(|info| info.dialect != "both");
-    let telling = of_rows.chain(of_table.map(|info| info.key)).collect();
-    Gaps { rows, telling }
+    let mut gaps = Gaps::default();
+    for (at, gap) in include_str!("dialects.tsv").lines().skip(1).filter_map(row) {
+        if let Some((entity, key)) = at.split_once(':') {
+            gaps.keys.entry(entity).or_default().insert(key, gap);
+        } else if let Some((section, field)) = at.split_once('/') {
+            gaps.fields.entry(section).or_default().insert(field, gap);
+        } else {
+            gaps.sections.insert(at, gap);
+        }
+    }
+    gaps
 });
 
-/// Who does not take a section (`certificates`) or a field of its objects (`projects/storage`).
-pub fn gap_of_field(path: &str) -> Option<Gap> {
-    GAPS.rows.get(path).copied()
+/// Who does not take a section, such as `certificates`.
+pub fn gap_of_section(section: &str) -> Option<Gap> {
+    GAPS.sections.get(section).copied()
 }
 
-/// Whether some product may lack a key of this name: most keys need no closer look.
-pub fn is_telling(key: &str) -> bool {
-    GAPS.telling.contains(key)
+/// Who does not take a field of a section's objects, such as `storage` of `projects`.
+pub fn gap_of_field(section: &str, field: &str) -> Option<Gap> {
+    GAPS.fields.get(section)?.get(field).copied()
 }
 
 /// Who does not take a configuration key.
 pub fn gap_of_key(entity: &str, key: &str) -> Option<Gap> {
     let info: &KeyInfo = table::lookup(entity, key)?;
-    let mut gap = GAPS.rows.get(format!("{entity}:{key}").as_str()).copied().unwrap_or_default();
+    let mut gap = GAPS.keys.get(entity).and_then(|keys| keys.get(key)).copied().unwrap_or_default();
     let [lxd50, lxd, incus] = [Product::Lxd50, Product::Lxd, Product::Incus].map(|product| product as usize);
     match info.dialect {
         "lxd" => gap.lacks[incus] = true,
@@ -149,6 +158,18 @@ mod tests {
         assert!(gap("server", "loki.api.url").is_in(Product::Lxd50));
         assert!(!gap("server", "loki.api.url").is_in(Product::Lxd));
         assert_eq!(gap_of_key("server", "core.https_address"), None);
-        assert!(is_telling("loki.api.url") && !is_telling("core.https_address"));
+    }
+
+    #[test]
+    fn products_lack_keys_whatever_name_stands_in_them() {
+        let gap = gap_of_key("instance", "cloud-init.ssh-keys.mine").expect("a key of LXD alone");
+        assert!(gap.is_in(Product::Incus) && !gap.is_in(Product::Lxd));
+    }
+
+    #[test]
+    fn products_lack_sections_and_fields() {
+        assert!(gap_of_section("certificates").is_some_and(|gap| gap.is_in(Product::Lxd)));
+        assert!(gap_of_field("projects", "storage").is_some_and(|gap| gap.is_in(Product::Incus)));
+        assert_eq!((gap_of_section("networks"), gap_of_field("projects", "name")), (None, None));
     }
 }

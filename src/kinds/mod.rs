@@ -11,6 +11,7 @@ pub mod loaded;
 pub mod meaning;
 mod node;
 mod problem;
+pub mod quick;
 pub mod table;
 pub mod value;
 

@@ -2,9 +2,9 @@
 //!
 //! One table answers what a key means: checks, hints, secrets and the split by member all read it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
+
+use super::quick::QuickMap;
 
 /// One configuration key of one entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,43 +75,36 @@ pub enum KeyScope {
 /// Longer texts are no slip of the pen.
 const MEANT_BYTES_MAX: usize = 100;
 
+/// The entities in the order of their names, and where each of them is.
 struct Table {
-    /// Every key of every manifest is looked up some times.
-    quick: QuickMap<QuickMap<KeyInfo>>,
-    exact: BTreeMap<&'static str, BTreeMap<&'static str, KeyInfo>>,
-    patterns: BTreeMap<&'static str, Vec<KeyInfo>>,
-    entities: BTreeSet<&'static str>,
+    entities: Vec<Entity>,
+    places: QuickMap<&'static str, usize>,
 }
 
-type QuickMap<V> = HashMap<&'static str, V, BuildHasherDefault<Quick>>;
-
-/// A hash of few instructions. What is hashed into the map is our own: nobody can make its keys collide.
-#[derive(Default)]
-struct Quick(u64);
-
-impl Hasher for Quick {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(26)
-    }
+/// The keys of one entity, read when the first is asked for: a manifest needs those of few entities.
+struct Entity {
+    name: &'static str,
+    text: &'static str,
+    keys: OnceLock<Keys>,
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| read(include_str!("keys.tsv")));
+struct Keys {
+    /// In the order of their keys.
+    exact: Vec<KeyInfo>,
+    /// Where each of them is: every key of every manifest is looked up some times.
+    places: QuickMap<&'static str, usize>,
+    patterns: Vec<KeyInfo>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::of(include_str!("keys.tsv")));
 
 /// The key's row, with names and `user.*` resolved. `volume.KEY` of a pool is the key of its volumes.
 pub fn lookup(entity: &str, key: &str) -> Option<&'static KeyInfo> {
-    let direct = exact(entity, key)
-        .or_else(|| TABLE.patterns.get(entity).and_then(|rows| rows.iter().find(|row| matches_pattern(row.key, key))));
+    let direct = TABLE.keys(entity).and_then(|keys| keys.exact(key).or_else(|| keys.pattern(key)));
     direct.or_else(|| {
+        let key = key.strip_prefix("volume.")?;
         let driver = entity.strip_prefix("storage-").filter(|driver| !driver.starts_with("volume-"))?;
-        exact(&format!("storage-volume-{driver}"), key.strip_prefix("volume.")?)
+        TABLE.keys(&format!("storage-volume-{driver}"))?.exact(key)
     })
 }
 
@@ -122,13 +115,12 @@ pub fn lookup_any(entities: &[&str], key: &str) -> Option<&'static KeyInfo> {
 
 /// All rows of an entity, in the order of their keys.
 pub fn keys_of(entity: &str) -> impl Iterator<Item = &'static KeyInfo> {
-    let exact = TABLE.exact.get(entity).into_iter().flat_map(BTreeMap::values);
-    exact.chain(TABLE.patterns.get(entity).into_iter().flatten())
+    TABLE.keys(entity).into_iter().flat_map(|keys| keys.exact.iter().chain(&keys.patterns))
 }
 
 /// The names of all entities.
 pub fn entities() -> impl Iterator<Item = &'static str> {
-    TABLE.entities.iter().copied()
+    TABLE.entities.iter().map(|entity| entity.name)
 }
 
 /// The known key that was probably meant.
@@ -168,27 +160,48 @@ pub fn is_secret_key(key: &str) -> bool {
     peer_key || ENDINGS.iter().any(|ending| key.ends_with(ending))
 }
 
-fn exact(entity: &str, key: &str) -> Option<&'static KeyInfo> {
-    TABLE.quick.get(entity)?.get(key)
+impl Table {
+    // Rows of one entity stand together.
+    fn of(text: &'static str) -> Self {
+        let rows = text.split_once('\n').map_or("", |(_, rows)| rows);
+        let mut entities: Vec<Entity> = Vec::new();
+        let (mut first, mut at) = (0, 0);
+        for line in rows.split_inclusive('\n') {
+            let name = line.split('\t').next().unwrap_or_default();
+            if entities.last().is_none_or(|last| last.name != name) {
+                first = at;
+                entities.push(Entity { name, text: "", keys: OnceLock::new() });
+            }
+            at += line.len();
+            if let Some(last) = entities.last_mut() {
+                last.text = &rows[first..at];
+            }
+        }
+        let places = entities.iter().enumerate().map(|(place, entity)| (entity.name, place)).collect();
+        Self { entities, places }
+    }
+
+    fn keys(&'static self, entity: &str) -> Option<&'static Keys> {
+        let entity = &self.entities[*self.places.get(entity)?];
+        Some(entity.keys.get_or_init(|| Keys::of(entity.text)))
+    }
 }
 
-fn read(text: &'static str) -> Table {
-    let mut table = Table {
-        quick: HashMap::default(),
-        exact: BTreeMap::new(),
-        patterns: BTreeMap::new(),
-        entities: BTreeSet::new(),
-    };
-    for row in text.lines().skip(1).filter_map(row) {
-        table.entities.insert(row.entity);
-        if is_pattern(row.key) {
-            table.patterns.entry(row.entity).or_default().push(row);
-        } else {
-            table.quick.entry(row.entity).or_default().insert(row.key, row);
-            table.exact.entry(row.entity).or_default().insert(row.key, row);
-        }
+impl Keys {
+    fn of(text: &'static str) -> Self {
+        let (patterns, mut exact): (Vec<_>, Vec<_>) = text.lines().filter_map(row).partition(|row| is_pattern(row.key));
+        exact.sort_by_key(|row| row.key);
+        let places = exact.iter().enumerate().map(|(place, row)| (row.key, place)).collect();
+        Self { exact, places, patterns }
     }
-    table
+
+    fn exact(&self, key: &str) -> Option<&KeyInfo> {
+        self.places.get(key).map(|place| &self.exact[*place])
+    }
+
+    fn pattern(&self, key: &str) -> Option<&KeyInfo> {
+        self.patterns.iter().find(|row| matches_pattern(row.key, key))
+    }
 }
 
 fn row(line: &'static str) -> Option<KeyInfo> {
@@ -251,6 +264,7 @@ mod tests {
     fn every_row_of_the_table_is_read() {
         let rows = include_str!("keys.tsv").lines().count() - 1;
         assert_eq!(entities().map(|entity| keys_of(entity).count()).sum::<usize>(), rows);
+        assert!(entities().is_sorted(), "the rows of an entity stand together, and entities in their order");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::dom::{Document, Entry, Node};
 use super::set::{Origin, Set};
 use super::survey::Survey;
 use crate::kinds::Spot;
-use crate::kinds::dialect::{Gap, Product, gap_of_field, gap_of_key, is_telling};
+use crate::kinds::dialect::{Gap, Product, gap_of_field, gap_of_key, gap_of_section};
 use crate::model::{Finding, Key, Place, Severity, pointer};
 
 /// For whom a set of manifests is written.
@@ -44,7 +44,9 @@ pub(super) fn uses(document: &Document<'_>, into: &mut Vec<Use>) {
     let mut walk = Walk { document, into };
     for section in document.root.entries() {
         let top = [&*section.key];
-        walk.field(Class::Section, &section.key, section, &top);
+        if let Some(gap) = gap_of_section(&section.key) {
+            walk.add(Class::Section, gap, section, &[]);
+        }
         match &*section.key {
             "config" => walk.keys("server", section, &top),
             "cluster" => walk.fields("cluster", &section.value, &top),
@@ -89,29 +91,26 @@ impl Walk<'_, '_> {
 
     fn fields(&mut self, section: &str, node: &Node<'_>, path: &[&str]) {
         for entry in node.entries() {
-            self.field(Class::Field, &format!("{section}/{}", entry.key), entry, &[path, &[&*entry.key]].concat());
-        }
-    }
-
-    fn field(&mut self, class: Class, row: &str, entry: &Entry<'_>, path: &[&str]) {
-        if let Some(gap) = gap_of_field(row) {
-            self.add(class, gap, entry, path);
-        }
-    }
-
-    fn keys(&mut self, entity: &str, of: &Entry<'_>, path: &[&str]) {
-        for entry in of.value.entries().iter().filter(|entry| is_telling(&entry.key) && !is_empty(&entry.value)) {
-            if let Some(gap) = gap_of_key(entity, &entry.key) {
-                self.add(Class::Key, gap, entry, &[path, &[&*entry.key]].concat());
+            if let Some(gap) = gap_of_field(section, &entry.key) {
+                self.add(Class::Field, gap, entry, path);
             }
         }
     }
 
+    fn keys(&mut self, entity: &str, of: &Entry<'_>, path: &[&str]) {
+        for entry in of.value.entries().iter().filter(|entry| !is_empty(&entry.value)) {
+            if let Some(gap) = gap_of_key(entity, &entry.key) {
+                self.add(Class::Key, gap, entry, path);
+            }
+        }
+    }
+
+    // The path leads to what holds the entry.
     fn add(&mut self, class: Class, gap: Gap, entry: &Entry<'_>, path: &[&str]) {
         if self.into.len() >= USES_MAX {
             return;
         }
-        let place = self.document.place(entry.key_span, pointer(path));
+        let place = self.document.place(entry.key_span, pointer(path) + &pointer(&[&entry.key]));
         self.into.push(Use { name: entry.key.to_string(), class, gap, place });
     }
 }
