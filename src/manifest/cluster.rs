@@ -88,7 +88,7 @@ pub(super) struct Section<'d> {
 pub(super) fn read<'d>(document: &'d Document<'d>, shape: &Shape, findings: &mut Findings) -> Option<Section<'d>> {
     let entry = document.root.entry("cluster").filter(|entry| !entry.value.entries().is_empty())?;
     let path = ["cluster".to_owned()];
-    let grammar: ClusterGrammar = serde_json::from_value(shape.usable(&entry.value, &path)).ok()?;
+    let grammar: ClusterGrammar = serde_json::from_value(shape.usable(&entry.value, || path.to_vec())).ok()?;
     let mut section = Section { document, cluster: Cluster::default(), faulty_members: BTreeSet::new() };
     section.cluster = section.cluster(grammar, findings);
     section.cluster.at = document.place(entry.key_span, pointer(&path));

@@ -4,11 +4,10 @@
 //! of it. This check knows the few keywords that our own schema uses; a schema with others fits nothing, so that the
 //! full validation decides.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value as Json};
 
 use super::dom::{Node, Value};
+use crate::kinds::quick::QuickMap;
 
 /// As many values that do not fit are shown to the full validation: more than it may find, so that the end is told.
 const MISFITS_MAX: usize = 2_000;
@@ -20,7 +19,7 @@ const ANNOTATIONS: [&str; 7] = ["$schema", "title", "description", "default", "d
 #[derive(Debug, Default)]
 pub(super) struct Fit {
     types: Types,
-    properties: HashMap<String, Fit>,
+    properties: QuickMap<String, Fit>,
     required: Vec<String>,
     additional: Option<Box<Fit>>,
     items: Option<Box<Fit>>,

@@ -67,7 +67,7 @@ impl<'d> Reader<'_, 'd> {
     fn server(&self, entry: &Entry<'d>, set: &mut Set<'d>) {
         let path = vec![self.section.name.to_owned()];
         let mut spec = Spec::default();
-        spec.set_config(&self.config(&entry.value, &path));
+        spec.set_config(&self.config(&entry.value, || path.clone()));
         let found = self.found(spec, BTreeMap::new(), path, entry.key_span);
         if !entry.value.entries().is_empty() {
             set.insert(Key::server(), found);
@@ -86,7 +86,7 @@ impl<'d> Reader<'_, 'd> {
         let mut spec = Spec::default();
         let mut members = BTreeMap::new();
         let mut policy = Policy::default();
-        for entry in node.entries().iter().filter(|entry| !self.is_broken(&path, &entry.key)) {
+        for entry in node.entries().iter().filter(|entry| !self.is_broken(|| path.clone(), &entry.key)) {
             let below = || [path.as_slice(), &[entry.key.to_string()]].concat();
             match &*entry.key {
                 "name" | "project" => {}
@@ -95,9 +95,9 @@ impl<'d> Reader<'_, 'd> {
                 }
                 "apply" => policy.apply = entry.value.text().and_then(ApplyMode::from_word),
                 "protect" => policy.protect = entry.value.text().and_then(value::read_bool),
-                "config" => spec.set_config(&self.config(&entry.value, &below())),
+                "config" => spec.set_config(&self.config(&entry.value, below)),
                 field if self.is_legacy(field) => set.findings.push(self.legacy(entry, &below())),
-                field => self.field(field, &entry.value, &below(), &mut spec),
+                field => self.field(field, &entry.value, below, &mut spec),
             }
         }
         let key = self.key(node, name.text().unwrap_or_default());
@@ -132,22 +132,23 @@ impl<'d> Reader<'_, 'd> {
         }
     }
 
-    fn is_broken(&self, path: &[String], key: &str) -> bool {
-        !self.shape.broken.is_empty() && self.shape.broken.contains(&(pointer(path) + &pointer(&[key])))
+    // In nearly every document nothing is broken, and nobody asks for paths.
+    fn is_broken(&self, path: impl Fn() -> Vec<String>, key: &str) -> bool {
+        !self.shape.broken.is_empty() && self.shape.broken.contains(&(pointer(&path()) + &pointer(&[key])))
     }
 
-    fn config(&self, node: &Node<'_>, path: &[String]) -> Config {
-        let usable = node.entries().iter().filter(|entry| !self.is_broken(path, &entry.key));
+    fn config(&self, node: &Node<'_>, path: impl Fn() -> Vec<String>) -> Config {
+        let usable = node.entries().iter().filter(|entry| !self.is_broken(&path, &entry.key));
         usable.filter_map(|entry| Some((entry.key.to_string(), entry.value.text()?.to_owned()))).collect()
     }
 
     fn members(&self, node: &Node<'_>, path: &[String]) -> BTreeMap<MemberName, Config> {
-        let usable = node.entries().iter().filter(|entry| !self.is_broken(path, &entry.key));
-        let config = |entry: &Entry<'_>| self.config(&entry.value, &[path, &[entry.key.to_string()]].concat());
+        let usable = node.entries().iter().filter(|entry| !self.is_broken(|| path.to_vec(), &entry.key));
+        let config = |entry: &Entry<'_>| self.config(&entry.value, || [path, &[entry.key.to_string()]].concat());
         usable.map(|entry| (MemberName::from(&*entry.key), config(entry))).collect()
     }
 
-    fn field(&self, field: &str, node: &Node<'_>, path: &[String], spec: &mut Spec) {
+    fn field(&self, field: &str, node: &Node<'_>, path: impl FnOnce() -> Vec<String>, spec: &mut Spec) {
         if node.is_null() {
             return;
         }

@@ -8,14 +8,12 @@ use serde_json::{Map, Value, json};
 
 use super::grammar::{CertificateGrammar, ClusterGrammar, ClusterGroupGrammar, StorageVolumeGrammar};
 use super::section::{self, LEGACY_FIELDS, Section};
-use crate::kinds::Kind;
-use crate::kinds::table::{self, KeyInfo};
 use crate::model::{ApplyMode, Rollout};
 
 /// The schema, built once.
 pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(grammar);
 
-/// The grammar of one manifest document as a JSON Schema: fields, types, what is required. What `config` maps may hold
+/// The grammar of one manifest document as a JSON Schema: fields, types, what is required. Which keys `config` maps hold
 /// is left to the rules, which know the driver and say more; `editor` adds it for those who have nothing but a schema.
 ///
 /// Scalars may be written with or without quotes: where a text is wanted, numbers and booleans do.
@@ -25,7 +23,7 @@ pub(super) fn grammar() -> Value {
     let mut sections = Map::new();
     for section in section::applied() {
         let schema = match section.is_map() {
-            true => config_map(section.kind, &mut generator),
+            true => config_map(&section.kind.schema(&mut generator).to_value()),
             false => list_of(entry(&section, &mut generator)),
         };
         sections.insert(section.name.to_owned(), schema);
@@ -35,22 +33,26 @@ pub(super) fn grammar() -> Value {
     }
     sections.insert("cluster".to_owned(), cluster(&mut generator));
     sections.values_mut().for_each(loosen);
-    json!({
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Seedbed manifest",
         "description": "The desired state of a cluster of container hosts, in the preseed form of LXD and Incus.",
         "type": "object",
         "additionalProperties": false,
-        "properties": sections,
-    })
+    });
+    schema["properties"] = Value::Object(sections);
+    schema
 }
 
 fn plain<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<T>().to_value()
 }
 
+// `json!` would copy the item, which is large; every start of the program waits for this.
 fn list_of(item: Value) -> Value {
-    json!({ "type": "array", "items": item })
+    let mut list = json!({ "type": "array" });
+    list["items"] = item;
+    list
 }
 
 fn unapplied(generator: &mut SchemaGenerator) -> [(String, Value); 3] {
@@ -80,13 +82,13 @@ fn entry(section: &Section, generator: &mut SchemaGenerator) -> Value {
     }
     if kind.rollout() != Rollout::RecordOnly {
         let described = "The keys in which members differ, under the name of each member.";
-        let own = json!({ "type": "object", "additionalProperties": keys(kind, |info| info.scope != table::KeyScope::Global) });
-        properties["members"] = own;
-        properties["members"]["description"] = json!(described);
+        properties["members"] = json!({ "type": "object", "description": described, "additionalProperties": texts() });
     }
     manage(properties);
-    if properties.get("config").is_some() {
-        properties["config"] = config_map(kind, generator);
+    if let Some(config) = properties.get_mut("config") {
+        let described = config["description"].take();
+        *config = texts();
+        config["description"] = described;
     }
     for (_, field) in LEGACY_FIELDS.iter().filter(|(name, _)| *name == section.name) {
         properties[*field] = json!({ "deprecated": true, "description": "Printed by LXD; it says nothing here." });
@@ -109,20 +111,15 @@ fn manage(properties: &mut Value) {
     });
 }
 
-fn config_map(kind: &dyn Kind, generator: &mut SchemaGenerator) -> Value {
-    let spec = kind.schema(generator).to_value();
-    let described = spec.pointer("/properties/config/description").cloned().unwrap_or_default();
-    let mut schema = keys(kind, |_| true);
-    schema["description"] = described;
+fn config_map(spec: &Value) -> Value {
+    let mut schema = texts();
+    schema["description"] = spec.pointer("/properties/config/description").cloned().unwrap_or_default();
     schema
 }
 
-// The known keys by name. Others are left to the rules.
-fn keys(kind: &dyn Kind, wanted: impl Fn(&KeyInfo) -> bool) -> Value {
-    let known = section::entities_of(kind).into_iter().flat_map(table::keys_of);
-    let known = known.filter(|info| wanted(info) && !table::is_pattern(info.key));
-    let properties: Map<String, Value> = known.map(|info| (info.key.to_owned(), json!({ "type": "string" }))).collect();
-    json!({ "type": "object", "properties": properties, "additionalProperties": { "type": "string" } })
+// Texts under any keys: which of them are known is left to the rules.
+fn texts() -> Value {
+    json!({ "type": "object", "additionalProperties": { "type": "string" } })
 }
 
 fn cluster(generator: &mut SchemaGenerator) -> Value {

@@ -41,10 +41,11 @@ pub(super) struct Shape {
 
 impl Shape {
     /// The value as JSON, every scalar as its text, without the parts that cannot be used.
-    pub fn usable(&self, node: &Node<'_>, path: &[String]) -> Json {
-        if self.broken.is_empty() {
-            return node.text_json();
-        }
+    pub fn usable(&self, node: &Node<'_>, path: impl FnOnce() -> Vec<String>) -> Json {
+        if self.broken.is_empty() { node.text_json() } else { self.usable_at(node, &path()) }
+    }
+
+    fn usable_at(&self, node: &Node<'_>, path: &[String]) -> Json {
         let below = |step: &str| [path, &[step.to_owned()]].concat();
         let is_usable = |path: &[String]| !self.broken.contains(&pointer(path));
         match &node.value {
@@ -52,14 +53,14 @@ impl Shape {
             Value::List(items) => {
                 let items = items.iter().enumerate().map(|(index, item)| (below(&index.to_string()), item));
                 Json::Array(
-                    items.filter(|(path, _)| is_usable(path)).map(|(path, item)| self.usable(item, &path)).collect(),
+                    items.filter(|(path, _)| is_usable(path)).map(|(path, item)| self.usable_at(item, &path)).collect(),
                 )
             }
             Value::Map(entries) => {
                 let entries = entries.iter().map(|entry| (below(&entry.key), entry));
                 let usable = entries.filter(|(path, _)| is_usable(path));
                 Json::Object(
-                    usable.map(|(path, entry)| (entry.key.to_string(), self.usable(&entry.value, &path))).collect(),
+                    usable.map(|(path, entry)| (entry.key.to_string(), self.usable_at(&entry.value, &path))).collect(),
                 )
             }
         }
@@ -184,9 +185,9 @@ impl Fault<'_, '_> {
     }
 
     fn is_config_key(&self, key: &str) -> bool {
-        let at = self.error.schema_path().as_str();
-        let parent = at.rsplit_once('/').map_or("", |(parent, _)| parent);
-        SCHEMA.pointer(&format!("{parent}/properties/config/properties")).is_some_and(|keys| keys.get(key).is_some())
+        let section = section::applied().find(|section| self.path.first().is_some_and(|name| name == section.name));
+        let entities = section.map(|section| section::entities_of(section.kind)).into_iter().flatten();
+        entities.flat_map(table::keys_of).any(|info| info.key == key)
     }
 
     fn missing(&self, property: &str) -> Option<Finding> {

@@ -68,9 +68,13 @@ pub enum Severity {
 
 /// A JSON Pointer (RFC 6901) from its steps.
 pub fn pointer<S: AsRef<str>>(steps: &[S]) -> String {
-    steps.iter().fold(String::new(), |mut text, step| {
+    let length = steps.iter().map(|step| 1 + step.as_ref().len()).sum();
+    steps.iter().fold(String::with_capacity(length), |mut text, step| {
         text.push('/');
-        text.push_str(&step.as_ref().replace('~', "~0").replace('/', "~1"));
+        match step.as_ref() {
+            step if step.contains(['~', '/']) => text.push_str(&step.replace('~', "~0").replace('/', "~1")),
+            step => text.push_str(step),
+        }
         text
     })
 }
