@@ -103,7 +103,11 @@ impl<'a> Settings<'a> {
     /// The address that a subnet is hidden behind.
     pub fn nat_address(self, family: Family) -> Result<Option<IpAddr>, Wrong> {
         let read = |text: &str| text.parse().ok().filter(|address| Family::of(*address) == family);
-        self.one(&of(family, "nat.address"), &format!("an {family} address"), read)
+        let wanted = match family {
+            Family::V4 => "an IPv4 address",
+            Family::V6 => "an IPv6 address",
+        };
+        self.one(&of(family, "nat.address"), wanted, read)
     }
 
     /// The largest packet; `None` when it is the usual one.
@@ -212,10 +216,11 @@ impl<'a> Settings<'a> {
 
 /// A key that exists for both families: `ipv4.address`.
 pub fn of(family: Family, key: &str) -> String {
-    match family {
-        Family::V4 => format!("ipv4.{key}"),
-        Family::V6 => format!("ipv6.{key}"),
-    }
+    let prefix = match family {
+        Family::V4 => "ipv4.",
+        Family::V6 => "ipv6.",
+    };
+    [prefix, key].concat()
 }
 
 /// What is wrong with a name of an interface; the kernel's rules and those of LXD.
