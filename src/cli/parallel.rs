@@ -5,8 +5,9 @@ use std::thread;
 
 /// Items that a worker does in a row and hands over at once: waking the other side costs as much as a small item.
 const TOGETHER_MAX: usize = 8;
-/// Rows of results that a worker may have ready before the ones in front of them are taken.
-const AHEAD: usize = 1;
+/// Rows of results that a worker may have ready before the ones in front of them are taken: one that is held up for a
+/// moment, as on a busy machine, does not stop the others.
+const AHEAD: usize = 8;
 
 /// Does `work` on every item with as many threads as there are processors, and gives the results to `take` in order.
 ///
