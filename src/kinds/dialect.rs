@@ -109,12 +109,13 @@ pub fn gap_of_field(section: &str, field: &str) -> Option<Gap> {
 /// Who does not take a configuration key.
 pub fn gap_of_key(entity: &str, key: &str) -> Option<Gap> {
     let info: &KeyInfo = table::lookup(entity, key)?;
-    let mut gap = GAPS.keys.get(entity).and_then(|keys| keys.get(key)).copied().unwrap_or_default();
+    let mut gap = GAPS.keys.get(entity).and_then(|keys| keys.get(info.key)).copied().unwrap_or_default();
     let [lxd50, lxd, incus] = [Product::Lxd50, Product::Lxd, Product::Incus].map(|product| product as usize);
     match info.dialect {
         "lxd" => gap.lacks[incus] = true,
         "incus" => (gap.lacks[lxd50], gap.lacks[lxd]) = (true, true),
-        "old" => (gap.removed[lxd], gap.removed[incus]) = (true, true),
+        // A row of its own says who has kept it.
+        "old" if gap.removed == [false; 3] => (gap.removed[lxd], gap.removed[incus]) = (true, true),
         _ => {}
     }
     gap.is_anywhere().then_some(gap)
@@ -158,12 +159,23 @@ mod tests {
         assert!(gap("server", "loki.api.url").is_in(Product::Lxd50));
         assert!(!gap("server", "loki.api.url").is_in(Product::Lxd));
         assert_eq!(gap_of_key("server", "core.https_address"), None);
+        // The same devices under two names, as the two documentations have them.
+        for (entity, key) in [("device-unix-char", "path"), ("device-usb", "vendorid"), ("device-unix-block", "source")]
+        {
+            assert_eq!(gap_of_key(entity, key), None, "{entity} {key}");
+        }
+        let boot = gap("instance", "security.secureboot");
+        assert!(boot.is_removed_from(Product::Lxd) && !boot.is_in(Product::Lxd50) && !boot.is_in(Product::Incus));
+        let deny = gap("instance", "security.syscalls.blacklist");
+        assert!(deny.is_removed_from(Product::Lxd) && !deny.is_in(Product::Incus));
     }
 
     #[test]
     fn products_lack_keys_whatever_name_stands_in_them() {
         let gap = gap_of_key("instance", "cloud-init.ssh-keys.mine").expect("a key of LXD alone");
         assert!(gap.is_in(Product::Incus) && !gap.is_in(Product::Lxd));
+        let gap = gap_of_key("device-disk", "initial.size").expect("a key that LXD 5.0 lacks");
+        assert!(gap.is_in(Product::Lxd50) && !gap.is_in(Product::Lxd));
     }
 
     #[test]

@@ -163,6 +163,46 @@ mod tests {
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
+    // What servers have answered when they were given each key; what they did not get as far as is left out.
+    const ANSWERS: [(Product, &str, &str); 2] = [
+        (
+            Product::Incus,
+            include_str!("testdata/incus-6.0.4-extensions.txt"),
+            include_str!("testdata/incus-6.0.4-keys.tsv"),
+        ),
+        (Product::Lxd, include_str!("testdata/lxd-5.0.2-extensions.txt"), include_str!("testdata/lxd-5.0.2-keys.tsv")),
+    ];
+
+    #[test]
+    fn servers_take_the_keys_that_they_name_the_extension_of_and_no_others() {
+        let mut wrong = Vec::new();
+        for (product, extensions, answers) in ANSWERS {
+            let names: BTreeSet<&str> = extensions.lines().collect();
+            for answer in answers.lines() {
+                let cells: Vec<&str> = answer.split('\t').collect();
+                let [entity, key, said] = cells[..] else { panic!("{answer}") };
+                let row = table::keys_of(entity).find(|row| row.key == key).expect(answer);
+                let gap = gap_of_key(entity, key);
+                // No extension tells of these.
+                let silent = ["storage-dir size", "instance boot.debug_edk2", "network-ovn ipv4.dhcp.ranges"];
+                if silent.contains(&format!("{entity} {key}").as_str()) {
+                    continue;
+                }
+                // The version of the server decides, not its extensions.
+                if gap.is_some_and(|gap| gap.is_removed_from(product)) || row.dialect == "old" {
+                    continue;
+                }
+                let lacks = gap.is_some_and(|gap| gap.is_in(product))
+                    || ROWS.keys.get(&(row.entity, row.key)).is_some_and(|name| !names.contains(name))
+                    || ROWS.whole.get(row.entity).is_some_and(|name| !names.contains(name));
+                if lacks != (said == "unknown") {
+                    wrong.push(format!("{product:?}: {answer}"));
+                }
+            }
+        }
+        assert_eq!(wrong, [""; 0]);
+    }
+
     #[test]
     fn objects_keys_and_devices_name_their_extensions() {
         let pool = serde_json::json!({"driver": "ceph", "config": {"ceph.rbd.du": "false", "source": "x"}});
