@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::layers::LayerArgs;
 use super::screen::{Palette, Screen};
-use crate::manifest::{self, Layers, Loaded, Options, Source, Sources};
+use crate::manifest::{self, Dialect, Layers, Loaded, Options, Source, Sources, Variables};
 use crate::model::{Finding, Severity};
 
 /// What was read, and what it says.
@@ -14,6 +14,16 @@ pub struct Input {
     pub sources: Vec<Source>,
     /// What they declare, with all findings, those of reading included.
     pub loaded: Loaded,
+    /// How they were put together.
+    pub reading: Reading,
+}
+
+/// What it takes to load the same texts once more.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// How many sources each layer has.
+    layers: Vec<usize>,
+    variables: Option<Variables>,
 }
 
 impl Input {
@@ -42,7 +52,19 @@ impl Input {
         let variables = layers.variables()?;
         let mut loaded = manifest::load_layers(&Layers { layers: &all, variables: variables.as_ref() }, options);
         loaded.findings.splice(0..0, findings);
-        Ok(Self { sources: all.into_iter().flatten().collect(), loaded })
+        let reading = Reading { layers: all.iter().map(Vec::len).collect(), variables };
+        Ok(Self { sources: all.into_iter().flatten().collect(), loaded, reading })
+    }
+
+    /// What the same texts say when they are written for somebody else. Nothing of this input changes.
+    pub fn written_for(&mut self, dialect: Dialect) -> Loaded {
+        let Reading { layers, variables } = &self.reading;
+        let mut sources = std::mem::take(&mut self.sources).into_iter();
+        let all: Vec<Vec<Source>> = layers.iter().map(|count| sources.by_ref().take(*count).collect()).collect();
+        let options = Options { dialect, only_findings: true, ..Options::default() };
+        let loaded = manifest::load_layers(&Layers { layers: &all, variables: variables.as_ref() }, &options);
+        self.sources = all.into_iter().flatten().collect();
+        loaded
     }
 
     /// Whether the paths hold no manifest at all.

@@ -47,7 +47,7 @@ pub async fn run(args: &InitArgs, session: &Session) -> Result<Exit, Failure> {
     }
     let path = args.file.clone().unwrap_or_else(|| Source::STDIN.to_owned());
     let input = Input::read_valid(&[path], &LayerArgs::default(), session.screen)?;
-    let Input { sources, loaded } = input;
+    let Input { sources, loaded, .. } = input;
     let cluster = loaded.cluster.map(section).transpose()?;
     let timeout_ms = u64::try_from(args.timeout.as_millis()).ok();
     let desired = super::apply::resolved(loaded.desired, session).await?;

@@ -58,7 +58,7 @@ impl Total {
 
     /// Adds one set.
     pub fn absorb(&mut self, input: Input) {
-        let Input { sources, loaded } = input;
+        let Input { sources, loaded, .. } = input;
         let Loaded { findings, allowed, counts, .. } = loaded;
         self.sources.extend(sources.into_iter().map(|source| kept(source, &mut self.room)));
         for finding in findings {
@@ -142,7 +142,7 @@ mod tests {
     fn input(text_bytes: usize, findings: usize) -> Input {
         let findings = vec![Finding::warning("SB113", "odd"); findings];
         let loaded = Loaded { findings, ..Loaded::default() };
-        Input { sources: vec![Source::new("a.yaml", "x".repeat(text_bytes))], loaded }
+        Input { sources: vec![Source::new("a.yaml", "x".repeat(text_bytes))], loaded, reading: Default::default() }
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Input {
         let sources: Vec<_> =
             self.sources.iter().map(|source| manifest::Source::new(&source.path, change(&source.text))).collect();
         let loaded = manifest::load(&sources, &manifest::Options::default());
-        Self { sources, loaded }
+        Self { sources, loaded, reading: self.reading }
     }
 }
 

@@ -143,13 +143,16 @@ fn of_object(key: &Key, declared: &Declared, parties: &[Party], severity: Severi
 }
 
 fn finding(key: &Key, declared: &Declared, required: &Required, without: &[&str], severity: Severity) -> Finding {
-    let names: Vec<String> = required.any_of.iter().map(|name| format!("`{name}`")).collect();
-    let (names, what) = (names.join(" or "), &required.what);
-    let verb = if without.len() == 1 { "does" } else { "do" };
-    let message = format!("{key}: {what} needs the API extension {names}, which {} {verb} not have", listed(without));
-    let finding = Finding { severity, ..Finding::warning("SB142", message) };
+    let names: Vec<&str> = required.any_of.iter().copied().collect();
+    let finding = absent(&format!("{key}: {}", required.what), &names.join("` or `"), without, severity);
     Finding { place: Some(declared.place(&required.path)), ..finding }
-        .helping("leave it out, or upgrade the server first")
+}
+
+/// Something needs an extension that some do not have.
+pub fn absent<S: AsRef<str>>(what: &str, extension: &str, without: &[S], severity: Severity) -> Finding {
+    let verb = if without.len() == 1 { "does" } else { "do" };
+    let message = format!("{what} needs the API extension `{extension}`, which {} {verb} not have", listed(without));
+    Finding { severity, ..Finding::warning("SB142", message) }.helping("leave it out, or upgrade the server first")
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extensions::{Info, lacking, listed, parties};
-use super::{Told, take};
+use super::extensions::{Info, Party, lacking, listed, parties};
+use super::{Told, product, take};
 use crate::api::paths;
 use crate::cli::input::{Input, plural};
 use crate::client::{Client, ClientError};
 use crate::http::SystemDice;
 use crate::kinds;
+use crate::kinds::dialect::Product;
 use crate::model::{
     ClusterState, Condition, Config, Desired, Finding, Generation, Key, Liveness, MemberName, Object, Phase, Placement,
     PlacementPhase, Severity, Spec,
@@ -21,7 +22,7 @@ use crate::model::{
 use crate::plan::{Context, Mode, plan};
 
 /// What only our own members ask for: a preseed of LXD gives the keys of the member that reads it.
-const OURS: [&str; 1] = ["SB064"];
+const OURS: [&str; 3] = ["SB047", "SB050", "SB064"];
 
 /// What the server has, as it answers for each path.
 #[derive(Debug, Default)]
@@ -36,19 +37,37 @@ struct Answers {
 
 /// Asks, and compares.
 pub async fn ask(client: &Client, info: &Info, input: &mut Input) -> Result<Told, ClientError> {
+    let product = product::of(info);
+    let server = Info { product: product.map_or_else(String::new, named), ..info.clone() };
+    if let Some(product) = product {
+        product::judge(input, &server, product);
+    }
+    let told = compare(client, &server, input).await?;
+    // What a product refuses is no mistake in the rest: objects are counted by what stands in them.
+    let findings = [&input.loaded.findings[..], &told.findings].concat();
+    input.loaded.counts.valid = product::valid(input.loaded.counts.objects, &findings);
+    Ok(told)
+}
+
+fn named(product: Product) -> String {
+    if product == Product::Incus { "incus" } else { "lxd" }.to_owned()
+}
+
+async fn compare(client: &Client, info: &Info, input: &mut Input) -> Result<Told, ClientError> {
     let mut findings = Vec::new();
+    let is_whole = is_readable(input);
     if !info.is_trusted {
-        if input.loaded.is_usable() {
-            findings = lacking(&input.loaded.desired, &[of_server(info)], Severity::Error);
+        if is_whole {
+            findings = missing(input, &[of_server(info)]);
         }
         let whom = format!("{}, as a stranger: its extensions only", info.spoken());
-        return Ok(Told { whom, findings });
+        return Ok(Told { whom, is_whole, findings });
     }
     let answers = answers(client, info).await?;
     let state = state(&answers);
     let objects = state.objects.len() - answers.members.len();
     let whom = format!("{}, {}, {}", info.spoken(), plural(answers.members.len(), "member"), plural(objects, "object"));
-    if input.loaded.is_usable() {
+    if is_whole {
         let (known, silent) = if info.is_clustered {
             let members: Vec<_> = answers.members.iter().map(|name| (name.clone(), String::new())).collect();
             parties(client, info, &members).await
@@ -56,18 +75,32 @@ pub async fn ask(client: &Client, info: &Info, input: &mut Input) -> Result<Told
             (vec![of_server(info)], Vec::new())
         };
         findings.extend(silent.iter().map(|name| super::untold(name)));
+        findings.extend(missing(input, &known));
         // Nobody needs it afterwards, and it may be large.
         let desired = std::mem::take(&mut input.loaded.desired);
-        findings.extend(lacking(&desired, &known, Severity::Error));
-        findings.extend(impossible(&desired, info, &answers));
+        let known: Vec<_> = findings.iter().map(|finding: &Finding| finding.place.clone()).collect();
+        findings.extend(impossible(&desired, info, &answers).into_iter().filter(|more| !known.contains(&more.place)));
         let said = refusals(desired, &state, info);
         take(input, said);
     }
-    Ok(Told { whom, findings })
+    Ok(Told { whom, is_whole, findings })
 }
 
-fn of_server(info: &Info) -> super::extensions::Party {
-    super::extensions::Party { name: info.spoken(), extensions: info.extensions.clone() }
+// What the product refuses was understood all the same.
+fn is_readable(input: &Input) -> bool {
+    let findings = &input.loaded.findings;
+    !findings.iter().any(|finding| finding.is_error() && !product::is_theirs(finding))
+}
+
+fn missing(input: &Input, parties: &[Party]) -> Vec<Finding> {
+    let mut findings = lacking(&input.loaded.desired, parties, Severity::Error);
+    let refused = product::refused(&input.loaded.findings);
+    findings.retain(|finding| product::at(finding).is_none_or(|place| !refused.contains(&place)));
+    findings
+}
+
+fn of_server(info: &Info) -> Party {
+    Party { name: info.spoken(), extensions: info.extensions.clone() }
 }
 
 async fn answers(client: &Client, info: &Info) -> Result<Answers, ClientError> {
@@ -133,7 +166,7 @@ fn state(answers: &Answers) -> ClusterState {
         for item in items(list).filter(|item| is_managed(item)) {
             let key = key(kind, project, item);
             let mut spec = spec(kind, item);
-            let (shared, own) = split(kind, &spec);
+            let (shared, own) = split(kind, &key.name, &spec);
             spec.set_config(&shared);
             let placed = kinds::find(kind).is_some_and(|kind| kind.rollout() != crate::model::Rollout::RecordOnly);
             let members = answers.members.iter().filter(|_| placed);
@@ -179,7 +212,7 @@ fn spec(kind: &str, item: &Value) -> Spec {
     Spec(own.map(|(field, value)| (field.clone(), value.clone())).collect())
 }
 
-fn split(kind: &str, spec: &Spec) -> (Config, Config) {
+fn split(kind: &str, name: &str, spec: &Spec) -> (Config, Config) {
     let entities = kinds::find(kind).map(|kind| kind.entities(spec)).unwrap_or_default();
     let is_own = |key: &str| kinds::is_member_specific(kind, &entities, key);
     let (mut shared, mut own) = (Config::default(), Config::default());
@@ -187,10 +220,11 @@ fn split(kind: &str, spec: &Spec) -> (Config, Config) {
         let part = if is_own(key) { &mut own } else { &mut shared };
         part.insert(key.to_owned(), value.to_owned());
     }
-    // LXD shows a path below its own directory; what it was given stands elsewhere.
-    let given = spec.config_entries().find(|(key, _)| *key == "volatile.initial_source").map(|(_, value)| value);
-    if own.get("source").is_some() {
-        own.remove("source");
+    // LXD shows a path below its own directory; what it was given stands elsewhere, or is what it shows.
+    if let Some(shown) = own.remove("source") {
+        let is_its_own = [format!("/storage-pools/{name}"), format!("/disks/{name}.img")];
+        let initial = spec.config_entries().find(|(key, _)| *key == "volatile.initial_source").map(|(_, value)| value);
+        let given = initial.or_else(|| is_its_own.iter().all(|end| !shown.ends_with(end)).then_some(&shown));
         own.extend(given.map(|source| ("source".to_owned(), source.to_owned())));
     }
     (shared, own)
@@ -200,7 +234,7 @@ fn placement(answers: &Answers, kind: &str, item: &Value, member: &str, own: &Co
     let name = text(item, "name");
     let told = answers.own.iter().find(|(of, object, at, _)| *of == kind && *object == name && at == member);
     let config = match told {
-        Some((_, _, _, item)) => split(kind, &spec(kind, item)).1,
+        Some((_, _, _, item)) => split(kind, &name, &spec(kind, item)).1,
         None if answers.members.len() == 1 => own.clone(),
         None => Config::default(),
     };
@@ -244,8 +278,11 @@ fn impossible(desired: &Desired, info: &Info, answers: &Answers) -> Vec<Finding>
             );
         }
         if key.kind.as_str() == "network" && taken.contains(&key.name) {
-            let text =
-                format!("{key}: the host of {} has an interface of this name, which LXD does not manage", info.name);
+            let text = format!(
+                "{key}: the host of {} has an interface of this name, which {} does not manage",
+                info.name,
+                info.spoken()
+            );
             findings.push(
                 Finding { place: Some(declared.place(&["name"])), ..Finding::error("SB143", text) }
                     .helping("choose another name, or remove the interface"),
@@ -278,6 +315,8 @@ mod tests {
 
     const ALONE: &str = include_str!("testdata/lxd-5.0.2.json");
     const CLUSTER: &str = include_str!("testdata/lxd-5.0.2-cluster.json");
+    const INCUS: &str = include_str!("testdata/incus-6.0.4.json");
+    const INCUS_CLUSTER: &str = include_str!("testdata/incus-6.0.4-cluster.json");
 
     const MANIFEST: &str = "\
 config: {loki.api.url: http://logs, core.https_address: ':8443'}
@@ -297,9 +336,9 @@ projects:
 - {name: web, config: {features.networks.zones: 'true'}}
 ";
 
-    /// Says what a real LXD 5.0.2 has answered, once more.
-    async fn repeat(listener: UnixListener, recorded: &'static str) {
-        let answers: BTreeMap<String, Value> = serde_json::from_str(recorded).expect("recorded answers");
+    /// Says what a real LXD 5.0.2 or Incus 6.0.4 has answered, once more.
+    async fn repeat(listener: UnixListener, recorded: String) {
+        let answers: BTreeMap<String, Value> = serde_json::from_str(&recorded).expect("recorded answers");
         while let Ok((mut stream, _)) = listener.accept().await {
             let (read, mut write) = stream.split();
             let mut lines = BufReader::new(read).lines();
@@ -317,18 +356,18 @@ projects:
         }
     }
 
-    async fn told(recorded: &'static str, text: &str) -> (String, Vec<String>) {
+    async fn told(recorded: &str, text: &str) -> (String, Vec<String>) {
         let dir = tempfile::tempdir().expect("a directory");
         let socket = dir.path().join("unix.socket");
         let listener = UnixListener::bind(&socket).expect("a socket");
-        let server = tokio::spawn(repeat(listener, recorded));
+        let server = tokio::spawn(repeat(listener, recorded.to_owned()));
         let file = dir.path().join("a.yaml");
         std::fs::write(&file, text).expect("a file");
         let paths = [file.to_string_lossy().into_owned()];
         let mut input = Input::gather(&paths, &LayerArgs::default(), &Options::default()).expect("input");
         let client = Client::unix(socket);
         let info = Info::ask(&client, None).await.expect("an answer");
-        let Told { whom, findings } = ask(&client, &info, &mut input).await.expect("answers");
+        let Told { whom, findings, .. } = ask(&client, &info, &mut input).await.expect("answers");
         server.abort();
         input.loaded.findings.extend(findings);
         locate(&mut input.loaded.findings, &input.sources);
@@ -353,7 +392,7 @@ projects:
                 "11 SB142 profile/default: `io.cache` needs the API extension `disk_io_cache`, which LXD 5.0.2 does not have",
                 "15 SB142 project/web: `features.networks.zones` needs the API extension `projects_networks_zones`, which \
              LXD 5.0.2 does not have",
-                "7 SB143 network/hostbr: the host of vm has an interface of this name, which LXD does not manage",
+                "7 SB143 network/hostbr: the host of vm has an interface of this name, which LXD 5.0.2 does not manage",
                 "4 SB143 storage-pool/fast: LXD 5.0.2 on vm cannot use the driver `zfs`",
             ]
         );
@@ -377,6 +416,101 @@ networks:
     }
 
     #[tokio::test]
+    async fn a_real_incus_refuses_what_it_never_knew_has_removed_or_does_not_know_yet() {
+        let text = "\
+config: {core.trust_password: sekret12, candid.api.url: 'https://c', openfga.api.url: 'https://o', loki.api.url: 'http://l'}
+cluster: {server_name: n2, enabled: true}
+certificates: []
+storage_volumes: []
+storage_pools:
+- {name: data, driver: btrfs}
+- {name: d2, driver: dir, config: {size: 5GiB}}
+- {name: far, driver: linstor}
+networks:
+- {name: incusbr0, type: bridge, managed: true, config: {security.acls: web, bridge.mode: fan}}
+profiles:
+- name: default
+  config: {nvidia.runtime: 'true', security.delegate_bpf: 'true', security.bpffs.path: /sys/fs/bpf, smbios11.a: b}
+  devices:
+    c: {type: unix-char, path: /dev/ttyS0}
+    root: {type: disk, path: /, pool: data}
+    eth0: {type: nic, network: incusbr0, connected: 'false'}
+projects:
+- {name: web, storage: data, config: {restricted.images.servers: images.example.org}}
+";
+        let (whom, told) = told(INCUS, text).await;
+        assert_eq!(whom, "Incus 6.0.4, 1 member, 7 objects");
+        assert_eq!(
+            told,
+            [
+                "1 SB173 Incus has removed `core.trust_password`",
+                "1 SB173 Incus has removed `candid.api.url`",
+                "3 SB142 `certificates` needs the API extension `init_preseed_certificates`, which Incus 6.0.4 does not have",
+                "6 SB041 storage-pool/data: the driver of a storage pool cannot be changed from dir to btrfs",
+                "7 SB027 a dir storage pool has no size of its own: `size` does nothing",
+                "10 SB105 `managed` is something that LXD prints: it says nothing in a manifest",
+                "10 SB172 Incus does not know the key `bridge.mode`",
+                "13 SB172 Incus does not know the key `security.delegate_bpf`",
+                "19 SB171 Incus does not know `storage` here",
+                "19 SB023 `restricted.*` keys have no effect without `restricted: true`",
+                "13 SB142 profile/default: `security.bpffs.path` needs the API extension `bpf_token_delegation`, which Incus \
+             6.0.4 does not have",
+                "17 SB142 profile/default: `connected` needs the API extension `nic_attached_connected`, which Incus 6.0.4 \
+             does not have",
+                "19 SB142 project/web: `restricted.images.servers` needs the API extension `projects_restricted_image_servers`, \
+             which Incus 6.0.4 does not have",
+                "8 SB142 storage-pool/far: driver `linstor` needs the API extension `storage_driver_linstor`, which Incus \
+             6.0.4 does not have",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn incus_tells_what_it_lacks_as_a_cluster_and_to_strangers_too() {
+        let text =
+            "storage_pools: [{name: data, driver: btrfs}]\nconfig: {logging.a.target.type: syslog, rbac.api.url: x}\n";
+        let stranger = INCUS.replace("\"auth\":\"trusted\"", "\"auth\":\"untrusted\"");
+        let mut answers: BTreeMap<String, Value> = serde_json::from_str(&stranger).expect("recorded answers");
+        answers.get_mut("/1.0").expect("the server")["metadata"]["environment"] = Value::Null;
+        let stranger = serde_json::to_string(&answers).expect("JSON");
+        let lacks =
+            "2 SB142 config/server: `logging.a.target.type` needs the API extension `server_logging_webhook`, which";
+        let removed = "2 SB173 Incus has removed `rbac.api.url`".to_owned();
+        let (whom, findings) = told(INCUS_CLUSTER, text).await;
+        assert_eq!(whom, "Incus 6.0.4, 1 member, 7 objects");
+        let driver =
+            "1 SB041 storage-pool/data: the driver of a storage pool cannot be changed from dir to btrfs".to_owned();
+        assert_eq!(findings, [driver, removed.clone(), format!("{lacks} n1 does not have")]);
+        let (whom, findings) = told(&stranger, text).await;
+        assert_eq!(whom, "Incus, as a stranger: its extensions only");
+        assert_eq!(findings, [removed, format!("{lacks} Incus does not have")]);
+    }
+
+    #[tokio::test]
+    async fn what_lxd_has_removed_since_is_taken_by_those_that_have_it() {
+        let text = "\
+config: {core.trust_password: sekret12, rbac.api.url: 'https://r', maas.api.url: 'https://m'}
+profiles:
+- name: small
+  config: {nvidia.runtime: 'true', security.secureboot: 'false', limits.network.priority: '1'}
+  devices: {u: {type: usb, vendorid: '0403'}, root: {type: disk, path: /, pool: data}}
+";
+        assert_eq!(told(ALONE, text).await.1, [""; 0]);
+        let newer = ALONE.replace("\"5.0.2\"", "\"6.8\"").replace("\"rbac\",", "").replace("\"maas_network\",", "");
+        let gone = ["1 core.trust_password", "1 rbac.api.url", "1 maas.api.url", "4 limits.network.priority"];
+        let gone = gone.map(|key| format!("{}`", key.replacen(' ', " SB173 LXD has removed `", 1)));
+        assert_eq!(told(&newer, text).await.1, gone);
+    }
+
+    #[tokio::test]
+    async fn the_source_that_a_pool_was_given_may_stand_in_the_manifest_again() {
+        let text = "storage_pools: [{name: data, driver: dir, config: {source: /srv/data}}]\n";
+        let given = INCUS.replace("/var/lib/incus/storage-pools/data", "/srv/data");
+        assert_eq!(told(&given, text).await.1, [""; 0]);
+        assert!(told(INCUS, text).await.1[0].starts_with("1 SB061"));
+    }
+
+    #[tokio::test]
     async fn a_member_that_the_cluster_does_not_have_and_a_source_that_is_fixed_are_found() {
         let text = "\
 storage_pools:
@@ -385,7 +519,12 @@ storage_pools:
   members: {node9: {source: /srv/data}}
 ";
         let (_, told) = told(CLUSTER, text).await;
-        assert_eq!(told.len(), 1, "{told:#?}");
-        assert!(told[0].starts_with("4 SB065"), "{told:#?}");
+        assert_eq!(
+            told,
+            [
+                "4 SB065 storage-pool/data has keys for the member `node9`, which is not in the cluster",
+                "4 SB174 `members` is Seedbed's own: LXD does not know it",
+            ]
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod extensions;
 mod lxd;
+mod product;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -60,11 +61,13 @@ impl Against {
         let client = self.client(place)?.with_timeout(PATIENCE);
         let info = Info::ask(&client, None).await.map_err(|error| silent(place, error))?;
         let is_ours = info.product == "seedbed" || (info.product.is_empty() && is_seedbed(&client).await);
-        let what_next =
-            if input.loaded.is_usable() { "" } else { "; what a plan would say is told when the errors are gone" };
+        if !is_ours && !info.is_trusted && self.client_cert.is_some() {
+            return Err(untrusted(place));
+        }
         let told =
             if is_ours { ask_seedbed(&client, &info, input).await } else { lxd::ask(&client, &info, input).await };
-        let Told { whom, mut findings } = told.map_err(|error| silent(place, error))?;
+        let Told { whom, is_whole, mut findings } = told.map_err(|error| silent(place, error))?;
+        let what_next = if is_whole { "" } else { "; what a plan would say is told when the errors are gone" };
         screen.say(&format!("compared with {place}: {whom}{what_next}"));
         locate(&mut findings, &input.sources);
         input.loaded.findings.extend(findings);
@@ -74,8 +77,16 @@ impl Against {
     fn client(&self, place: &str) -> Result<Client, Failure> {
         let Some(address) = place.strip_prefix("https://") else {
             let path = Path::new(place);
+            if place.contains("://") || place.contains(':') && !path.exists() {
+                return Err(no_place(place));
+            }
             return Ok(Client::unix(if path.is_dir() { socket(path) } else { path.to_owned() }));
         };
+        let address = address.trim_end_matches('/');
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        if port.is_none() {
+            return Err(no_place(place));
+        }
         let read = |file: &Option<PathBuf>, option: &str| {
             let file = file.as_ref().ok_or_else(|| Failure::usage(format!("{option} is needed to ask {place}")))?;
             std::fs::read_to_string(file)
@@ -89,8 +100,21 @@ impl Against {
         } else {
             None
         };
-        Client::https(address.trim_end_matches('/'), &cluster, identity.as_ref()).map_err(session::failure)
+        Client::https(address, &cluster, identity.as_ref()).map_err(session::failure)
     }
+}
+
+// Who shows a certificate wants all told: half an answer would look like a good one.
+fn untrusted(place: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("{place} does not trust the certificate of --client-cert"))
+        .untouched(untold_of(place))
+        .hint("add it there: `incus config trust add-certificate FILE`, or `lxc config trust add FILE`")
+        .hint("without --client-cert, LXD and Incus are asked for their extensions only")
+}
+
+fn no_place(place: &str) -> Failure {
+    Failure::usage(format!("`{place}` is neither a directory, nor a socket, nor https://HOST:PORT"))
+        .hint("Seedbed, LXD and Incus speak https only, on port 8443 unless they are told otherwise")
 }
 
 /// What counts of a plan here.
@@ -104,6 +128,8 @@ struct Noted {
 struct Told {
     /// Who was asked, for people.
     whom: String,
+    /// Whether the manifest could be compared at all.
+    is_whole: bool,
     findings: Vec<Finding>,
 }
 
@@ -120,7 +146,8 @@ async fn ask_seedbed(client: &Client, info: &Info, input: &mut Input) -> Result<
         .collect();
     let whom = format!("{}, revision {}", plural(members.len(), "member"), reply.revision);
     let mut findings = strangers(&reply);
-    if input.loaded.is_usable() {
+    let is_whole = input.loaded.is_usable();
+    if is_whole {
         let (known, unknown) = parties(client, info, &members).await;
         findings.extend(lacking(&input.loaded.desired, &known, Severity::Warning));
         findings.extend(unknown.iter().map(|name| untold(name)));
@@ -134,7 +161,7 @@ async fn ask_seedbed(client: &Client, info: &Info, input: &mut Input) -> Result<
         };
         take(input, said);
     }
-    Ok(Told { whom, findings })
+    Ok(Told { whom, is_whole, findings })
 }
 
 fn members(reply: &ObjectsReply) -> impl Iterator<Item = &Object> {
@@ -155,13 +182,18 @@ fn silent(place: &str, error: ClientError) -> Failure {
     };
     let mut failure = session::failure(error).exiting(exit);
     failure.message = format!("the cluster cannot be asked: {}", failure.message);
-    failure.untouched(format!("Nothing was compared with {place}: whether the manifest fits it is unknown."))
+    failure.untouched(untold_of(place))
+}
+
+fn untold_of(place: &str) -> String {
+    format!("Nothing was compared with {place}: whether the manifest fits it is unknown.")
 }
 
 // The cluster knows what the files name, or says better that it does not.
 fn take(input: &mut Input, said: Vec<Finding>) {
     let loaded = &mut input.loaded;
     let is_name = |finding: &Finding| finding.code == UNDECLARED && !finding.message.starts_with('`');
+    let said = without_echoes(said);
     let (names, mut findings): (Vec<Finding>, Vec<Finding>) = loaded.findings.drain(..).partition(is_name);
     let mut refused = BTreeSet::new();
     for mut finding in said {
@@ -176,6 +208,14 @@ fn take(input: &mut Input, said: Vec<Finding>) {
     findings.sort_by_key(|finding| finding.place.as_ref().map(|place| (place.file.clone(), place.start)));
     loaded.findings = findings;
     loaded.counts.valid = loaded.counts.valid.saturating_sub(refused.len());
+}
+
+// An object that would have to be made anew keeps keys that its new driver or type does not know.
+fn without_echoes(mut said: Vec<Finding>) -> Vec<Finding> {
+    let anew = said.iter().filter(|finding| ["SB041", "SB049"].contains(&finding.code.as_str()));
+    let anew: BTreeSet<String> = anew.filter_map(|finding| subject(&finding.message)).map(str::to_owned).collect();
+    said.retain(|finding| finding.code != "SB014" || subject(&finding.message).is_none_or(|key| !anew.contains(key)));
+    said
 }
 
 // Both sentences start with the object, and hold the name that leads nowhere.
