@@ -26,10 +26,9 @@ fn write_page(text: &mut String, run: &Run<'_>) -> fmt::Result {
         0 => String::new(),
         count => format!(", {count} allowed by comments"),
     };
-    writeln!(
-        text,
-        "{objects} objects in {files} files: {valid} valid, {errors} errors, {warnings} warnings{allowed}."
-    )?;
+    let (objects, files) = (counted(objects, "object"), counted(files, "file"));
+    let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+    writeln!(text, "{objects} in {files}: {valid} valid, {errors}, {warnings}{allowed}.")?;
     let subjects = subjects(run);
     if subjects.is_empty() {
         return Ok(());
@@ -42,6 +41,10 @@ fn write_page(text: &mut String, run: &Run<'_>) -> fmt::Result {
         0 => Ok(()),
         more => writeln!(text, "\n{more} more are in the log."),
     }
+}
+
+fn counted(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 fn write_row(text: &mut String, subject: &Subject<'_>) -> fmt::Result {
