@@ -21,8 +21,18 @@ pub enum Dialect {
     Of(Product),
 }
 
+impl Dialect {
+    /// Whether a rule says nothing to those for whom the set is written.
+    pub(super) fn leaves_out(self, code: &str) -> bool {
+        matches!(self, Self::Of(_)) && OURS.contains(&code)
+    }
+}
+
 /// More than these are not looked at: a set of any size is told by its first ones.
 const USES_MAX: usize = 10_000;
+
+/// Rules that speak of Seedbed alone: sections, drivers and types that this version does not apply.
+const OURS: [&str; 3] = ["SB047", "SB050", "SB112"];
 
 /// Something that not every product takes, and where it stands.
 pub(super) struct Use {
@@ -136,10 +146,10 @@ pub(super) fn check(uses: &[Use], dialect: Dialect) -> Vec<Finding> {
 }
 
 /// Fits what was found otherwise to a product: today's releases refuse what LXD only prints, and whether Seedbed applies
-/// a section says nothing to them.
+/// a section, a driver or a type says nothing to them.
 pub(super) fn adapt(mut findings: Vec<Finding>, dialect: Dialect) -> Vec<Finding> {
     if matches!(dialect, Dialect::Of(_)) {
-        findings.retain(|finding| finding.code != "SB112");
+        findings.retain(|finding| !dialect.leaves_out(&finding.code));
         for finding in findings.iter_mut().filter(|finding| finding.code == "SB105") {
             finding.severity = Severity::Error;
         }
@@ -209,14 +219,16 @@ impl Use {
 
 // A file that uses what only one product has, beside what only another one has, is taken by neither.
 fn torn(uses: &[Use]) -> Option<Finding> {
-    let refusals = |product: Product| uses.iter().filter(|used| used.gap.is_in(product)).count();
     let is_ours = uses.iter().any(|used| used.gap.is_everywhere());
+    // What no product takes any more tells nothing of which one is meant.
+    let uses: Vec<&Use> = uses.iter().filter(|used| Product::ALL.iter().any(|one| !used.gap.is_in(*one))).collect();
+    let refusals = |product: Product| uses.iter().filter(|used| used.gap.is_in(product)).count();
     let taken = Product::ALL.into_iter().min_by_key(|product| refusals(*product))?;
     if is_ours || refusals(taken) == 0 {
         return None;
     }
     let odd = uses.iter().find(|used| used.gap.is_in(taken))?;
-    let clashes = |used: &&Use| Product::ALL.into_iter().all(|one| used.gap.is_in(one) || odd.gap.is_in(one));
+    let clashes = |used: &&&Use| Product::ALL.into_iter().all(|one| used.gap.is_in(one) || odd.gap.is_in(one));
     let against = uses.iter().find(clashes).or_else(|| uses.iter().find(|used| !used.gap.is_in(taken)))?;
     let message = format!("`{}` and `{}` do not go together in LXD or Incus", against.name, odd.name);
     let finding = Finding::warning("SB175", message)

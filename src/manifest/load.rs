@@ -324,7 +324,7 @@ impl<'d> Judge<'d> {
 
     fn rule(&mut self, mut set: Set<'_>, reading: &Reading<'_>) {
         let cluster = self.formation.as_ref().map(Formation::cluster);
-        set.check(&reading.allowances);
+        set.check(&reading.allowances, reading.options.dialect);
         placeholder::check(&mut set);
         // What a broken document declares is not known: whatever seems to be missing may be in it.
         if reading.partial.is_empty() {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::allow::Allowances;
+use super::dialect::Dialect;
 use super::dom::{Document, Node, Span};
 use super::findings::Findings;
 use crate::kinds::{self, Examined, Kind, Need, Problem, Spot, table, value};
@@ -77,7 +78,7 @@ impl<'d> Set<'d> {
     }
 
     /// What the kinds find wrong with each object by itself.
-    pub fn check(&mut self, allowances: &Allowances) {
+    pub fn check(&mut self, allowances: &Allowances, dialect: Dialect) {
         for (key, found) in &mut self.objects {
             if self.findings.is_full() {
                 break;
@@ -86,7 +87,7 @@ impl<'d> Set<'d> {
             let Examined { problems, needs } = kinds::examine(found.kind, key, spec, members, here);
             found.needs = needs;
             for problem in problems {
-                if found.is_known(&problem) {
+                if found.is_known(&problem) || dialect.leaves_out(problem.code) {
                     continue;
                 }
                 let finding = found.finding(problem);

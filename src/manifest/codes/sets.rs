@@ -162,27 +162,27 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
     rule(
         "SB170",
         "a section that the product does not know",
-        "Told with --dialect only. LXD 5.0 knows config, networks, storage_pools, profiles, projects and cluster; LXD has storage_volumes besides, Incus also certificates and cluster_groups. All of them refuse a file with any other section.",
+        "Told with --dialect, and with --against of what is asked. LXD 5.0 knows config, networks, storage_pools, profiles, projects and cluster; LXD has storage_volumes besides, Incus also certificates and cluster_groups. All of them refuse a file with any other section.",
     ),
     rule(
         "SB171",
         "a field that the product does not know",
-        "Told with --dialect only. Fields such as storage and network of projects (LXD of today) and project of profiles (Incus) make other releases refuse the file.",
+        "Told with --dialect, and with --against of what is asked. Fields such as storage and network of projects (LXD of today) and project of profiles (Incus) make other releases refuse the file.",
     ),
     rule(
         "SB172",
         "a configuration key that the product does not know",
-        "Told with --dialect only. The key came with a later release, or LXD has it and Incus has not, or the other way round. The product refuses the object.",
+        "Told with --dialect, and with --against of what is asked. The key came with a later release, or LXD has it and Incus has not, or the other way round. The product refuses the object.",
     ),
     rule(
         "SB173",
         "what the product has removed",
-        "Told with --dialect only. Trust passwords went with LXD 6 and were never in Incus: members join with a token from `lxc cluster add NAME`, clients are trusted by their certificate. MAAS, Candid and RBAC keys have gone too.",
+        "Told with --dialect, and with --against of what is asked. Trust passwords went with LXD 6 and were never in Incus: members join with a token from `lxc cluster add NAME`, clients are trusted by their certificate. MAAS, Candid and RBAC keys have gone too.",
     ),
     rule(
         "SB174",
         "what only Seedbed knows",
-        "Told with --dialect only. cluster.members and the members of pools and networks describe a whole cluster in one file. LXD and Incus take one file for each member, with cluster.member_config for its own keys.",
+        "Told with --dialect, and with --against of what is asked. cluster.members and the members of pools and networks describe a whole cluster in one file. LXD and Incus take one file for each member, with cluster.member_config for its own keys.",
     ),
     rule(
         "SB175",
@@ -192,7 +192,7 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
     rule(
         "SB176",
         "a device that may be merged into a clash",
-        "Told with --dialect only. LXD and Incus lay a preseed over the profile that is stored. Since LXD 4 `lxd init` writes network: NAME into eth0 of the profile default; nictype and parent on top of it are refused. Seedbed replaces what it has declared itself.",
+        "Told with --dialect, and with --against of what is asked. LXD and Incus lay a preseed over the profile that is stored. Since LXD 4 `lxd init` writes network: NAME into eth0 of the profile default; nictype and parent on top of it are refused. Seedbed replaces what it has declared itself.",
     ),
     rule(
         "SB180",
