@@ -13,7 +13,6 @@ use super::asked::Asked;
 use super::caller::Caller;
 use super::everyone;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use crate::api::{ApiError, AuditOfMember, AuditRecord, AuditVerdict, paths};
 use crate::kinds::history;
 use crate::model::{AuditCheck, MemberName, Revision};
@@ -29,7 +28,8 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /1.0/seedbed/audit`.
-async fn list(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
+async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+    caller.trusted()?;
     let ask = AuditAsk {
         key: asked.value("object").map(str::to_owned),
         since_ms: asked.number("since"),
@@ -57,7 +57,8 @@ async fn walk(server: &Server, from: Revision, to: Revision) -> Result<AuditChec
 }
 
 /// `GET /1.0/seedbed/audit/verify`.
-async fn verify(Trusted { server, .. }: Trusted) -> Outcome {
+async fn verify(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
     // First what each has, then what all have: members keep more or less, and none is ahead for long.
     let (from, to) = common(&ask(&server, Revision(0), Revision(0)).await?);
     Answer::of(&judged(ask(&server, from, to).await?, (from, to)))

@@ -50,6 +50,11 @@ impl Caller {
         !matches!(self, Self::Stranger { .. })
     }
 
+    /// Refuses strangers.
+    pub fn trusted(&self) -> Result<(), ApiError> {
+        if self.is_trusted() { Ok(()) } else { Err(ApiError::forbidden()) }
+    }
+
     /// Refuses everybody but members.
     pub fn member(&self) -> Result<(), ApiError> {
         match self {

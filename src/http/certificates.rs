@@ -13,7 +13,6 @@ use super::asked::Asked;
 use super::caller::{Caller, PeerCertificate};
 use super::root::configuration;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use super::write;
 use crate::api::{ApiError, Certificate, CertificateAdd};
 use crate::client::pem_of;
@@ -25,7 +24,8 @@ const KIND: &str = "certificate";
 const COLLECTION: &str = "certificates";
 
 /// `GET /1.0/certificates`.
-pub async fn list(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
+pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+    caller.trusted()?;
     let all = server.store().list(KIND).map_err(store_failed)?;
     if asked.wants_objects() {
         return Answer::of(&all.iter().map(shown).collect::<Result<Vec<_>, _>>()?);
@@ -34,7 +34,12 @@ pub async fn list(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
 }
 
 /// `GET /1.0/certificates/FINGERPRINT`; the first digits are enough.
-pub async fn show(Trusted { server, .. }: Trusted, Path(fingerprint): Path<String>) -> Outcome {
+pub async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(fingerprint): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     let certificate = shown(&found(&server, &fingerprint)?)?;
     Ok(Answer::of(&certificate)?.tagged(&certificate))
 }
@@ -77,7 +82,12 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
 }
 
 /// `DELETE /1.0/certificates/FINGERPRINT`.
-pub async fn remove(Trusted { server, caller }: Trusted, Path(fingerprint): Path<String>) -> Outcome {
+pub async fn remove(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(fingerprint): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     let object = found(&server, &fingerprint)?;
     write::not_protected(&object)?;
     let change = Change::Forget { key: object.key.clone() };

@@ -2,28 +2,36 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Outcome, parse};
+use super::caller::Caller;
 use super::former::Leaving;
 use super::operations::Subject;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use crate::api::{ApiError, Cluster, ClusterPut, MemberConfigKey};
 use crate::kinds;
 use crate::model::Rollout;
 
 /// `GET /1.0/cluster`.
-pub async fn show(Trusted { server, .. }: Trusted) -> Outcome {
+pub async fn show(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
     let enabled = server.is_clustered()?;
     let server_name = if enabled { server.node().name.0.clone() } else { String::new() };
     Answer::of(&Cluster { server_name, enabled, member_config: member_config(&server)? })
 }
 
 /// `PUT /1.0/cluster`: bootstraps or joins as an operation; leaves at once.
-pub async fn put(Trusted { server, caller }: Trusted, body: Bytes) -> Result<Response, ApiError> {
+pub async fn put(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    caller.trusted()?;
     let request: ClusterPut = parse(&body)?;
     check(&server, &request)?;
     if !request.enabled {

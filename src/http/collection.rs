@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Outcome, check_match, parse, url};
@@ -15,8 +15,6 @@ use super::caller::Caller;
 use super::change;
 use super::server::{Server, store_failed};
 use super::shown;
-use super::stored;
-use super::trusted::Trusted;
 use crate::api::ApiError;
 use crate::kinds::{self, Kind};
 use crate::model::{Key, Object, ProjectName};
@@ -25,7 +23,7 @@ use crate::model::{Key, Object, ProjectName};
 const ELSEWHERE: &[&str] = &[Key::MEMBER, "certificate", "token"];
 
 /// Who asks for which object.
-type One = (Trusted, Path<String>, Asked);
+type One = (State<Arc<Server>>, Extension<Caller>, Path<String>, Asked);
 
 /// One collection and one object path for each kind.
 pub fn routes() -> Router<Arc<Server>> {
@@ -35,12 +33,12 @@ pub fn routes() -> Router<Arc<Server>> {
         if words.collection.is_empty() || ELSEWHERE.contains(&words.kind) {
             continue;
         }
-        let all = get(move |trusted, asked| list(kind, trusted, asked))
-            .post(move |trusted, asked, body| create(kind, trusted, asked, body));
+        let all = get(move |state, caller, asked| list(kind, state, caller, asked))
+            .post(move |state, caller, asked, body| create(kind, state, caller, asked, body));
         let one = get(move |one: One| show(kind, one))
             .put(move |one: One, method, headers, body| replace(kind, one, method, headers, body))
             .patch(move |one: One, method, headers, body| replace(kind, one, method, headers, body))
-            .post(move |trusted, path| rename(kind, trusted, path))
+            .post(move |caller, path| rename(kind, caller, path))
             .delete(move |one: One| remove(kind, one));
         router = router
             .route(&format!("/1.0/{}", words.collection), all)
@@ -49,7 +47,13 @@ pub fn routes() -> Router<Arc<Server>> {
     router
 }
 
-async fn list(kind: &'static dyn Kind, Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
+async fn list(
+    kind: &'static dyn Kind,
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+) -> Outcome {
+    caller.trusted()?;
     let words = kind.words();
     let project = home(&server, kind, &asked, "")?.project;
     let mut objects = server.store().list(words.kind).map_err(store_failed)?;
@@ -73,7 +77,14 @@ async fn show(kind: &'static dyn Kind, one: One) -> Outcome {
     Ok(Answer::of(&shown)?.tagged(&shown::editable(&shown)))
 }
 
-async fn create(kind: &'static dyn Kind, Trusted { server, caller }: Trusted, asked: Asked, body: Bytes) -> Outcome {
+async fn create(
+    kind: &'static dyn Kind,
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
     let mut fields: Map<String, Value> = parse(&body)?;
     let name = fields.remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
     let key = home(&server, kind, &asked, &name)?;
@@ -115,7 +126,8 @@ fn keep_secrets(kind: &dyn Kind, object: &Object, fields: &mut Map<String, Value
     }
 }
 
-async fn rename(kind: &'static dyn Kind, _: Trusted, Path(name): Path<String>) -> Outcome {
+async fn rename(kind: &'static dyn Kind, Extension(caller): Extension<Caller>, Path(name): Path<String>) -> Outcome {
+    caller.trusted()?;
     let spoken = kind.words().spoken;
     Err(ApiError::new(
         501,
@@ -134,7 +146,8 @@ async fn remove(kind: &'static dyn Kind, one: One) -> Outcome {
 
 /// The object of a request, for somebody who may ask.
 fn meant(kind: &dyn Kind, one: One) -> Result<(Arc<Server>, Caller, Asked, Object), ApiError> {
-    let (Trusted { server, caller }, Path(name), asked) = one;
+    let (State(server), Extension(caller), Path(name), asked) = one;
+    caller.trusted()?;
     let object = found(&server, kind, &asked, &name)?;
     Ok((server, caller, asked, object))
 }
@@ -148,7 +161,14 @@ fn tell(server: &Server, kind: &dyn Kind, key: &Key, what: &str) {
 
 /// The object that a path means.
 pub fn found(server: &Server, kind: &dyn Kind, asked: &Asked, name: &str) -> Result<Object, ApiError> {
-    stored::object(server, &home(server, kind, asked, name)?)
+    let key = home(server, kind, asked, name)?;
+    let object = server.store().get(&key).map_err(store_failed)?;
+    object.ok_or_else(|| {
+        let spoken = kind.words().spoken;
+        let mut text: String = spoken.chars().take(1).flat_map(char::to_uppercase).collect();
+        text.extend(spoken.chars().skip(1));
+        ApiError::not_found(format!("{text} not found"))
+    })
 }
 
 /// The key of an object of this name as the request means it.
@@ -158,7 +178,8 @@ fn home(server: &Server, kind: &dyn Kind, asked: &Asked, name: &str) -> Result<K
     if project.is_default() {
         return Ok(key);
     }
-    let config = stored::object(server, &Key::new("project", project.as_str()))?.spec.config();
+    let stored = server.store().get(&Key::new("project", project.as_str())).map_err(store_failed)?;
+    let config = stored.ok_or_else(|| ApiError::not_found("Project not found"))?.spec.config();
     Ok(kinds::home(&key, |_: &ProjectName| Some(config.clone())))
 }
 

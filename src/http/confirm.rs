@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::State;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use super::answer::{Answer, Outcome};
+use super::caller::Caller;
 use super::events::rfc3339;
 use super::origin;
 use super::server::{Server, store_failed};
-use super::stored;
-use super::trusted::Trusted;
 use super::write;
 use crate::api::{ApiError, ConfirmState, LeftApply, LeftObject, PendingApply, paths};
 use crate::kinds::confirmation::{CONFIRM_MS_MAX, CONFIRM_MS_MIN, GIVEN_UP, Left, Pending, UNCONFIRMED, Written};
@@ -73,13 +73,15 @@ pub fn add(
 }
 
 /// `GET /1.0/seedbed/confirm`.
-async fn show(Trusted { server, .. }: Trusted) -> Outcome {
+async fn show(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
     server.store().barrier().await.map_err(store_failed)?;
     Answer::of(&state(&server)?)
 }
 
 /// `POST /1.0/seedbed/confirm`: the apply stays.
-async fn confirm(Trusted { server, caller }: Trusted) -> Outcome {
+async fn confirm(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
     let (record, pending) = waiting(&server).await?;
     let from = origin::now().map(|origin| origin.address).unwrap_or_default();
     if !from.is_empty() && from == pending.from {
@@ -94,7 +96,8 @@ async fn confirm(Trusted { server, caller }: Trusted) -> Outcome {
 }
 
 /// `POST /1.0/seedbed/confirm/revert`: the apply is taken back now.
-async fn revert(Trusted { server, caller }: Trusted) -> Outcome {
+async fn revert(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
     let (record, pending) = waiting(&server).await?;
     let shown = shown(&server, &pending)?;
     let until = pending.until.min(server.now());
@@ -105,7 +108,8 @@ async fn revert(Trusted { server, caller }: Trusted) -> Outcome {
 }
 
 /// `DELETE /1.0/seedbed/confirm`: somebody has seen what could not be taken back.
-async fn dismiss(Trusted { server, caller }: Trusted) -> Outcome {
+async fn dismiss(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
     server.store().barrier().await.map_err(store_failed)?;
     let found = server.store().get(&Left::key()).map_err(store_failed)?;
     let Some(record) = found else {
@@ -136,8 +140,9 @@ fn pending(server: &Server) -> Result<Option<(Object, Pending)>, ApiError> {
 fn state(server: &Server) -> Result<ConfirmState, ApiError> {
     let store = server.store();
     let pending = pending(server)?.map(|(_, pending)| shown(server, &pending)).transpose()?;
-    let left = match stored::record::<Left>(server, &Left::key())? {
-        Some(left) => {
+    let left = match store.get(&Left::key()).map_err(store_failed)? {
+        Some(record) => {
+            let left: Left = write::typed(&record)?;
             let rest = left.open(|key| store.get(key).ok().flatten());
             let objects: Vec<LeftObject> = rest.into_iter().map(|it| LeftObject { key: it.key, why: it.why }).collect();
             Some(LeftApply { at: rfc3339(left.at), by: left.by, objects }).filter(|left| !left.objects.is_empty())

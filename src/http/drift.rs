@@ -15,8 +15,6 @@ use super::caller::Caller;
 use super::dice::SystemDice;
 use super::everyone;
 use super::server::{Server, store_failed};
-use super::stored;
-use super::trusted::Trusted;
 use crate::api::{
     ApiError, DRIFT_FORMAT, DriftItem, DriftReport, DriftRequest, HostFinding, PendingItem, UnknownMember, paths,
 };
@@ -82,11 +80,13 @@ fn work_of(object: &Object, me: &MemberName) -> Option<Work> {
 }
 
 /// `POST /1.0/seedbed/drift`.
-async fn drift(Trusted { server, .. }: Trusted, body: Bytes) -> Outcome {
+async fn drift(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
     let request: DriftRequest = parse(&body)?;
     server.store().barrier().await.map_err(store_failed)?;
     if let Some(name) = &request.source {
-        stored::object(&server, &Key::new("source", name))?;
+        let found = server.store().get(&Key::new("source", name)).map_err(store_failed)?;
+        found.ok_or_else(|| ApiError::not_found("Source not found"))?;
     }
     let hosts = everyone::ask(&server, SURVEY, LIMIT, look(&server)).await?;
     let state = server.store().state().map_err(store_failed)?;

@@ -1,5 +1,9 @@
 //! `GET /1.0/events`: what happens, as it happens.
 
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
@@ -7,7 +11,8 @@ use serde_json::json;
 use tokio::sync::broadcast;
 
 use super::asked::Asked;
-use super::trusted::Trusted;
+use super::caller::Caller;
+use super::server::Server;
 use crate::api::{ApiError, Event, Operation};
 use crate::model::{Key, MemberName, Timestamp};
 
@@ -57,10 +62,12 @@ pub fn rfc3339(at: Timestamp) -> String {
 
 /// `GET /1.0/events`: a websocket.
 pub async fn stream(
-    Trusted { server, .. }: Trusted,
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     asked: Asked,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
+    caller.trusted()?;
     let Ok(upgrade) = upgrade else {
         return Err(ApiError::bad_request("events are a websocket: ask for an upgrade of the connection"));
     };

@@ -1,14 +1,16 @@
 //! What applies have done, and the way back.
 
-use axum::extract::Path;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome};
+use super::caller::Caller;
 use super::carry::{self, Order};
 use super::dice::SystemDice;
 use super::server::{Server, store_failed};
-use super::stored;
-use super::trusted::Trusted;
 use super::write;
 use crate::api::ApiError;
 use crate::kinds::history::{Applied, Before};
@@ -16,7 +18,8 @@ use crate::model::{Claim, ClusterState, Extent, Object, Revision};
 use crate::plan::{Context, Mode, Past, Plan, back, extent, of_back, recall, since};
 
 /// `GET /1.0/seedbed/history`: the newest first.
-pub async fn list(Trusted { server, .. }: Trusted) -> Outcome {
+pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
     let mut records = records(&server)?;
     records.sort_by_key(|record| std::cmp::Reverse(record.uid));
     let shown: Vec<Value> =
@@ -25,7 +28,12 @@ pub async fn list(Trusted { server, .. }: Trusted) -> Outcome {
 }
 
 /// `GET /1.0/seedbed/history/REVISION`: one apply, with what it changed.
-pub async fn show(Trusted { server, .. }: Trusted, Path(revision): Path<u64>) -> Outcome {
+pub async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(revision): Path<u64>,
+) -> Outcome {
+    caller.trusted()?;
     let revision = Revision(revision);
     let records = records(&server)?;
     let Some(record) = records.iter().find(|record| record.uid == revision) else { return Err(forgotten(revision)) };
@@ -77,8 +85,10 @@ fn past(server: &Server, records: &[Object], revision: Revision) -> Result<Past,
 }
 
 fn before(server: &Server, record: &Object) -> Result<Before, ApiError> {
+    let found = server.store().get(&Before::key(&record.key.name)).map_err(store_failed)?;
     // The oldest ones go when new ones come.
-    stored::record(server, &Before::key(&record.key.name))?.ok_or_else(|| forgotten(record.uid))
+    let object = found.ok_or_else(|| forgotten(record.uid))?;
+    write::typed(&object)
 }
 
 fn forgotten(revision: Revision) -> ApiError {

@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome};
 use super::asked::Asked;
+use super::caller::Caller;
 use super::forward;
-use super::server::Server;
-use super::stored;
-use super::trusted::Trusted;
+use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::host::{HostError, Link, PoolAsk};
-use crate::model::Key;
+use crate::model::{Key, Object};
 
 /// What is asked about one object: by whom, of which member.
-type Question = (Trusted, Uri, Path<String>, Asked);
+type Question = (State<Arc<Server>>, Extension<Caller>, Uri, Path<String>, Asked);
 
 /// `GET /1.0/storage-pools/X/resources`.
 pub async fn resources(question: Question) -> Result<Response, ApiError> {
@@ -27,7 +27,7 @@ pub async fn resources(question: Question) -> Result<Response, ApiError> {
 }
 
 async fn usage(server: Arc<Server>, name: String) -> Outcome {
-    let pool = stored::object(&server, &Key::new("storage-pool", &name))?;
+    let pool = stored(&server, &Key::new("storage-pool", &name), "Storage pool not found")?;
     let me = server.node().name.clone();
     let own = pool.placements.get(&me).map(|placement| placement.config.clone()).unwrap_or_default();
     let ask = PoolAsk {
@@ -61,7 +61,7 @@ pub async fn leases(question: Question) -> Result<Response, ApiError> {
 }
 
 async fn leased(server: Arc<Server>, name: String) -> Outcome {
-    stored::object(&server, &Key::new("network", &name))?;
+    stored(&server, &Key::new("network", &name), "Network not found")?;
     let me = server.node().name.clone();
     let found = server.host.network.leases(&name).await.map_err(failed)?;
     let lease = |lease: &crate::host::Lease| {
@@ -78,14 +78,19 @@ async fn leased(server: Arc<Server>, name: String) -> Outcome {
 
 /// The answer of this member, or of the one that `?target=` names.
 async fn answered<F: Future<Output = Outcome>>(
-    (Trusted { server, caller }, uri, Path(name), asked): Question,
+    (State(server), Extension(caller), uri, Path(name), asked): Question,
     here: impl FnOnce(Arc<Server>, String) -> F,
 ) -> Result<Response, ApiError> {
+    caller.trusted()?;
     let Some(target) = asked.target().filter(|target| *target != server.node().name) else {
         return Ok(here(server, name).await?.into_response());
     };
     let path = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
     forward::to_member(&server, &target, Method::GET, &path, &caller, Bytes::new()).await
+}
+
+fn stored(server: &Server, key: &Key, missing: &str) -> Result<Object, ApiError> {
+    server.store().get(key).map_err(store_failed)?.ok_or_else(|| ApiError::not_found(missing))
 }
 
 fn shown(link: &Link) -> Value {

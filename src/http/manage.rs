@@ -1,10 +1,14 @@
 //! Who owns objects, and whether they may be deleted: what `adopt` and `protect` ask for.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::body::Bytes;
+use axum::extract::State;
 
 use super::answer::{Answer, Outcome, parse};
+use super::caller::Caller;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use super::write;
 use crate::api::{ApiError, ManageRequest};
 use crate::kinds;
@@ -12,7 +16,8 @@ use crate::model::{Change, Expect, Key, Management, Object, Phase};
 use crate::plan;
 
 /// `POST /1.0/seedbed/manage`.
-pub async fn manage(Trusted { server, caller }: Trusted, body: Bytes) -> Outcome {
+pub async fn manage(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
     let request: ManageRequest = parse(&body)?;
     if request.keys.is_empty() || (request.source.is_none() && request.protect.is_none()) {
         return Err(ApiError::bad_request("this names no object, or nothing to change of it"));

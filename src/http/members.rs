@@ -1,15 +1,18 @@
 //! `/1.0/cluster/members`: the members, and whether they answer.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::{Answer, Outcome, check_match, parse, url};
 use super::asked::Asked;
+use super::caller::Caller;
 use super::events::rfc3339;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use super::write;
 use super::{forward, leave};
 use crate::api::{ApiError, ClusterMember, ClusterMemberPut, paths};
@@ -20,7 +23,8 @@ use crate::store::Role;
 const COLLECTION: &str = "cluster/members";
 
 /// `GET /1.0/cluster/members`.
-pub async fn list(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
+pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+    caller.trusted()?;
     let members = server.members()?;
     if !asked.wants_objects() {
         return Answer::of(&members.iter().map(|member| url(COLLECTION, &member.key.name)).collect::<Vec<_>>());
@@ -30,19 +34,26 @@ pub async fn list(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
 }
 
 /// `GET /1.0/cluster/members/X`.
-pub async fn show(Trusted { server, .. }: Trusted, Path(name): Path<MemberName>) -> Outcome {
+pub async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<MemberName>,
+) -> Outcome {
+    caller.trusted()?;
     let member = server.member(&name)?;
     Ok(Answer::of(&View::new(&server)?.show(&member)?)?.tagged(&editable(&member)?))
 }
 
 /// `PUT` and `PATCH /1.0/cluster/members/X`: what people choose.
 pub async fn replace(
-    Trusted { server, caller }: Trusted,
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<MemberName>,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Outcome {
+    caller.trusted()?;
     let object = server.member(&name)?;
     let now = editable(&object)?;
     check_match(&headers, &now)?;
@@ -69,7 +80,8 @@ pub async fn replace(
 }
 
 /// `POST /1.0/cluster/members/X`: a new name.
-pub async fn rename(_: Trusted, Path(name): Path<MemberName>) -> Outcome {
+pub async fn rename(Extension(caller): Extension<Caller>, Path(name): Path<MemberName>) -> Outcome {
+    caller.trusted()?;
     Err(ApiError::new(
         501,
         format!(
@@ -80,10 +92,12 @@ pub async fn rename(_: Trusted, Path(name): Path<MemberName>) -> Outcome {
 
 /// `DELETE /1.0/cluster/members/X[?force=1]`.
 pub async fn remove(
-    Trusted { server, caller }: Trusted,
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<MemberName>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
+    caller.trusted()?;
     let force = if asked.is_set("force") { leave::Force::Yes } else { leave::Force::No };
     let query = if asked.is_set("force") { "?force=1" } else { "" };
     let path = format!("{}{query}", paths::member(&name));

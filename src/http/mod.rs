@@ -49,9 +49,7 @@ mod serve;
 mod server;
 mod shown;
 mod sources;
-mod stored;
 mod tokens;
-mod trusted;
 mod webhooks;
 pub mod write;
 

@@ -5,8 +5,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
@@ -17,7 +18,6 @@ use super::asked::Asked;
 use super::caller::Caller;
 use super::events::{Events, rfc3339};
 use super::server::Server;
-use super::trusted::Trusted;
 use super::{forward, tokens};
 use crate::api::{ApiError, Operation, OperationClass, OperationStatus, paths};
 use crate::model::{MemberName, Timestamp};
@@ -132,7 +132,8 @@ fn end(operation: &mut Operation, outcome: Result<Map<String, Value>, ApiError>,
 }
 
 /// `GET /1.0/operations`: by status, as LXD groups them.
-pub async fn list(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
+pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+    caller.trusted()?;
     server.operations.all().retain(|_, sender| !tokens::is_used_up(&server, &sender.borrow()));
     let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for sender in server.operations.all().values() {
@@ -144,7 +145,12 @@ pub async fn list(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
 }
 
 /// `GET /1.0/operations/ID`, whichever member it runs on.
-pub async fn show(Trusted { server, caller }: Trusted, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    caller.trusted()?;
     let Some(operation) = server.operations.find(&id) else {
         return elsewhere(&server, &caller, &paths::operation(&id)).await;
     };
@@ -154,10 +160,12 @@ pub async fn show(Trusted { server, caller }: Trusted, Path(id): Path<String>) -
 
 /// `GET /1.0/operations/ID/wait`: answers at its end, or after `?timeout=` seconds.
 pub async fn wait(
-    Trusted { server, caller }: Trusted,
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
+    caller.trusted()?;
     let seconds = asked.number::<i64>("timeout").and_then(|seconds| u64::try_from(seconds).ok());
     let Some(mut operation) = server.operations.find(&id) else {
         let limit = seconds.map(|seconds| format!("?timeout={seconds}")).unwrap_or_default();
@@ -195,7 +203,12 @@ async fn elsewhere(server: &Server, caller: &Caller, path: &str) -> Result<Respo
 }
 
 /// `DELETE /1.0/operations/ID`: takes a token back. Work under way cannot be cancelled.
-pub async fn cancel(Trusted { server, caller }: Trusted, Path(id): Path<String>) -> Outcome {
+pub async fn cancel(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     let operation = found(&server, &id)?;
     let operation = operation.borrow().clone();
     if !operation.may_cancel {

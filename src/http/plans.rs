@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome, parse};
 use super::asked::Asked;
+use super::caller::Caller;
 use super::carry::{self, Order};
 use super::confirm;
 use super::events::rfc3339;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use super::{origin, seal, seedbed, write};
 use crate::api::{ApiError, ApplyReply, PlanRequest, SavePlanRequest, paths};
 use crate::kinds::history;
@@ -37,7 +37,8 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /1.0/seedbed/plans`.
-async fn list(Trusted { server, .. }: Trusted) -> Outcome {
+async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
     let now = server.now();
     let shown = |record: &Object| {
         let plan: SavedPlan = write::typed(record)?;
@@ -56,7 +57,8 @@ async fn list(Trusted { server, .. }: Trusted) -> Outcome {
 }
 
 /// `POST /1.0/seedbed/plans`: plans and keeps it. The answer is the plan file.
-async fn save(Trusted { server, caller }: Trusted, body: Bytes) -> Outcome {
+async fn save(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
     let SavePlanRequest { request, name, title, expires_ms } = parse(&body)?;
     // What is in the way cannot be kept.
     let plan = seedbed::planned(&server, PlanRequest { whole: false, ..request }).await?;
@@ -109,20 +111,37 @@ fn room_for(server: &Server, name: &str, now: Timestamp) -> Result<(Vec<Expect>,
 }
 
 /// `GET /1.0/seedbed/plans/NAME`: the plan file.
-async fn show(Trusted { server, .. }: Trusted, Path(name): Path<String>) -> Outcome {
+async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     let saved: SavedPlan = write::typed(&found(&server, &name)?)?;
     Answer::of(&file(&server, &name, &saved)?)
 }
 
 /// `DELETE /1.0/seedbed/plans/NAME`.
-async fn forget(Trusted { server, caller }: Trusted, Path(name): Path<String>) -> Outcome {
+async fn forget(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     let record = found(&server, &name)?;
     write::submit(&server, &caller, vec![write::unchanged(&record)], vec![Change::Forget { key: record.key }]).await?;
     Answer::done()
 }
 
 /// `POST /1.0/seedbed/plans/NAME/apply`: carries it out. A body is the plan file, which must be as the cluster made it.
-async fn apply(Trusted { server, caller }: Trusted, Path(name): Path<String>, asked: Asked, body: Bytes) -> Outcome {
+async fn apply(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    asked: Asked,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
     let limit = confirm::limit(asked.number("confirm_ms"))?;
     let (record, saved, plan) = ready(&server, &name, &body).await?;
     let by = caller.audit();
@@ -137,7 +156,13 @@ async fn apply(Trusted { server, caller }: Trusted, Path(name): Path<String>, as
 }
 
 /// `POST /1.0/seedbed/plans/NAME/check`: whether that would be refused, before anybody believes what a file shows.
-async fn check(Trusted { server, .. }: Trusted, Path(name): Path<String>, body: Bytes) -> Outcome {
+async fn check(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
     ready(&server, &name, &body).await?;
     Answer::done()
 }

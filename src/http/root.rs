@@ -16,7 +16,6 @@ use super::configure;
 use super::extensions::EXTENSIONS;
 use super::forward;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use crate::api::{ApiError, Environment, ServerInfo, ServerPut, paths};
 use crate::kinds;
 use crate::model::{Config, Key, MemberName};
@@ -49,12 +48,14 @@ pub async fn show(
 
 /// `PUT /1.0`: the keys that are not named are unset. `PATCH /1.0`: they stay.
 pub async fn replace(
-    Trusted { server, caller }: Trusted,
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     asked: Asked,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Answer, ApiError> {
+    caller.trusted()?;
     let request: ServerPut = parse(&body)?;
     let member = asked.target().unwrap_or_else(|| server.node().name.clone());
     let now = configuration(&server, &member)?;

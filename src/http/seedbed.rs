@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Bytes;
+use axum::extract::State;
 
 use super::answer::{Answer, Outcome, parse};
 use super::asked::Asked;
+use super::caller::Caller;
 use super::carry::{self, Order, Terms};
 use super::confirm;
 use super::history;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use crate::api::{ApiError, ApplyReply, ApplyRequest, InitRequest, ObjectsReply, PlanRequest};
 use crate::kinds;
 use crate::manifest::{self, Source};
@@ -26,7 +28,8 @@ const WAIT_MS_MAX: u64 = 600_000;
 const WAIT_MS: u64 = 60_000;
 
 /// `GET /1.0/seedbed/objects`.
-pub async fn objects(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
+pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+    caller.trusted()?;
     let keys = asked.values("key").map(|text| text.parse::<Key>()).collect::<Result<_, _>>();
     let keys: BTreeSet<Key> = keys.map_err(|error| ApiError::bad_request(error.to_string()))?;
     wait_for_news(&server, &asked).await;
@@ -36,7 +39,13 @@ pub async fn objects(Trusted { server, .. }: Trusted, asked: Asked) -> Outcome {
 }
 
 /// `POST /1.0/seedbed/objects`: the same for more keys than the line of a request holds.
-pub async fn named_objects(Trusted { server, .. }: Trusted, asked: Asked, body: Bytes) -> Outcome {
+pub async fn named_objects(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
     let keys: BTreeSet<Key> = parse(&body)?;
     if keys.is_empty() {
         return Err(ApiError::bad_request("no keys are given; GET shows all objects"));
@@ -81,7 +90,8 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
 }
 
 /// `POST /1.0/seedbed/plan`.
-pub async fn plan(Trusted { server, .. }: Trusted, body: Bytes) -> Outcome {
+pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
     Answer::of(&planned(&server, parse(&body)?).await?)
 }
 
@@ -118,7 +128,13 @@ fn with_users(server: &Server, plan: Plan) -> Result<Plan, ApiError> {
 }
 
 /// `POST /1.0/seedbed/apply`.
-pub async fn apply(Trusted { server, caller }: Trusted, asked: Asked, body: Bytes) -> Outcome {
+pub async fn apply(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
     Answer::of(&carry_out(&server, parse(&body)?, &caller.audit(), &asked).await?)
 }
 
@@ -180,7 +196,8 @@ fn loaded(text: &str) -> Result<Desired, ApiError> {
 }
 
 /// `POST /1.0/seedbed/init`.
-pub async fn init(Trusted { server, caller }: Trusted, body: Bytes) -> Outcome {
+pub async fn init(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
     let request: InitRequest = parse(&body)?;
     let by = caller.audit();
     // Whoever asked may hang up; what has begun is brought to an end all the same.

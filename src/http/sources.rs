@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Bytes, to_bytes};
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::Method;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,8 +16,6 @@ use super::caller::Caller;
 use super::forward;
 use super::seedbed;
 use super::server::{Server, store_failed};
-use super::stored;
-use super::trusted::Trusted;
 use super::write;
 use crate::api::{ApiError, ApplyReply, ApplyRequest, Envelope, Kind, paths};
 use crate::kinds::source::{SourceSpec, SourceStatus};
@@ -38,7 +36,12 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /1.0/sources/NAME/status`.
-async fn status(Trusted { server, .. }: Trusted, Path(name): Path<String>) -> Outcome {
+async fn status(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     found(&server, &name)?;
     let status = source_status(&server, &name)?;
     let mut shown = json!(status);
@@ -47,7 +50,12 @@ async fn status(Trusted { server, .. }: Trusted, Path(name): Path<String>) -> Ou
 }
 
 /// `POST /1.0/sources/NAME/sync`: a round now. The answer names the round; the status says when it has ended.
-async fn sync(Trusted { server, caller }: Trusted, Path(name): Path<String>) -> Outcome {
+async fn sync(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     found(&server, &name)?;
     let ask = |status: SourceStatus| SourceStatus { requested: status.requested + 1, ..status };
     let status = set_source_status(&server, &name, &caller.audit(), ask).await?;
@@ -60,7 +68,13 @@ struct SuspendAsked {
 }
 
 /// `POST /1.0/sources/NAME/suspend`: nobody reads it until then.
-async fn suspend(Trusted { server, caller }: Trusted, Path(name): Path<String>, body: Bytes) -> Outcome {
+async fn suspend(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Outcome {
+    caller.trusted()?;
     let SuspendAsked { until } = parse(&body)?;
     if until <= server.now() {
         return Err(ApiError::bad_request("a source cannot be suspended until a moment that has passed"));
@@ -69,7 +83,12 @@ async fn suspend(Trusted { server, caller }: Trusted, Path(name): Path<String>, 
 }
 
 /// `POST /1.0/sources/NAME/resume`.
-async fn resume(Trusted { server, caller }: Trusted, Path(name): Path<String>) -> Outcome {
+async fn resume(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     change(&server, &caller, &name, |spec| spec.suspended_until = None).await
 }
 
@@ -83,12 +102,16 @@ async fn change(server: &Server, caller: &Caller, name: &str, edit: impl FnOnce(
 }
 
 fn found(server: &Server, name: &str) -> Result<Object, ApiError> {
-    stored::object(server, &Key::new("source", name))
+    let found = server.store().get(&Key::new("source", name)).map_err(store_failed)?;
+    found.ok_or_else(|| ApiError::not_found("Source not found"))
 }
 
 /// How a source stands; nothing yet when nobody has read it.
 pub fn source_status(server: &Server, name: &str) -> Result<SourceStatus, ApiError> {
-    Ok(stored::record(server, &SourceStatus::key(name))?.unwrap_or_default())
+    match server.store().get(&SourceStatus::key(name)).map_err(store_failed)? {
+        Some(object) => write::typed(&object),
+        None => Ok(SourceStatus::default()),
+    }
 }
 
 /// Changes how a source stands, and gives what is stored then. Nothing is written when nothing changes.

@@ -1,16 +1,20 @@
 //! Join tokens: made here, shown once as an operation, kept as a hash, used up when a join is committed.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::body::Bytes;
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::answer::{Answer, Outcome, hex, parse};
+use super::caller::Caller;
 use super::events::rfc3339;
 use super::operations::Subject;
 use super::password::is_same;
 use super::server::{Server, store_failed};
-use super::trusted::Trusted;
 use super::write;
 use crate::api::{ApiError, Operation, OperationClass};
 use crate::kinds::token::TokenSpec;
@@ -26,7 +30,8 @@ struct TokenAsked {
 }
 
 /// `POST /1.0/cluster/members`: a token for a new member. An older one for the same name is taken back.
-pub async fn add(Trusted { server, caller }: Trusted, body: Bytes) -> Outcome {
+pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
     let TokenAsked { server_name } = parse(&body)?;
     check(&server, &server_name)?;
     let mut bytes = [0; SECRET_BYTES];

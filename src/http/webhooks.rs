@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde_json::json;
 
 use super::answer::{Answer, Outcome};
+use super::caller::Caller;
 use super::server::{Server, store_failed};
-use super::stored;
-use super::trusted::Trusted;
 use super::{forward, letter, write};
 use crate::api::{ApiError, paths};
 use crate::kinds::webhook::{WebhookSpec, WebhookStatus};
@@ -25,7 +24,12 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /1.0/webhooks/NAME/status`.
-async fn status(Trusted { server, .. }: Trusted, Path(name): Path<String>) -> Outcome {
+async fn status(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Outcome {
+    caller.trusted()?;
     found(&server, &name)?;
     let status = webhook_status(&server, &name)?;
     let mut shown = json!(status);
@@ -34,7 +38,12 @@ async fn status(Trusted { server, .. }: Trusted, Path(name): Path<String>) -> Ou
 }
 
 /// `POST /1.0/webhooks/NAME/test`: sends a message now, once, from the leader like all of them.
-async fn test(Trusted { server, caller }: Trusted, Path(name): Path<String>) -> Result<Response, ApiError> {
+async fn test(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, ApiError> {
+    caller.trusted()?;
     let path = format!("/1.0/webhooks/{}/test", paths::escape(&name));
     if let Some(answer) = forward::to_leader(&server, Method::POST, &path, &caller.audit(), Bytes::new()).await? {
         return Ok(answer);
@@ -50,12 +59,16 @@ async fn test(Trusted { server, caller }: Trusted, Path(name): Path<String>) -> 
 }
 
 fn found(server: &Server, name: &str) -> Result<Object, ApiError> {
-    stored::object(server, &Key::new("webhook", name))
+    let found = server.store().get(&Key::new("webhook", name)).map_err(store_failed)?;
+    found.ok_or_else(|| ApiError::not_found("Webhook not found"))
 }
 
 /// How a webhook stands; nothing yet when nothing was sent.
 fn webhook_status(server: &Server, name: &str) -> Result<WebhookStatus, ApiError> {
-    Ok(stored::record(server, &WebhookStatus::key(name))?.unwrap_or_default())
+    match server.store().get(&WebhookStatus::key(name)).map_err(store_failed)? {
+        Some(object) => write::typed(&object),
+        None => Ok(WebhookStatus::default()),
+    }
 }
 
 /// Writes down how a webhook stands, over what was written as generation `before`: what another leader has written since

@@ -93,14 +93,6 @@ pub struct Words {
     pub spoken: &'static str,
 }
 
-impl Words {
-    /// At the beginning of a message: `Storage pool`.
-    pub fn capital(&self) -> String {
-        let mut letters = self.spoken.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-    }
-}
-
 /// How the objects of a kind differ in their configuration keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variants {

@@ -9,21 +9,29 @@ mod figures;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use self::exposition::text;
 use self::figures::Snapshot;
-use super::server::store_failed;
-use super::trusted::Trusted;
+use super::caller::Caller;
+use super::server::{Server, store_failed};
 use crate::api::ApiError;
 
 /// The type that OpenMetrics 1.0 prescribes.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// `GET /1.0/metrics`.
-pub async fn show(Trusted { server, .. }: Trusted) -> Result<Response, ApiError> {
+pub async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, ApiError> {
+    caller.trusted()?;
     let node = server.node();
     let leadership = node.store.leadership().borrow().clone();
     let snapshot = Snapshot {

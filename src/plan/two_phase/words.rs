@@ -8,12 +8,11 @@ use crate::model::{Key, MemberName, Spec};
 pub struct Words<'a> {
     key: &'a Key,
     spoken: &'static str,
-    capital: String,
 }
 
 impl<'a> Words<'a> {
     pub fn of(kind: &dyn Kind, key: &'a Key) -> Self {
-        Self { key, spoken: kind.words().spoken, capital: kind.words().capital() }
+        Self { key, spoken: kind.words().spoken }
     }
 
     fn is_pool(&self) -> bool {
@@ -24,13 +23,19 @@ impl<'a> Words<'a> {
         self.key.kind.as_str() == "network"
     }
 
+    // `Storage pool`, `Network`.
+    fn capital(&self) -> String {
+        let mut letters = self.spoken.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    }
+
     // `Pool`, `Network`.
     fn short(&self) -> String {
-        if self.is_pool() { "Pool".to_owned() } else { self.capital.clone() }
+        if self.is_pool() { "Pool".to_owned() } else { self.capital() }
     }
 
     pub fn not_found(&self) -> Refusal {
-        Refusal::new(404, format!("{} not found", self.capital))
+        Refusal::new(404, format!("{} not found", self.capital()))
     }
 
     pub fn protected(&self) -> Refusal {
@@ -96,7 +101,7 @@ impl<'a> Words<'a> {
     }
 
     pub fn not_in_pending_state(&self) -> Refusal {
-        Refusal::new(500, format!("{} is not in pending state", self.capital))
+        Refusal::new(500, format!("{} is not in pending state", self.capital()))
     }
 
     pub fn partially_created(&self) -> Refusal {
@@ -104,7 +109,7 @@ impl<'a> Words<'a> {
             500,
             format!(
                 "{} already partially created. Please do not specify any global config when re-running create",
-                self.capital
+                self.capital()
             ),
         )
     }
@@ -140,7 +145,7 @@ impl<'a> Words<'a> {
             return bad("No name provided");
         }
         if self.key.name.contains('/') {
-            return bad(&format!("{} names may not contain slashes", self.capital));
+            return bad(&format!("{} names may not contain slashes", self.capital()));
         }
         if self.is_pool() && spec.text("driver").is_empty() {
             return bad("No driver provided");
