@@ -36,7 +36,8 @@ impl Spec {
     /// # Errors
     /// When this is no such type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        T::deserialize(&self.0)
+        // Of a value of its own, as types are read everywhere else: a second way would double the code of each type.
+        serde_json::from_value(Value::Object(self.0.clone()))
     }
 
     /// The `config` map inside, empty when there is none.
