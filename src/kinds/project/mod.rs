@@ -35,7 +35,7 @@ pub struct ProjectSpec {
 }
 
 /// What a new project keeps to itself unless it says otherwise, as in LXD.
-const FEATURES_BY_DEFAULT: [&str; 4] =
+pub const FEATURES_BY_DEFAULT: [&str; 4] =
     ["features.images", "features.profiles", "features.storage.buckets", "features.storage.volumes"];
 
 /// The default profile that a project brings along: a project with profiles of its own always has one.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::api::{extensions_digest, paths};
 use crate::client::{Client, ClientError};
 use crate::kinds::extension::{self, Required};
+use crate::kinds::project::FEATURES_BY_DEFAULT;
 use crate::model::{Declared, Desired, Finding, Key, Severity};
 
 /// Nobody reads more of them; the rest is counted.
@@ -79,6 +80,8 @@ pub struct Party {
     pub name: String,
     /// Its extensions.
     pub extensions: BTreeSet<String>,
+    /// Whether it is a member of Seedbed, which takes what it writes itself.
+    pub is_seedbed: bool,
 }
 
 /// All members as far as they can be known: those that have the digest of the asked one have its extensions, others are
@@ -94,7 +97,7 @@ pub async fn parties(client: &Client, info: &Info, members: &[(String, String)])
             Info::ask(client, Some(name)).await.ok().map(|info| info.extensions)
         };
         match extensions {
-            Some(extensions) => known.push(Party { name: name.clone(), extensions }),
+            Some(extensions) => known.push(Party { name: name.clone(), extensions, is_seedbed: true }),
             None => silent.push(name.clone()),
         }
     }
@@ -128,7 +131,10 @@ fn of_object(key: &Key, declared: &Declared, parties: &[Party], severity: Severi
             };
             !gone.iter().any(inside)
         };
-        let lacks = |party: &&Party| !required.any_of.iter().any(|name| party.extensions.contains(*name));
+        let is_by_default = is_by_default(key, &required);
+        let lacks = |party: &&Party| {
+            !(party.is_seedbed && is_by_default) && !required.any_of.iter().any(|name| party.extensions.contains(*name))
+        };
         let without: Vec<&str> =
             parties.iter().filter(lacks).filter(is_gone).map(|party| party.name.as_str()).collect();
         if without.is_empty() {
@@ -140,6 +146,12 @@ fn of_object(key: &Key, declared: &Declared, parties: &[Party], severity: Severi
         }
     }
     findings
+}
+
+// Every new project says whose its buckets would be; there are none yet, and so members do not name their extension.
+fn is_by_default(key: &Key, required: &Required) -> bool {
+    let is_feature = |step: &String| FEATURES_BY_DEFAULT.contains(&step.as_str());
+    key.kind.as_str() == "project" && required.path.last().is_some_and(is_feature)
 }
 
 fn finding(key: &Key, declared: &Declared, required: &Required, without: &[&str], severity: Severity) -> Finding {
@@ -174,7 +186,7 @@ mod tests {
 
     fn party(name: &str, extensions: &[&str]) -> Party {
         let extensions = extensions.iter().map(|name| (*name).to_owned()).collect();
-        Party { name: name.to_owned(), extensions }
+        Party { name: name.to_owned(), extensions, is_seedbed: false }
     }
 
     fn told(text: &str, parties: &[Party]) -> Vec<String> {
@@ -204,6 +216,17 @@ networks:
                 "error[SB142]: network/br0: `ipv4.nat.address` needs the API extension `network_nat_address`, which node2 \
              and node3 do not have (a.yaml:6:23)"
             ]
+        );
+    }
+
+    #[test]
+    fn members_take_what_they_say_of_new_projects_themselves() {
+        let text = "projects: [{name: web, config: {features.storage.buckets: 'true'}}]";
+        let other = party("LXD 5.0.2", &["projects"]);
+        let member = Party { name: "node1".to_owned(), is_seedbed: true, ..other.clone() };
+        assert_eq!(told(text, &[member]), [""; 0]);
+        assert!(
+            told(text, &[other])[0].contains("needs the API extension `storage_buckets`, which LXD 5.0.2 does not")
         );
     }
 

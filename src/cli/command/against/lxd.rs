@@ -120,7 +120,7 @@ fn missing(input: &Input, parties: &[Party]) -> Vec<Finding> {
 }
 
 fn of_server(info: &Info) -> Party {
-    Party { name: info.spoken(), extensions: info.extensions.clone() }
+    Party { name: info.spoken(), extensions: info.extensions.clone(), is_seedbed: false }
 }
 
 async fn answers(client: &Client, info: &Info) -> Result<Answers, ClientError> {
