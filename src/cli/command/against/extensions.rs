@@ -132,11 +132,12 @@ fn of_object(key: &Key, declared: &Declared, parties: &[Party], severity: Severi
             !gone.iter().any(inside)
         };
         let is_by_default = is_by_default(key, &required);
-        let lacks = |party: &&Party| {
-            !(party.is_seedbed && is_by_default) && !required.any_of.iter().any(|name| party.extensions.contains(*name))
+        let takes = |party: &Party| {
+            let is_named = required.any_of.iter().any(|name| party.extensions.contains(*name));
+            is_named || party.is_seedbed && is_by_default
         };
         let without: Vec<&str> =
-            parties.iter().filter(lacks).filter(is_gone).map(|party| party.name.as_str()).collect();
+            parties.iter().filter(|party| !takes(party)).filter(is_gone).map(|party| party.name.as_str()).collect();
         if without.is_empty() {
             continue;
         }
