@@ -77,8 +77,8 @@ pub fn judge(input: &mut Input, info: &Info, product: Product) {
     theirs.retain(|finding| is_told(finding) && !(finding.code == "SB173" && has_still(finding, info, product)));
     let newer = input.written_for(Dialect::Of(Product::Lxd50)).findings;
     let known = refused(&theirs);
-    let is_known = |finding: &&Finding| at(finding).is_some_and(|place| !known.contains(&place));
-    let parts: Vec<Finding> = newer.iter().filter(is_known).filter_map(|finding| part(finding, info)).collect();
+    let is_news = |finding: &&Finding| at(finding).is_some_and(|place| !known.contains(&place));
+    let parts: Vec<Finding> = newer.iter().filter(is_news).filter_map(|finding| part(finding, info)).collect();
     theirs.extend(parts);
     let findings = &mut input.loaded.findings;
     findings.retain(|finding| !OURS.contains(&finding.code.as_str()) && !theirs.contains(finding));
