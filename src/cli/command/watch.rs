@@ -178,7 +178,8 @@ impl Watch<'_> {
                 format!("applied {changes}, {converged} of {all} converged; look: seedbed status --watch")
             }
         };
-        let value = json!({ "outcome": "applied", "plan": done.plan, "revision": done.revision, "status": board.json(&Moment::here()) });
+        let status = board.json(&Moment::here());
+        let value = json!({ "outcome": "applied", "plan": done.plan, "revision": done.revision, "status": status });
         self.tell(tree, value, &line)?;
         let exit = match ended {
             Ended::Converged => Exit::Done,
