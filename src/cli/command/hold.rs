@@ -56,6 +56,7 @@ pub async fn run(args: &HoldArgs, session: &Session) -> Result<Exit, Failure> {
     match (&args.verb, &args.key, args.time, &args.reason) {
         (Some(HoldVerb::List), ..) => list(None, session).await?,
         (Some(HoldVerb::Release { key }), ..) => {
+            these(Some(&key.to_string()), session).await?;
             session.change(Method::DELETE, &path(key), &Value::Null, None).await?;
             session.screen.say(&format!("{key} is held no more"));
         }
@@ -99,6 +100,17 @@ async fn all(session: &Session) -> Result<Vec<Value>, Failure> {
     Ok(value.as_array().cloned().unwrap_or_default())
 }
 
+// All of them, or the one of an object, which must be held.
+async fn these(only: Option<&str>, session: &Session) -> Result<Vec<Value>, Failure> {
+    let mut holds = all(session).await?;
+    let Some(key) = only else { return Ok(holds) };
+    holds.retain(|hold| hold["key"] == key);
+    if holds.is_empty() {
+        return Err(Failure::new(Exit::Failed, format!("{key} is not held")).hint("what is held: seedbed hold list"));
+    }
+    Ok(holds)
+}
+
 fn end(hold: &Value) -> Timestamp {
     Timestamp(hold["until"].as_i64().unwrap_or(0))
 }
@@ -111,16 +123,7 @@ pub async fn list(only: Option<&str>, session: &Session) -> Result<(), Failure> 
     let moment = Moment::here();
     let mut table = Table::new(["OBJECT", "UNTIL", "REASON"]);
     let mut values = Vec::new();
-    let mut holds = all(session).await?;
-    if let Some(key) = only {
-        holds.retain(|hold| hold["key"] == key);
-        if holds.is_empty() {
-            return Err(
-                Failure::new(Exit::Failed, format!("{key} is not held")).hint("what is held: seedbed hold list")
-            );
-        }
-    }
-    for hold in holds {
+    for hold in these(only, session).await? {
         let text = |field: &str| hold[field].as_str().unwrap_or_default().to_owned();
         let is_over = moment.is_past(end(&hold));
         let until = if is_over { "ended".to_owned() } else { moment.when(end(&hold)) };
