@@ -29,10 +29,7 @@ pub async fn look(server: &Arc<Server>, node: &Arc<Node>, silent: Duration) -> F
     if !server.is_clustered().unwrap_or(false) || !was_removed(server, node).await {
         return Found::Nothing;
     }
-    tracing::error!(
-        member = %node.name,
-        "this member was removed from its cluster while it was away: it stands alone now; its old database is kept as `database.removed`"
-    );
+    tracing::error!(member = %node.name, "this member was removed from its cluster while it was away: it leaves");
     let server = Arc::clone(server);
     // Leaving ends the loop that has found this out.
     tokio::spawn(async move {

@@ -14,6 +14,9 @@ use crate::http::Pair;
 use crate::model::{MemberId, MemberName};
 use crate::store::DirLock;
 
+/// The database of a member that found out by itself that it was removed.
+const KEPT: &str = "database.removed";
+
 /// The directory of one daemon, locked until the daemon has stopped.
 #[derive(Debug)]
 pub struct StateDir {
@@ -136,11 +139,14 @@ impl StateDir {
         durable::remove_tree(&self.dropped())
     }
 
-    /// Keeps the database under another name, for somebody who may want to look at it, and starts anew.
-    pub fn set_database_aside(&self) -> Result<(), DaemonError> {
-        let to = self.path("database.removed");
-        durable::remove_tree(&to)?;
-        durable::rename(&self.database(), &to)
+    /// Keeps the database under another name, for somebody who may want to look at it, and starts anew. Copies that
+    /// are kept already stay. Gives the name.
+    pub fn set_database_aside(&self) -> Result<String, DaemonError> {
+        let number = (2_u64..).map(|number| format!("{KEPT}.{number}"));
+        let mut names = std::iter::once(KEPT.to_owned()).chain(number);
+        let name = names.find(|name| !self.path(name).exists()).unwrap_or_else(|| KEPT.to_owned());
+        durable::rename(&self.database(), &self.path(&name))?;
+        Ok(name)
     }
 }
 
@@ -163,6 +169,20 @@ mod tests {
         let place = tempfile::tempdir().expect("a directory");
         let dir = StateDir::open(place.path()).expect("a state directory");
         (place, dir)
+    }
+
+    #[test]
+    fn a_database_that_is_kept_is_kept_beside_those_before_it() {
+        let (_place, dir) = opened();
+        for (content, name) in
+            ["first", "second", "third"].iter().zip([KEPT, "database.removed.2", "database.removed.3"])
+        {
+            durable::make_dir(&dir.database()).expect("a database");
+            durable::write(&dir.database().join("state.db"), content, 0o600).expect("written");
+            assert_eq!(dir.set_database_aside().expect("kept"), name);
+        }
+        let kept = read(&dir.path(KEPT).join("state.db")).expect("readable");
+        assert_eq!(kept.as_deref(), Some("first"));
     }
 
     #[test]

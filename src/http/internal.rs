@@ -1,10 +1,12 @@
 //! The rest of `/internal/`: what the leader tells members.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use tokio::time::timeout;
 
 use super::answer::{Answer, Outcome, parse};
 use super::caller::Caller;
@@ -15,6 +17,9 @@ use crate::api::ApiError;
 use crate::api::Standing;
 use crate::kinds::{self, Intent, Local, Outcome as Done, Work};
 use crate::model::{Key, Liveness, MemberId, Object};
+
+/// Less than whoever asks waits: an answer that nobody waits for helps nobody.
+const CURRENT_LIMIT: Duration = Duration::from_millis(800);
 
 /// `PUT /internal/liveness`: who answers, as the leader sees it.
 pub async fn set_liveness(
@@ -50,15 +55,16 @@ pub async fn reset(State(server): State<Arc<Server>>, Extension(caller): Extensi
 }
 
 /// `GET /internal/cluster/standing/ID`: whether a member with this identity is in the cluster. Anybody may ask: somebody
-/// who was removed is nobody here.
+/// was removed is nobody here.
 pub async fn standing(State(server): State<Arc<Server>>, Path(id): Path<u64>) -> Outcome {
     let node = server.node();
+    // A leader that is only remembered proves nothing: this member may have missed a join, and would send somebody away.
+    let is_current = timeout(CURRENT_LIMIT, node.store.barrier()).await.is_ok_and(|current| current.is_ok());
     // Raft's own list: a record may not have arrived here yet, or may not have gone yet.
     let is_known = node.store.peers().iter().any(|peer| peer.peer.id == MemberId(id));
     let is_recorded = node.store.list(Key::MEMBER).map_err(store_failed)?.iter().any(|it| id_of(it) == MemberId(id));
-    let has_leader = node.store.leadership().borrow().leader.is_some();
     // Somebody who joins shows the cluster's certificate before it has the cluster's records.
-    let is_certain = has_leader && server.is_clustered()?;
+    let is_certain = is_current && server.is_clustered()?;
     Answer::of(&Standing { is_certain, is_member: is_known || is_recorded })
 }
 

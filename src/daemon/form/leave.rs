@@ -23,7 +23,10 @@ pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), 
     node.store.shutdown().await;
     match why {
         Leaving::Asked | Leaving::Told => hub.dir.drop_database().map_err(failed)?,
-        Leaving::Found => hub.dir.set_database_aside().map_err(failed)?,
+        Leaving::Found => {
+            let kept = hub.dir.set_database_aside().map_err(failed)?;
+            tracing::error!(member = %node.name, kept, "this member stands alone now; its old database is kept");
+        }
     }
     hub.dir.set_pair("cluster", None).map_err(failed)?;
     server.credentials.set_cluster(None);

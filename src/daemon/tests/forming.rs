@@ -1,5 +1,7 @@
 //! Clusters are formed as a transaction.
 
+use std::time::Duration;
+
 use super::{Machine, pool, three};
 use crate::api::InitOutcome;
 use crate::model::Key;
@@ -201,6 +203,27 @@ async fn a_member_that_was_removed_while_it_was_away_stands_alone_when_it_is_bac
     }
     assert!(!client.cluster().await.expect("the cluster").enabled);
     assert!(dir.path().join("database.removed").is_dir());
+}
+
+/// Whoever has not heard the leader since a join does not know the new member: that is no reason for it to go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_missed_a_join_evicts_nobody() {
+    let [first, second, third] = three().await;
+    first.wait_online(3).await;
+    let second = second.stop().await;
+    let fourth = Machine::start().await;
+    let section = fourth.join_section("node4", &first, "sekret");
+    fourth.init(fourth.join_desired(), section).await.expect("a join");
+    let fourth = fourth.stop().await;
+    let (first, third) = (first.stop().await, third.stop().await);
+    let _second = second.start().await;
+    let fourth = fourth.start().await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(fourth.client.cluster().await.expect("the cluster").enabled, "node4 has left on a stale answer");
+    let (first, _third) = (first.start().await, third.start().await);
+    first.wait_online(4).await;
+    fourth.wait_online(4).await;
+    assert!(!fourth.dir.path().join("database.removed").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

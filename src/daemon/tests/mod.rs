@@ -36,6 +36,21 @@ fn options(dir: &std::path::Path) -> DaemonOptions {
     }
 }
 
+/// A daemon that was stopped. Its directory stays.
+struct Away {
+    dir: TempDir,
+    address: String,
+}
+
+impl Away {
+    async fn start(self) -> Machine {
+        let Self { dir, address } = self;
+        let daemon = Daemon::start(options(dir.path())).await.expect("a daemon");
+        let client = Client::unix(dir.path().join("unix.socket"));
+        Machine { daemon, dir, client, address }
+    }
+}
+
 /// A loopback address that is this machine's alone. A free port of a shared one would not stay free: the system hands
 /// the same ports out to connections that go out.
 fn own_address() -> String {
@@ -52,6 +67,12 @@ impl Machine {
         let daemon = Daemon::start(options(dir.path())).await.expect("a daemon");
         let client = Client::unix(dir.path().join("unix.socket"));
         Self { daemon, dir, client, address: own_address() }
+    }
+
+    async fn stop(self) -> Away {
+        let Self { daemon, dir, address, .. } = self;
+        daemon.stop().await;
+        Away { dir, address }
     }
 
     fn file(&self, name: &str) -> String {
@@ -106,7 +127,9 @@ impl Machine {
     }
 
     async fn init(&self, desired: Desired, cluster: ClusterSection) -> Result<InitReply, ClientError> {
-        self.client.init(&InitRequest { desired, cluster: Some(cluster), timeout_ms: Some(90_000) }).await
+        self.client
+            .init(&InitRequest { desired, cluster: Some(cluster), timeout_ms: Some(90_000), new_cluster: false })
+            .await
     }
 
     fn join_section(&self, name: &str, door: &Machine, password: &str) -> ClusterSection {
