@@ -180,6 +180,9 @@ pub struct ObjectsReply {
 /// `POST /1.0/seedbed/init`: one preseed as LXD means it. Bootstraps, joins, or only applies.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct InitRequest {
+    /// Forms the cluster although members of the list do not answer. Never beside one that answers.
+    #[serde(default)]
+    pub new_cluster: bool,
     /// Everything but the `cluster` section. `core.https_address` and the like stand in the `here` keys of
     /// the server configuration, `core.trust_password` in its spec.
     pub desired: Desired,
@@ -211,14 +214,16 @@ pub struct ClusterSection {
     pub cluster_token: Secret,
     /// Member-specific keys of this member.
     pub member_config: Vec<MemberConfigKey>,
-    /// All members that one manifest declares; each daemon takes its own part.
-    pub members: BTreeMap<MemberName, DeclaredMember>,
+    /// All members that one manifest declares, in its order; each daemon takes its own part.
+    pub members: Vec<DeclaredMember>,
 }
 
 /// A member as a manifest declares it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeclaredMember {
+    /// Its name.
+    pub name: MemberName,
     /// `10.55.60.171:8443`; the port is 8443 when it is left out.
     pub address: String,
     /// See [`ClusterMember::failure_domain`](super::ClusterMember::failure_domain).

@@ -45,7 +45,10 @@ fn check_name_and_address(request: &JoinRequest, member: &Object) -> Result<(), 
     }
     if is_same_name {
         let name = &request.server_name;
-        return Err(ApiError::conflict(format!("The cluster already has a member with name: {name}")));
+        return Err(ApiError::conflict(format!(
+            "The cluster already has a member with name: {name}. If that is this machine, and it has lost its state: \
+             seedbed cluster remove {name} --force there, then let it join again"
+        )));
     }
     if member.spec.text("address") == request.address {
         let address = &request.address;

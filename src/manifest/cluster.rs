@@ -32,10 +32,17 @@ pub struct Cluster {
     pub cluster_password: Option<Secret>,
     /// Member-specific keys of the member that joins.
     pub member_config: Vec<MemberConfig>,
-    /// All members of the cluster, by name.
-    pub members: BTreeMap<MemberName, MemberSection>,
+    /// All members of the cluster, in the order of the file: the first forms it.
+    pub members: Vec<MemberSection>,
     /// Where the section stands.
     pub at: Place,
+}
+
+impl Cluster {
+    /// The entry of the list that has this name.
+    pub fn member(&self, name: &MemberName) -> Option<&MemberSection> {
+        self.members.iter().find(|member| member.name == *name)
+    }
 }
 
 /// One entry of `cluster.member_config`.
@@ -56,6 +63,8 @@ pub struct MemberConfig {
 /// One entry of `cluster.members`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberSection {
+    /// Its name.
+    pub name: MemberName,
     /// Where other members and clients reach it, with a port.
     pub address: Option<String>,
     /// Members of one failure domain are expected to fail together.
@@ -93,7 +102,8 @@ pub(super) fn read<'d>(document: &'d Document<'d>, shape: &Shape, findings: &mut
     section.cluster = section.cluster(grammar, findings);
     section.cluster.at = document.place(entry.key_span, pointer(&path));
     let is_faulty = |name: &&MemberName| shape.is_broken_below(&["cluster".into(), "members".into(), name.to_string()]);
-    section.faulty_members = section.cluster.members.keys().filter(is_faulty).cloned().collect();
+    section.faulty_members =
+        section.cluster.members.iter().map(|member| &member.name).filter(is_faulty).cloned().collect();
     Some(section)
 }
 
@@ -121,7 +131,6 @@ impl Section<'_> {
             member_config,
             members,
         } = grammar;
-        let members = members.unwrap_or_default();
         Cluster {
             enabled: enabled.map(|flag| flag.0),
             server_name: filled(server_name).map(MemberName),
@@ -132,7 +141,7 @@ impl Section<'_> {
             cluster_token: cluster_token.filter(|secret| !secret.reveal().is_empty()),
             cluster_password: cluster_password.filter(|secret| !secret.reveal().is_empty()),
             member_config: member_config.unwrap_or_default().into_iter().map(MemberConfig::from).collect(),
-            members: members.into_iter().map(|(name, member)| self.member(name, member.unwrap_or_default())).collect(),
+            members: self.members(members.unwrap_or_default()),
             at: Place::default(),
         }
     }
@@ -155,12 +164,20 @@ impl Section<'_> {
         }
     }
 
-    fn member(&self, name: MemberName, grammar: MemberGrammar) -> (MemberName, MemberSection) {
+    /// As the file has them: maps of JSON know no order.
+    fn members(&self, mut grammars: BTreeMap<MemberName, Option<MemberGrammar>>) -> Vec<MemberSection> {
+        let list = self.document.root.at(&["cluster", "members"]);
+        let names = list.into_iter().flat_map(Node::entries).map(|entry| MemberName::from(entry.key.as_ref()));
+        let members = names.filter_map(|name| grammars.remove(&name).map(|grammar| (name, grammar)));
+        members.map(|(name, grammar)| self.member(name, grammar.unwrap_or_default())).collect()
+    }
+
+    fn member(&self, name: MemberName, grammar: MemberGrammar) -> MemberSection {
         let MemberGrammar { address, failure_domain, description, groups, roles, config } = grammar;
         let is_server = |key: &str| table::lookup("server", key).is_some_and(|info| info.scope != KeyScope::Global);
         let config = config.unwrap_or_default().0;
         let (here, config) = config.into_iter().partition(|(key, _)| is_server(key));
-        let section = MemberSection {
+        MemberSection {
             address: filled(address),
             failure_domain: filled(failure_domain),
             description,
@@ -169,8 +186,8 @@ impl Section<'_> {
             config: Config(config),
             here: Config(here),
             at: self.key_place(&["members", name.as_str()]),
-        };
-        (name, section)
+            name,
+        }
     }
 
     /// The key under which a path of the section stands.

@@ -9,7 +9,7 @@ use super::join;
 use super::set::{Elsewhere, Found, Origin, Set};
 use super::survey::Survey;
 use crate::kinds;
-use crate::model::{Declared, Finding, Key, MemberName, Spec};
+use crate::model::{Declared, Finding, Key, Spec};
 
 /// The `cluster:` section of a set and what it says to objects.
 pub(super) struct Formation<'d> {
@@ -43,8 +43,8 @@ pub(super) fn form<'d>(sections: Vec<Section<'d>>, head: &mut Set<'d>, survey: &
             patches.entry(key).or_default().push(patch);
         }
     }
-    for (name, member) in &section.cluster.members {
-        declare(&section, name, member, head);
+    for member in &section.cluster.members {
+        declare(&section, member, head);
     }
     let formation = Formation { section, patches };
     formation.touch(head);
@@ -97,7 +97,8 @@ fn member_config(
     Some((named.clone(), Patch { key: entry.key.clone(), value: entry.value.clone(), place }))
 }
 
-fn declare<'d>(section: &Section<'d>, name: &MemberName, member: &MemberSection, set: &mut Set<'d>) {
+fn declare<'d>(section: &Section<'d>, member: &MemberSection, set: &mut Set<'d>) {
+    let name = &member.name;
     let Some(kind) = kinds::find(Key::MEMBER) else { return };
     let path = vec!["cluster".to_owned(), "members".to_owned(), name.to_string()];
     let found = Found {
@@ -110,13 +111,13 @@ fn declare<'d>(section: &Section<'d>, name: &MemberName, member: &MemberSection,
     };
     set.insert(Key::member(name), found);
     if !member.here.is_empty() {
-        own_server_keys(section, name, member, set);
+        own_server_keys(section, member, set);
     }
 }
 
 // Only what is written: what nobody declares does not differ from what is stored.
 fn spec(member: &MemberSection) -> Spec {
-    let MemberSection { address, failure_domain, description, groups, roles, config, here: _, at: _ } = member;
+    let MemberSection { name: _, address, failure_domain, description, groups, roles, config, here: _, at: _ } = member;
     let mut spec = Spec::default();
     let texts = [("address", address), ("failure_domain", failure_domain), ("description", description)];
     let texts = texts.into_iter().filter_map(|(field, text)| Some((field, json!(text.as_ref()?))));
@@ -129,7 +130,8 @@ fn spec(member: &MemberSection) -> Spec {
     spec
 }
 
-fn own_server_keys<'d>(section: &Section<'d>, name: &MemberName, member: &MemberSection, set: &mut Set<'d>) {
+fn own_server_keys<'d>(section: &Section<'d>, member: &MemberSection, set: &mut Set<'d>) {
+    let name = &member.name;
     let Some(kind) = kinds::find(Key::server().kind.as_str()) else { return };
     let found = set.objects.entry(Key::server()).or_insert_with(|| Found {
         kind,

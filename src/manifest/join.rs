@@ -1,8 +1,10 @@
 //! Whether a `cluster:` section can work: what a bootstrap and what a join need, and what contradicts itself.
 
+use super::SecretReference;
 use super::cluster::{Cluster, Section};
 use super::placeholder::{self, is_placeholder};
 use super::set::{Found, Set};
+use crate::kinds::server::TRUST_PASSWORD;
 use crate::kinds::{self, Spot, table, value};
 use crate::model::{Finding, Key, MemberName, Severity};
 
@@ -16,6 +18,7 @@ pub(super) fn check(section: &Section<'_>, set: &Set<'_>) -> Vec<Finding> {
     findings.extend(rules.host_name());
     findings.extend(rules.way_in());
     findings.extend(rules.secrets());
+    findings.extend(rules.two_passwords());
     findings
 }
 
@@ -35,24 +38,25 @@ fn joins(cluster: &Cluster) -> bool {
 
 // The manifest lists the members: keys for another one are meant for nobody.
 fn strangers(section: &Section<'_>, found: &Found<'_>) -> Vec<Finding> {
-    let members = &section.cluster.members;
+    let names = || section.cluster.members.iter().map(|member| member.name.as_str());
     let stranger = |name: &MemberName| {
         let place = found.place(&["members".to_owned(), name.to_string()], Spot::Key);
         let finding = Finding::error("SB124", format!("`{name}` is not among cluster.members")).at(place);
-        match table::nearest(name.as_str(), members.keys().map(MemberName::as_str)) {
+        match table::nearest(name.as_str(), names()) {
             Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
             None => finding.with(section.key_place(&["members"]), "the members of the cluster"),
         }
     };
-    let named = found.declared.members.keys().filter(|name| !members.is_empty() && !members.contains_key(*name));
-    named.map(stranger).collect()
+    let is_stranger = |name: &&MemberName| names().next().is_some() && section.cluster.member(name).is_none();
+    found.declared.members.keys().filter(is_stranger).map(stranger).collect()
 }
 
 fn without_member(section: &Section<'_>, key: &Key, found: &Found<'_>) -> Option<Finding> {
     let members = &section.cluster.members;
     let (name, value) = found.declared.here.iter().find(|(_, value)| !value.is_empty())?;
     let value = if kinds::is_secret(key.kind.as_str(), name) { "…" } else { value };
-    let example: Vec<String> = members.keys().take(2).map(|member| format!("{member}: {{{name}: {value}}}")).collect();
+    let example = members.iter().take(2).map(|member| format!("{}: {{{name}: {value}}}", member.name));
+    let example: Vec<String> = example.collect();
     let more = if members.len() > 2 { ", …" } else { "" };
     let finding = Finding::error("SB064", format!("`{name}` of {key} belongs to one member, and names none"))
         .at(found.place(&["config".to_owned(), name.clone()], Spot::Key))
@@ -97,8 +101,7 @@ impl Rules<'_, '_> {
             let message = format!("`{name}` cannot name a member: {fault}");
             findings.push(Finding::error("SB018", message).at(place()));
         }
-        let members = &self.cluster.members;
-        if !members.is_empty() && !members.contains_key(name) {
+        if !self.cluster.members.is_empty() && self.cluster.member(name).is_none() {
             let message = format!("`{name}` is not among cluster.members");
             let finding = Finding::error("SB124", message).at(place());
             findings.push(finding.with(self.section.key_place(&["members"]), "the members of the cluster"));
@@ -141,7 +144,8 @@ impl Rules<'_, '_> {
     fn same_address_twice(&self) -> Vec<Finding> {
         let mut seen = std::collections::BTreeMap::new();
         let mut findings = Vec::new();
-        for (name, member) in &self.cluster.members {
+        for member in &self.cluster.members {
+            let name = &member.name;
             let Some(address) = &member.address else { continue };
             let place = self.section.place(&["members", name.as_str(), "address"]);
             match seen.get(address) {
@@ -225,6 +229,23 @@ impl Rules<'_, '_> {
             findings.push(finding.helping("run `seedbed cluster add NAME` on a member and add `cluster_token`"));
         }
         findings
+    }
+
+    // In a file of all members, the password with which they join is the one that the first of them asks for.
+    fn two_passwords(&self) -> Option<Finding> {
+        let joining = self.cluster.cluster_password.as_ref().filter(|_| !self.cluster.members.is_empty())?.reveal();
+        let server = self.set.objects.get(&Key::server())?;
+        let config = server.declared.spec.config();
+        let asked = config.value(TRUST_PASSWORD)?;
+        let is_known = [joining, asked].iter().all(|text| SecretReference::parse(text).is_none());
+        if joining == asked || !is_known {
+            return None;
+        }
+        let path = ["config".to_owned(), TRUST_PASSWORD.to_owned()];
+        let message = "`cluster_password` and `core.trust_password` differ: no member of the list could join";
+        let finding = Finding::error("SB132", message).at(self.section.key_place(&["cluster_password"]));
+        let finding = finding.with(server.place(&path, Spot::Key), "what the cluster asks for");
+        Some(finding.helping("leave `core.trust_password` out: the first member takes `cluster_password` for it"))
     }
 
     fn is_empty(&self, field: &str) -> bool {

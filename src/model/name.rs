@@ -69,6 +69,13 @@ impl ProjectName {
     }
 }
 
+/// No name: a member that nobody has named.
+impl Default for MemberName {
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 impl Default for ProjectName {
     fn default() -> Self {
         Self(Self::DEFAULT.to_owned())

@@ -100,6 +100,16 @@ impl Lab {
         }
     }
 
+    /// The same with daemons that imagine their storage and networks.
+    pub fn start_imagined(&mut self) {
+        for node in &mut self.nodes {
+            node.start_with(&["--host", "fake"]);
+        }
+        for node in &self.nodes {
+            node.wait_ready();
+        }
+    }
+
     /// Takes a machine's cable out or puts it back.
     pub fn cable(&self, number: usize, state: &str) {
         ip(&["-n", &self.hub, "link", "set", &format!("v{number}"), state]);
@@ -121,18 +131,24 @@ impl Lab {
     /// Starts all machines and forms a cluster of the first ones; the manifest names them all.
     pub fn form_of(&mut self, count: usize) -> String {
         self.start_all();
-        let members: String = (self.nodes.iter())
-            .map(|node| format!("    {}: {{address: \"{}:8443\"}}\n", node.name, node.address))
-            .collect();
-        let text = format!(
-            "config:\n  core.trust_password: sekret\ncluster:\n  enabled: true\n  cluster_password: sekret\n  members:\n{members}"
-        );
-        let file = self.write("form.yaml", &text);
+        let names: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
+        let file = self.list(&names);
         for node in &self.nodes[..count] {
             node.run_ok(&["init", "--preseed", &file]);
         }
         self.nodes[0].wait_members(count, "Online");
         file
+    }
+
+    /// Writes a manifest that lists these machines in this order.
+    pub fn list(&self, names: &[&str]) -> String {
+        let node = |name: &str| self.nodes.iter().find(|node| node.name == name).expect("a machine of the laboratory");
+        let entry = |name: &&str| format!("    {name}: {{address: \"{}:8443\"}}\n", node(name).address);
+        let members: String = names.iter().map(entry).collect();
+        self.write(
+            "form.yaml",
+            &format!("cluster:\n  enabled: true\n  cluster_password: sekret\n  members:\n{members}"),
+        )
     }
 
     /// The machine that leads, asked of any that answers.
@@ -242,6 +258,13 @@ impl Node {
         let mut child = self.spawn(arguments);
         child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("feed the command");
         child.wait_with_output().expect("wait for the command")
+    }
+
+    /// The same in a directory, where what the arguments name lies.
+    pub fn run_in(&self, dir: &Path, arguments: &[&str]) -> Output {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space, PROGRAM]).args(arguments).current_dir(dir);
+        command.env("SEEDBED_DIR", &self.state_dir).stdin(Stdio::null()).output().expect("run a command")
     }
 
     pub fn spawn(&self, arguments: &[&str]) -> Child {

@@ -4,6 +4,7 @@ mod bad_input;
 mod confirm;
 mod exports;
 mod forming;
+mod founding;
 mod hundred_objects;
 mod joins;
 mod lab;

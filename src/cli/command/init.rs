@@ -28,6 +28,9 @@ pub struct InitArgs {
     /// The manifest; standard input when it is left out
     #[arg(value_name = "FILE")]
     file: Option<String>,
+    /// Form the cluster of the list although members of it do not answer: only when it was never formed before
+    #[arg(long, requires = "preseed")]
+    new_cluster: bool,
     /// How long to wait until everything stands
     #[arg(long, value_parser = duration::parse, default_value = "60s", value_name = "TIME")]
     timeout: Duration,
@@ -51,7 +54,7 @@ pub async fn run(args: &InitArgs, session: &Session) -> Result<Exit, Failure> {
     let cluster = loaded.cluster.map(section).transpose()?;
     let timeout_ms = u64::try_from(args.timeout.as_millis()).ok();
     let desired = super::apply::resolved(loaded.desired, session).await?;
-    let request = InitRequest { desired, cluster, timeout_ms };
+    let request = InitRequest { desired, cluster, timeout_ms, new_cluster: args.new_cluster };
     let reply = session.client.init(&request).await.map_err(|error| failure_in(error, &sources))?;
     session.screen.say(&told(&reply));
     Ok(Exit::Done)
@@ -100,12 +103,13 @@ pub fn section(cluster: Cluster) -> Result<ClusterSection, Failure> {
         cluster_password: secret(cluster_password),
         cluster_token: secret(cluster_token),
         member_config: member_config.into_iter().map(member_key).collect(),
-        members: members.into_iter().map(|(name, section)| (name, declared(section))).collect(),
+        members: members.into_iter().map(declared).collect(),
     })
 }
 
 fn declared(section: manifest::MemberSection) -> DeclaredMember {
     DeclaredMember {
+        name: section.name,
         address: section.address.unwrap_or_default(),
         failure_domain: section.failure_domain.unwrap_or_default(),
         description: section.description.unwrap_or_default(),

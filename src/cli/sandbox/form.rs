@@ -1,6 +1,5 @@
 //! Forming the cluster of a sandbox: the first member bootstraps, the others join with tokens.
 
-use std::collections::BTreeMap;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,6 @@ use crate::cli::command::waitready;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
 use crate::cli::session::{Session, failure};
-use crate::model::MemberName;
 
 /// How long a daemon may take to answer. It takes some 50 ms; a machine that is busy building takes longer.
 const READY: Duration = Duration::from_secs(20);
@@ -23,7 +21,7 @@ const READY: Duration = Duration::from_secs(20);
 const FORMED: Duration = Duration::from_secs(60);
 
 /// The members as the manifest declares them: each daemon takes its own part.
-pub type Declared = BTreeMap<MemberName, DeclaredMember>;
+pub type Declared = Vec<DeclaredMember>;
 
 /// A daemon that was started.
 pub struct Running {

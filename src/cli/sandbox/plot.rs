@@ -1,6 +1,5 @@
 //! Where each member of a sandbox lives: its address, its directory, its network namespace.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -39,12 +38,7 @@ pub enum Ground {
 ///
 /// # Errors
 /// An address that is no IP address, or one that stands twice.
-pub fn lay_out(
-    declared: &BTreeMap<MemberName, MemberSection>,
-    count: usize,
-    ground: Ground,
-    room: &Path,
-) -> Result<Vec<Plot>, Failure> {
+pub fn lay_out(declared: &[MemberSection], count: usize, ground: Ground, room: &Path) -> Result<Vec<Plot>, Failure> {
     let mut plots = Vec::new();
     for (name, address) in addresses(declared, count)? {
         let address = match ground {
@@ -63,19 +57,17 @@ pub fn label(room: &Path) -> String {
 }
 
 /// The same text with the members' addresses as they are on the loopback.
-pub fn rewrite(text: &str, declared: &BTreeMap<MemberName, MemberSection>) -> String {
-    let hosts = declared.values().filter_map(|member| parse(member.address.as_deref()?));
+pub fn rewrite(text: &str, declared: &[MemberSection]) -> String {
+    let hosts = declared.iter().filter_map(|member| parse(member.address.as_deref()?));
     hosts.fold(text.to_owned(), |text, address| {
         text.replace(&address.ip().to_string(), &on_loopback(address).ip().to_string())
     })
 }
 
-fn addresses(
-    declared: &BTreeMap<MemberName, MemberSection>,
-    count: usize,
-) -> Result<Vec<(MemberName, SocketAddr)>, Failure> {
+fn addresses(declared: &[MemberSection], count: usize) -> Result<Vec<(MemberName, SocketAddr)>, Failure> {
     let mut all: Vec<(MemberName, SocketAddr)> = Vec::new();
-    for (name, section) in declared {
+    for section in declared {
+        let name = &section.name;
         let text = section.address.as_deref().unwrap_or_default();
         let address = parse(text).ok_or_else(|| {
             Failure::usage(format!("the sandbox cannot use the address `{text}` of member {name}"))
@@ -117,9 +109,12 @@ fn on_loopback(address: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
 
-    fn declared(members: &[(&str, &str)]) -> BTreeMap<MemberName, MemberSection> {
-        let section = |address: &str| MemberSection { address: Some(address.to_owned()), ..MemberSection::default() };
-        members.iter().map(|(name, address)| ((*name).into(), section(address))).collect()
+    fn declared(members: &[(&str, &str)]) -> Vec<MemberSection> {
+        let section = |name: &str, address: &str| {
+            let (name, address) = (name.into(), Some(address.to_owned()));
+            MemberSection { name, address, ..MemberSection::default() }
+        };
+        members.iter().map(|(name, address)| section(name, address)).collect()
     }
 
     fn laid_out(members: &[(&str, &str)], ground: Ground) -> Result<String, String> {

@@ -30,12 +30,21 @@ pub async fn reach(doors: &Doors, identity: &Identity, certificate: &str) -> Res
         match knock(doors, address, identity, certificate).await {
             Ok(contact) => return Ok(contact),
             // A wrong certificate or password is the same at every door.
-            Err(error) if doors.addresses.len() == 1 => return Err(error),
+            Err(error) if doors.addresses.len() == 1 => {
+                let ApiError { message, .. } = &error;
+                return Err(ApiError { message: format!("{message}{}", founder(doors)), ..error });
+            }
             Err(error) => reasons.push(error.message),
         }
     }
-    let text = format!("no member of the cluster lets this one in: {}; nothing was changed", reasons.join("; "));
+    let reasons = reasons.join("; ");
+    let text = format!("no member of the cluster lets this one in: {reasons}; nothing was changed{}", founder(doors));
     Err(ApiError::unavailable(text))
+}
+
+fn founder(doors: &Doors) -> String {
+    let founder = doors.founder.as_ref();
+    founder.map_or_else(String::new, |name| format!(". {name} is the first of the list and forms the cluster"))
 }
 
 async fn knock(doors: &Doors, address: &str, identity: &Identity, certificate: &str) -> Result<Contact, ApiError> {

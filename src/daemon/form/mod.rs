@@ -3,6 +3,7 @@
 mod apply;
 mod bootstrap;
 mod contact;
+mod found;
 mod join;
 mod leave;
 mod part;
@@ -23,7 +24,7 @@ use part::{Ask, Part};
 /// Brings about what a preseed asks for, all of it or nothing.
 pub async fn init(hub: &Hub, server: &Arc<Server>, request: InitRequest, by: &str) -> Result<InitReply, ApiError> {
     let _one_at_a_time = hub.busy.lock().await;
-    let InitRequest { mut desired, cluster, timeout_ms } = request;
+    let InitRequest { mut desired, cluster, timeout_ms, new_cluster } = request;
     let wanted = cluster.filter(is_meant).map(|section| part::read(&section, &desired)).transpose()?;
     let Some(part) = wanted else {
         let revision = apply::apply(server, desired, by, timeout_ms).await?;
@@ -38,9 +39,20 @@ pub async fn init(hub: &Hub, server: &Arc<Server>, request: InitRequest, by: &st
     if server.is_clustered()? {
         return again(server, &part, desired, by, timeout_ms).await;
     }
-    match &part.ask {
-        Ask::Bootstrap => bootstrap::bootstrap(hub, server, &part, desired, by, timeout_ms).await,
-        Ask::Join(doors) => join::join(hub, server, &part, doors, desired, timeout_ms).await,
+    let ask = match part.ask.clone() {
+        Ask::Found(list) => {
+            let password = list.password.clone();
+            let ask = found::decide(list, new_cluster, &server.credentials.identity()?).await?;
+            if matches!(ask, Ask::Bootstrap) {
+                part::set_password(&mut desired, &password);
+            }
+            ask
+        }
+        ask @ (Ask::Bootstrap | Ask::Join(_)) => ask,
+    };
+    match ask {
+        Ask::Bootstrap | Ask::Found(_) => bootstrap::bootstrap(hub, server, &part, desired, by, timeout_ms).await,
+        Ask::Join(doors) => join::join(hub, server, &part, &doors, desired, timeout_ms).await,
     }
 }
 
@@ -65,7 +77,7 @@ pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str)
         member_config: request.member_config,
         ..ClusterSection::default()
     };
-    init(hub, server, InitRequest { desired, cluster: Some(section), timeout_ms: None }, by).await
+    init(hub, server, InitRequest { desired, cluster: Some(section), ..InitRequest::default() }, by).await
 }
 
 fn nothing() -> Declared {

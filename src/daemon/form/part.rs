@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::listen::with_port;
 use crate::api::{ApiError, ClusterSection, DeclaredMember, JoinToken, MemberConfigKey, Secret};
 use crate::http::{CLUSTER_ADDRESS, HTTPS_ADDRESS};
+use crate::kinds::server::TRUST_PASSWORD;
 use crate::model::{Desired, Key, MemberName};
 
 /// One member's part of a section.
@@ -30,8 +31,21 @@ pub struct Part {
 pub enum Ask {
     /// Form a cluster.
     Bootstrap,
+    /// Form the cluster of a list, unless that was done before.
+    Found(List),
     /// Join one.
     Join(Doors),
+}
+
+/// The list of members that the first of them reads.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// The others: their names and where they are reached.
+    pub others: Vec<(MemberName, String)>,
+    /// What they must show, if they are in a cluster already.
+    pub known: Known,
+    /// The password with which they join, or with which this one does.
+    pub password: Secret,
 }
 
 /// Where and how to get into a cluster.
@@ -43,6 +57,8 @@ pub struct Doors {
     pub known: Known,
     /// Why this one may come in.
     pub credential: Credential,
+    /// The first member of the list, which forms the cluster.
+    pub founder: Option<MemberName>,
 }
 
 /// How the cluster is recognised.
@@ -75,6 +91,16 @@ impl Part {
         own.insert(CLUSTER_ADDRESS.to_owned(), self.address.clone());
         server.members.remove(&self.name);
         server.here = own;
+    }
+}
+
+/// The password with which the others of the list join is what the cluster asks them for, unless the file says so itself.
+pub fn set_password(desired: &mut Desired, password: &Secret) {
+    let server = desired.objects.entry(Key::server()).or_default();
+    let mut config = server.spec.config();
+    if !password.is_empty() && config.value(TRUST_PASSWORD).is_none() {
+        config.insert(TRUST_PASSWORD.to_owned(), password.reveal().to_owned());
+        server.spec.set_config(&config);
     }
 }
 
@@ -128,7 +154,7 @@ fn find(
 ) -> Result<(MemberName, DeclaredMember), ApiError> {
     if !name.is_empty() {
         let name = MemberName::from(name);
-        let declared = section.members.get(&name);
+        let declared = section.members.iter().find(|declared| declared.name == name);
         if declared.is_none() && !section.members.is_empty() {
             return Err(ApiError::bad_request(format!("{name} is not among the members that the file lists")));
         }
@@ -138,10 +164,9 @@ fn find(
         Some(address) => with_port(&declared.address) == address,
         None => is_local(&declared.address),
     };
-    let mine: Vec<(&MemberName, &DeclaredMember)> =
-        section.members.iter().filter(|(_, declared)| is_mine(declared)).collect();
+    let mine: Vec<&DeclaredMember> = section.members.iter().filter(|declared| is_mine(declared)).collect();
     match mine.as_slice() {
-        [(name, declared)] => Ok(((*name).clone(), (*declared).clone())),
+        [declared] => Ok((declared.name.clone(), (*declared).clone())),
         [] if section.members.is_empty() => {
             Err(ApiError::bad_request("ServerName is required when enabling clustering: add cluster.server_name"))
         }
@@ -149,7 +174,7 @@ fn find(
             "no address in cluster.members belongs to this machine: add cluster.server_name, or correct the addresses",
         )),
         several => {
-            let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+            let names: Vec<&str> = several.iter().map(|declared| declared.name.as_str()).collect();
             Err(ApiError::bad_request(format!(
                 "the addresses of {} all belong to this machine: say with cluster.server_name which one is meant",
                 names.join(", ")
@@ -193,33 +218,41 @@ fn ask(section: &ClusterSection, token: Option<JoinToken>, name: &MemberName, ow
             addresses: token.addresses.iter().map(|address| with_port(address)).collect(),
             known: Known::Fingerprint(token.fingerprint),
             credential: Credential::Token(token.secret),
+            founder: None,
         }));
     }
-    let addresses: Vec<String> = if !section.cluster_address.is_empty() {
-        vec![with_port(&section.cluster_address)]
-    } else {
-        // The first member of a list bootstraps, and whoever is in already can let the others in.
-        let is_first = section.members.keys().next().is_none_or(|first| first == name);
-        let others = section.members.iter().filter(|(other, _)| *other != name && !is_first);
-        others.map(|(_, declared)| with_port(&declared.address)).collect()
-    };
-    if addresses.iter().all(|address| address == own) {
-        return Ok(Ask::Bootstrap);
+    let others = section.members.iter().filter(|declared| declared.name != *name);
+    let others = others.map(|declared| (declared.name.clone(), with_port(&declared.address)));
+    let is_named = |address: &str| address.is_empty() || with_port(address) == own;
+    // The first member of a list forms the cluster, and whoever is in already can let the others in.
+    let is_first = section.members.first().is_none_or(|first| first.name == *name);
+    if is_named(&section.cluster_address) && (is_first || !section.cluster_address.is_empty()) {
+        let others: Vec<(MemberName, String)> = others.collect();
+        if others.is_empty() {
+            return Ok(Ask::Bootstrap);
+        }
+        return Ok(Ask::Found(List { others, known: known(section)?, password: section.cluster_password.clone() }));
     }
+    let addresses = match section.cluster_address.as_str() {
+        "" => others.map(|(_, address)| address).collect(),
+        named => vec![with_port(named)],
+    };
     if section.cluster_password.is_empty() {
         return Err(ApiError::bad_request(
             "joining a cluster needs cluster_password, or cluster_token from `seedbed cluster add`",
         ));
     }
-    let known = match section.cluster_certificate.as_str() {
-        "" if section.members.is_empty() => {
-            return Err(ApiError::bad_request(
-                "No target cluster member certificate provided: add cluster_certificate",
-            ));
-        }
-        "" => Known::ByPassword,
-        text => Known::Certificate(text.to_owned()),
-    };
     let credential = Credential::Password(section.cluster_password.clone());
-    Ok(Ask::Join(Doors { addresses, known, credential }))
+    let founder = section.members.first().map(|first| first.name.clone()).filter(|_| !is_first);
+    Ok(Ask::Join(Doors { addresses, known: known(section)?, credential, founder }))
+}
+
+fn known(section: &ClusterSection) -> Result<Known, ApiError> {
+    match section.cluster_certificate.as_str() {
+        "" if section.members.is_empty() => {
+            Err(ApiError::bad_request("No target cluster member certificate provided: add cluster_certificate"))
+        }
+        "" => Ok(Known::ByPassword),
+        text => Ok(Known::Certificate(text.to_owned())),
+    }
 }

@@ -115,6 +115,11 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "A daemon listens on what the name leads to when it starts, on that machine. When it leads to nothing, to another machine or only to an IPv6 address, the daemon cannot listen, or others cannot reach it. None of it can be seen from the file.",
     ),
     rule(
+        "SB132",
+        "two trust passwords",
+        "In a file that lists all members, cluster_password is both: what the first member asks for, and what the others answer. A core.trust_password beside it must be the same.",
+    ),
+    rule(
         "SB140",
         "a cluster that differs from the file",
         "A joining member's file may repeat what the cluster has, but must not say anything else: correct the file, or leave these sections out.",
