@@ -46,7 +46,7 @@ impl Hub {
         let belongs = match self.dir.belongs(&database)? {
             Some(belongs) => belongs,
             None => {
-                let fresh = Belongs { id: MemberId(1), address: String::new(), name: None };
+                let fresh = Belongs { id: MemberId(1), address: String::new(), name: None, listen: None };
                 self.dir.set_belongs(&database, &fresh)?;
                 fresh
             }
@@ -55,10 +55,15 @@ impl Hub {
         if !store.is_formed() {
             store.bootstrap().await?;
         }
-        if belongs.id == MemberId(1) {
+        // With others in the group the records were written long ago, and a start must not wait for a leader.
+        if store.is_alone() {
+            store.barrier().await?;
             first::ensure(&store, &first::hostname(), server, clock.now()).await?;
         }
-        let name = name_of(&store, belongs.id)?.or(belongs.name).unwrap_or_else(first::hostname);
+        // A member of a cluster keeps its name; one that stands alone may have failed to become a cluster under another.
+        let given = belongs.name.filter(|_| !store.is_alone());
+        let stored = name_of(&store, belongs.id)?;
+        let name = given.or(stored).unwrap_or_else(first::hostname);
         Ok(Node { store, name, id: belongs.id })
     }
 

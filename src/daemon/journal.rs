@@ -126,7 +126,7 @@ mod tests {
     const MEMBER: u64 = 7;
 
     fn belongs(id: u64) -> Belongs {
-        Belongs { id: MemberId(id), address: "a:1".to_owned(), name: Some("node".into()) }
+        Belongs { id: MemberId(id), address: "a:1".to_owned(), name: Some("node".into()), listen: None }
     }
 
     fn prepared() -> Prepared {

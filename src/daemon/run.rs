@@ -27,7 +27,7 @@ use crate::http::{
     Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Trust, configuration, router, serve_unix,
     store_failed,
 };
-use crate::model::{Liveness, MemberId, Tally};
+use crate::model::{Liveness, Tally};
 use crate::store::Role;
 
 /// Handing over the lead must not hold up a machine that shuts down.
@@ -112,7 +112,7 @@ impl Daemon {
         match hub.dir.prepared()? {
             None => {
                 forget_left_cluster(&hub, &server)?;
-                open_port(&server).await?;
+                open_port(&hub, &server).await?;
                 hub.restart_loops(&server).await;
             }
             Some(prepared) => wait_for_the_cluster(&hub, &server, &prepared).await?,
@@ -201,9 +201,10 @@ fn group_id(group: &str) -> Result<u32, DaemonError> {
     found.ok_or_else(|| DaemonError::NoGroup(group.to_owned()))
 }
 
-/// A member that was stopped while it left its cluster keeps nothing of it.
+/// A member that was stopped while it left its cluster keeps nothing of it. Only one that has the Raft group to itself
+/// knows that there is no cluster: the state of any other may be behind.
 fn forget_left_cluster(hub: &Hub, server: &Server) -> Result<(), DaemonError> {
-    let is_alone = server.node().id == MemberId(1) && !server.is_clustered().map_err(DaemonError::Api)?;
+    let is_alone = server.store().is_alone() && !server.is_clustered().map_err(DaemonError::Api)?;
     if is_alone {
         hub.dir.set_pair("cluster", None)?;
         server.credentials.set_cluster(None);
@@ -221,12 +222,15 @@ async fn wait_for_the_cluster(hub: &Hub, server: &Arc<Server>, prepared: &Prepar
     Ok(())
 }
 
-/// A port that cannot be opened stops a start: nobody would notice otherwise.
-async fn open_port(server: &Arc<Server>) -> Result<(), DaemonError> {
+/// A port that cannot be opened stops a start: nobody would notice otherwise. A member whose configuration has not
+/// arrived yet listens where it came to its cluster, so that the configuration can arrive.
+async fn open_port(hub: &Hub, server: &Arc<Server>) -> Result<(), DaemonError> {
     let name = server.node().name.clone();
     let config = configuration(server, &name).map_err(DaemonError::Api)?;
-    match config.value(HTTPS_ADDRESS) {
-        Some(address) => server.former.listen(server, Some(address)).await.map_err(DaemonError::Api),
+    let belongs = hub.dir.belongs(&hub.dir.database())?;
+    let first = belongs.and_then(|belongs| belongs.listen).filter(|_| !server.store().is_alone());
+    match config.value(HTTPS_ADDRESS).map(str::to_owned).or(first) {
+        Some(address) => server.former.listen(server, Some(&address)).await.map_err(DaemonError::Api),
         None => Ok(()),
     }
 }

@@ -34,6 +34,10 @@ pub struct Belongs {
     /// Its name in the cluster, for as long as the database does not say it. None while it stands alone.
     #[serde(default)]
     pub name: Option<MemberName>,
+    /// Where it listened when it came to its cluster. Its configuration says where it listens now, but a start must not
+    /// depend on that: whoever listens nowhere never hears how it reads.
+    #[serde(default)]
+    pub listen: Option<String>,
 }
 
 impl StateDir {

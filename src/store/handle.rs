@@ -100,6 +100,21 @@ impl Store {
         !self.inner.log.is_pristine()
     }
 
+    /// Whether the Raft group has no member but this one: it can lead at once, and its word is the cluster's.
+    pub fn is_alone(&self) -> bool {
+        self.peers().iter().all(|status| status.peer.id == self.inner.me.id)
+    }
+
+    /// Returns when everything that this member knows to be committed is known to its log on disk: a power cut from now
+    /// on does not take the state back behind what it is at this moment. Writes of the last moments would be applied
+    /// again only once there is a leader.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`].
+    pub async fn sync(&self) -> Result<(), StoreError> {
+        self.inner.log.sync().await.map_err(|error| self.inner.failure.error(error))
+    }
+
     /// Forms a cluster of this member alone; returns when it leads. Harmless where that was done before.
     ///
     /// # Errors

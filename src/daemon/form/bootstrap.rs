@@ -30,8 +30,9 @@ pub async fn bootstrap(
     let naming = naming(server, part, &node, &state, by)?;
     let plan = rehearse(server, part, &desired, state, &naming)?;
     let own = server.credentials.server().clone();
-    server.former.listen(server, Some(&listen_address(&desired, part))).await?;
-    let outcome = commit(hub, server, part, &node, naming, &plan).await;
+    let listen = listen_address(&desired, part);
+    server.former.listen(server, Some(&listen)).await?;
+    let outcome = commit(hub, server, part, &node, naming, &plan, listen).await;
     match outcome {
         Ok(revision) => {
             // The certificate that is known already becomes the cluster's: whoever copied it can join with it.
@@ -115,14 +116,16 @@ async fn commit(
     node: &Arc<Node>,
     naming: Write,
     plan: &Plan,
+    listen: String,
 ) -> Result<Revision, ApiError> {
     let peer = Peer { id: node.id, address: part.address.clone() };
     node.store.set_address(peer.clone()).await.map_err(store_failed)?;
-    let belongs = Belongs { id: node.id, address: peer.address, name: Some(part.name.clone()) };
+    let belongs = Belongs { id: node.id, address: peer.address, name: Some(part.name.clone()), listen: Some(listen) };
     hub.dir.set_belongs(&hub.dir.database(), &belongs).map_err(failed)?;
     let command = in_one_entry(naming, plan);
     match node.store.submit(command).await.map_err(store_failed)? {
         Reply::Applied { revision } => {
+            node.store.sync().await.map_err(store_failed)?;
             take_name(hub, server, node, &part.name).await;
             Ok(revision)
         }

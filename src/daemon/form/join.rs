@@ -53,6 +53,7 @@ pub async fn join(
         }
         return Err(error);
     }
+    server.store().sync().await.map_err(store_failed)?;
     settle(server, limit(timeout_ms)).await?;
     let revision = Some(*server.store().applied().borrow());
     Ok(InitReply { outcome: InitOutcome::Joined, server_name: part.name.clone(), revision })
@@ -152,8 +153,9 @@ async fn enter(
 fn prepared(request: &JoinRequest, offer: JoinOffer) -> Prepared {
     let own = request.desired.objects.get(&Key::server()).map(|server| server.of(&request.server_name));
     let listen = own.and_then(|own| own.value(http::HTTPS_ADDRESS).map(str::to_owned));
+    let (address, name) = (request.address.clone(), Some(request.server_name.clone()));
     Prepared {
-        belongs: Belongs { id: offer.id, address: request.address.clone(), name: Some(request.server_name.clone()) },
+        belongs: Belongs { id: offer.id, address, name, listen: listen.clone() },
         cluster: Pair { certificate: offer.cluster_certificate, key: offer.cluster_key },
         contacts: Contacts { name: request.server_name.clone(), listen, members: offer.members },
     }

@@ -3,6 +3,7 @@
 mod forming;
 mod objects;
 mod origins;
+mod power_cuts;
 mod webhooks;
 
 use std::path::PathBuf;

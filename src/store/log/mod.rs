@@ -42,6 +42,8 @@ const FORMAT: Format = Format {
 
 /// The last vote.
 const VOTE: &str = "vote";
+/// The last entry that is known to be committed.
+const COMMITTED: &str = "committed";
 /// The last entry that was purged.
 const PURGED: &str = "purged";
 /// Whose log this is.
@@ -57,7 +59,8 @@ struct Shared {
     path: PathBuf,
     recent: Mutex<Recent>,
     ops: mpsc::Sender<Op>,
-    readers: Mutex<Vec<Connection>>,
+    /// Idle ones; none once the log is closed.
+    readers: Mutex<Option<Vec<Connection>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -69,8 +72,8 @@ impl LogStore {
         claim(&connection, dir, &path, member)?;
         let recent = Mutex::new(load(&connection, &path)?);
         let (ops, queue) = mpsc::channel();
-        let shared =
-            Arc::new(Shared { path: path.clone(), recent, ops, readers: Mutex::default(), thread: Mutex::default() });
+        let readers = Mutex::new(Some(Vec::new()));
+        let shared = Arc::new(Shared { path: path.clone(), recent, ops, readers, thread: Mutex::default() });
         let weak = Arc::downgrade(&shared);
         let flushed = move |index: u64| {
             if let Some(shared) = weak.upgrade() {
@@ -93,14 +96,19 @@ impl LogStore {
         lock(&self.shared.recent).is_pristine()
     }
 
-    /// Commits what is queued and closes the file.
+    /// Returns when all that is known of the log is on disk, what is committed too.
+    pub(super) async fn sync(&self) -> io::Result<()> {
+        self.wait(|done| Op::Sync { done }).await
+    }
+
+    /// Commits what is queued and closes the file. The readers go first: who closes last folds the WAL into the file.
     pub(super) fn close(&self) {
+        lock(&self.shared.readers).take();
         // A writer that has gone has closed its file already.
         let _gone = self.shared.ops.send(Op::Stop);
         if let Some(thread) = lock(&self.shared.thread).take() {
             let _panicked = thread.join();
         }
-        lock(&self.shared.readers).clear();
     }
 
     fn send(&self, op: Op) -> io::Result<()> {
@@ -117,12 +125,18 @@ impl LogStore {
     async fn stored(&self, from: u64, until: u64) -> io::Result<Vec<Entry>> {
         let shared = self.shared.clone();
         let read = move || {
-            let connection = match lock(&shared.readers).pop() {
+            let idle = match lock(&shared.readers).as_mut() {
+                Some(idle) => idle.pop(),
+                None => return Err(io::Error::other("the log is closed")),
+            };
+            let connection = match idle {
                 Some(connection) => connection,
                 None => disk::open_reader(&shared.path).map_err(io::Error::other)?,
             };
             let entries = read_entries(&connection, from, until)?;
-            lock(&shared.readers).push(connection);
+            if let Some(idle) = lock(&shared.readers).as_mut() {
+                idle.push(connection);
+            }
             Ok(entries)
         };
         tokio::task::spawn_blocking(read).await.unwrap_or_else(|gone| Err(io::Error::other(gone)))
@@ -189,6 +203,24 @@ impl RaftLogStorage<Config> for LogStore {
         let bytes = serde_json::to_vec(vote)?;
         lock(&self.shared.recent).vote = Some(*vote);
         self.wait(|done| Op::Meta { name: VOTE, value: bytes, done }).await
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        let Some(committed) = committed else { return Ok(()) };
+        let mut value = Vec::new();
+        codec::write_log_id(&committed, &mut value);
+        self.send(Op::Committed { name: COMMITTED, value })
+    }
+
+    /// What was committed when this log was last written, as far as its entry is here: the state is brought up to it
+    /// before anybody reads.
+    ///
+    /// A snapshot that was coming in when the power failed may have left a committed index whose entries were still to
+    /// come. That one says nothing about the entries that are here.
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        let Some(committed) = lock(&self.shared.recent).committed else { return Ok(None) };
+        let found = self.try_get_log_entries(committed.index..=committed.index).await?;
+        Ok(found.first().map(|entry| entry.log_id).filter(|found| *found == committed))
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<Config>) -> io::Result<()>
@@ -276,6 +308,10 @@ fn load(connection: &Connection, path: &Path) -> Result<Recent, StoreError> {
         Some(bytes) => Some(codec::read_log_id(&bytes).map_err(|error| damaged(error.to_string()))?),
         None => None,
     };
+    let committed = match meta(connection, COMMITTED).map_err(fail)? {
+        Some(bytes) => Some(codec::read_log_id(&bytes).map_err(|error| damaged(error.to_string()))?),
+        None => None,
+    };
     let last: Option<Vec<u8>> = connection
         .query_row("SELECT entry FROM log ORDER BY idx DESC LIMIT 1", [], |row| row.get(0))
         .optional()
@@ -284,7 +320,9 @@ fn load(connection: &Connection, path: &Path) -> Result<Recent, StoreError> {
         Some(bytes) => Some(codec::read_entry(&Bytes::from(bytes)).map_err(|error| damaged(error.to_string()))?.log_id),
         None => None,
     };
-    Ok(Recent::new(vote, purged, last))
+    let mut recent = Recent::new(vote, purged, last);
+    recent.committed = committed;
+    Ok(recent)
 }
 
 fn read_entries(connection: &Connection, from: u64, until: u64) -> io::Result<Vec<Entry>> {

@@ -14,6 +14,8 @@ const BYTES_MAX: usize = 2 << 20;
 pub(super) struct Recent {
     pub(super) vote: Option<Vote>,
     pub(super) purged: Option<LogId>,
+    /// What was committed when the log was opened.
+    pub(super) committed: Option<LogId>,
     last: Option<LogId>,
     /// Index of the first entry in memory, or of the next one to come.
     first: u64,

@@ -83,6 +83,16 @@ impl Applier {
                 Job::Stop => break,
             }
         }
+        self.fold();
+    }
+
+    /// Syncs the state and folds its WAL in: a power cut after a clean stop takes nothing back. Where it fails, the log
+    /// has everything.
+    fn fold(&self) {
+        let folded = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if let Err(error) = folded {
+            tracing::debug!(%error, "the state was not folded into `{}`", self.path.display());
+        }
     }
 
     fn applied_state(&self) -> io::Result<Applied> {

@@ -152,13 +152,13 @@ impl StateMachine {
         self.shared.snapshot_wanted.store(true, Ordering::Relaxed);
     }
 
-    /// Closes the file after what is queued.
+    /// Closes the file after what is queued. The readers go first: who closes last folds the WAL into the file.
     pub(super) fn close(&self) {
+        self.shared.reads.close();
         // An applier that has gone has closed its file already.
         let _gone = self.shared.jobs.send(Job::Stop);
         let Some(thread) = lock(&self.shared.thread).take() else { return };
         let is_clean = thread.join().is_ok();
-        self.shared.reads.close();
         if is_clean && self.shared.failure.check().is_ok() {
             // If it stays, the next start only checks more than it had to.
             let _kept = std::fs::remove_file(self.shared.dir.join(UNCLEAN));
