@@ -49,9 +49,9 @@ pub async fn snapshot(
     let node = addressed(&server, &headers)?;
     let header = headers.get(SNAPSHOT).and_then(|value| STANDARD.decode(value).ok());
     let header = header.ok_or_else(|| ApiError::bad_request("a snapshot without its header"))?;
-    let path = node.store.incoming_file();
-    receive(body, &path).await?;
-    let answer = node.store.receive_snapshot(Bytes::from(header), path).await.map_err(store_failed)?;
+    let file = node.store.incoming();
+    receive(body, file.path()).await?;
+    let answer = node.store.receive_snapshot(Bytes::from(header), file).await.map_err(store_failed)?;
     Ok(answer.into_response())
 }
 

@@ -1,13 +1,13 @@
 //! Answering the calls of other members.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use openraft::error::{Infallible, RaftError};
 
 use super::error::StoreError;
 use super::inner::Inner;
-use super::machine;
+use super::machine::{self, Incoming};
 use super::transport::Rpc;
 use super::types::{Config, Snapshot, SnapshotMeta};
 use super::wire::{self, SnapshotHead};
@@ -40,21 +40,17 @@ pub(super) async fn answer(store: &Inner, rpc: Rpc, body: &Bytes) -> Result<Byte
 }
 
 /// Takes over a snapshot that a peer has sent, having checked that it arrived whole.
-pub(super) async fn receive_snapshot(store: &Inner, header: &Bytes, file: PathBuf) -> Result<Bytes, StoreError> {
+pub(super) async fn receive_snapshot(store: &Inner, header: &Bytes, file: Incoming) -> Result<Bytes, StoreError> {
     let SnapshotHead { vote, meta, sha256 } = wire::read(&wire::open(header, store.me.id)?)?;
     store.failure.check()?;
-    let received = file.clone();
+    let path = file.path().to_owned();
     let checked = tokio::task::spawn_blocking(move || {
-        check(&file, &sha256, &meta)?;
-        Ok(Snapshot { meta, snapshot: file })
+        check(&path, &sha256, &meta)?;
+        Ok(Snapshot { meta, snapshot: path })
     });
-    let installed = match checked.await.map_err(wire::message)? {
-        Ok(snapshot) => store.raft.install_full_snapshot(vote, snapshot).await.map_err(|fatal| store.fatal(&fatal)),
-        Err(error) => Err(error),
-    };
-    // It has moved to its place by now, unless it was of no use.
-    machine::remove_if_there(&received)?;
-    wire::answer(&installed?)
+    let snapshot = checked.await.map_err(wire::message)??;
+    let installed = store.raft.install_full_snapshot(vote, snapshot).await.map_err(|fatal| store.fatal(&fatal))?;
+    wire::answer(&installed)
 }
 
 fn check(file: &Path, sha256: &str, meta: &SnapshotMeta) -> Result<(), StoreError> {

@@ -1,7 +1,6 @@
 //! The store of one member: the one handle that every other layer uses.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use super::inner::{self, Inner};
 use super::leadership::{self, Leadership, PeerStatus};
 use super::lock::DirLock;
 use super::log::LogStore;
-use super::machine::{self, AuditAsk, StateMachine};
+use super::machine::{AuditAsk, Incoming, StateMachine};
 use super::network::{Addresses, Network};
 use super::options::{Peer, StoreOptions, Timing};
 use super::transport::{Rpc, Transport};
@@ -237,17 +236,17 @@ impl Store {
         answer::answer(&self.inner, rpc, &body).await
     }
 
-    /// A fresh name in the store's directory for a snapshot that is coming in. What a crash leaves of it goes at the
-    /// next start.
-    pub fn incoming_file(&self) -> PathBuf {
-        let number = self.inner.incoming.fetch_add(1, Ordering::Relaxed);
-        machine::incoming_file(&self.inner.dir, number)
+    /// A fresh file in the store's directory for a snapshot that is coming in.
+    pub fn incoming(&self) -> Incoming {
+        Incoming::new(&self.inner.dir, self.inner.incoming.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Answers a peer that has sent a snapshot, which lies in `file`: see [`Store::incoming_file`]. The file is taken
-    /// over, or removed where it cannot be used.
-    pub async fn receive_snapshot(&self, header: Bytes, file: PathBuf) -> Result<Bytes, StoreError> {
-        answer::receive_snapshot(&self.inner, &header, file).await
+    /// Answers a peer that has sent a snapshot, which lies in `file`. The file is taken over, or removed where it cannot
+    /// be used; that is brought to its end also when the peer hangs up meanwhile.
+    pub async fn receive_snapshot(&self, header: Bytes, file: Incoming) -> Result<Bytes, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let received = tokio::spawn(async move { answer::receive_snapshot(&inner, &header, file).await });
+        received.await.map_err(|panic| self.inner.failure.error(panic))?
     }
 
     /// Takes a snapshot now and shortens the log; returns when it is on disk.

@@ -30,11 +30,14 @@ mod types;
 mod view;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use log::forget_committed;
+
 pub use error::StoreError;
 pub use handle::Store;
 pub use leadership::{Leadership, PeerStatus, Role};
 pub use lock::DirLock;
-pub use machine::AuditAsk;
+pub use machine::{AuditAsk, Incoming};
 pub use options::{Peer, StoreOptions, Timing};
 pub use transition::{Transition, needs_action, transition};
 pub use transport::{BoxFuture, Rpc, Transport, TransportError};

@@ -84,7 +84,8 @@ async fn attempt(store: &Inner, leader: Peer, proposal: Proposal) -> Result<Outc
 pub(super) async fn propose(store: &Inner, proposals: Vec<Result<Proposal, String>>) -> Vec<Outcome> {
     let readable: Vec<Proposal> = proposals.iter().filter_map(|proposal| proposal.as_ref().ok().cloned()).collect();
     let mut results = match store.raft.client_write_many(readable).await {
-        Ok(results) => results,
+        // When openraft stops it tells so once, and nothing of the rest: whoever asks on must get an end, not a panic.
+        Ok(results) => results.fuse(),
         Err(fatal) => {
             let reason = store.failure.error(fatal).to_string();
             return proposals.iter().map(|_| Outcome::Stopped(reason.clone())).collect();

@@ -37,8 +37,7 @@ impl Stopped {
 
     /// Nor was it written how much of the log was committed.
     fn lose_committed(&self) {
-        let log = rusqlite::Connection::open(self.database().join("raft-log.db")).expect("the log");
-        log.execute("DELETE FROM meta WHERE name = 'committed'", []).expect("it goes");
+        crate::store::forget_committed(&self.database());
     }
 
     fn database(&self) -> std::path::PathBuf {

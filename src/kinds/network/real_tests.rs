@@ -441,3 +441,25 @@ fn discover(mac: [u8; 6], name: &str) -> [u8; 4] {
     socket.recv(&mut answer).expect("an answer");
     answer[16..20].try_into().expect("four bytes")
 }
+
+#[test]
+fn any_number_of_looks_at_the_same_time_see_what_is_there() {
+    on_a_machine(|machine| async move {
+        for number in 0..40 {
+            run("ip", &["link", "add", &format!("look{number}"), "type", "bridge"]);
+            run("ip", &["addr", "add", &format!("10.214.{number}.1/24"), "dev", &format!("look{number}")]);
+        }
+        let look = |number: usize| {
+            let network = &machine.host.network;
+            async move {
+                let name = format!("look{}", number % 40);
+                // One that is given up in the middle must not disturb those that come after it.
+                let _given_up = tokio::time::timeout(Duration::from_micros(50), network.links()).await;
+                let link = network.link(&name).await.expect("it can be looked at").expect("it is there");
+                assert_eq!(link.addresses.len(), 1, "{link:?}");
+                assert_eq!(network.links().await.expect("a list").len(), 41);
+            }
+        };
+        futures_util::future::join_all((0..200).map(look)).await;
+    });
+}

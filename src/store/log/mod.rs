@@ -332,3 +332,10 @@ fn read_entries(connection: &Connection, from: u64, until: u64) -> io::Result<Ve
     let rows = rows.map_err(io::Error::other)?;
     rows.map(|row| codec::read_entry(&Bytes::from(row.map_err(io::Error::other)?))).collect()
 }
+
+/// As if the power had been cut before the committed index was written.
+#[cfg(test)]
+pub(crate) fn forget_committed(dir: &Path) {
+    let log = Connection::open(dir.join(FILE)).expect("the log");
+    log.execute("DELETE FROM meta WHERE name = ?1", [COMMITTED]).expect("it goes");
+}

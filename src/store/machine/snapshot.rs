@@ -19,6 +19,8 @@ use crate::store::types::{LogId, Snapshot, SnapshotMeta};
 const PREFIX: &str = "snapshot-";
 const SUFFIX: &str = ".db";
 const INCOMING: &str = "incoming-";
+/// A copy from another disk that is not whole yet.
+const PART: &str = ".part";
 const DRAFT: &str = "snapshot.tmp";
 
 /// Copies the live state. The copy is made beside the writer, which goes on.
@@ -83,13 +85,34 @@ pub(super) fn restore(live: &mut Connection, file: &Path) -> Result<(), StoreErr
 pub(super) fn sweep(dir: &Path) -> Result<(), StoreError> {
     remove_if_there(&dir.join(DRAFT))?;
     remove_if_there(&dir.join(format!("{DRAFT}-journal")))?;
-    let incoming = files(dir, INCOMING).map_err(failed("list", dir))?;
-    incoming.iter().try_for_each(|file| remove_if_there(file))
+    let left = [(INCOMING, SUFFIX), (PREFIX, PART)].map(|(prefix, suffix)| named(dir, prefix, suffix));
+    for files in left {
+        files.map_err(failed("list", dir))?.iter().try_for_each(|file| remove_if_there(file))?;
+    }
+    Ok(())
 }
 
-/// The name of a snapshot that is coming in.
-pub(in crate::store) fn incoming_file(dir: &Path, number: u64) -> PathBuf {
-    dir.join(format!("{INCOMING}{number}{SUFFIX}"))
+/// A file for a snapshot that is coming in. It goes with its value, unless the snapshot has taken its place by then.
+#[derive(Debug)]
+pub struct Incoming(PathBuf);
+
+impl Incoming {
+    pub(in crate::store) fn new(dir: &Path, number: u64) -> Self {
+        Self(dir.join(format!("{INCOMING}{number}{SUFFIX}")))
+    }
+
+    /// Where to write it.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let Err(error) = remove_if_there(&self.0) {
+            tracing::warn!(%error, "what is left of a snapshot goes at the next start");
+        }
+    }
 }
 
 /// Asks SQLite whether a file is whole.
@@ -128,7 +151,7 @@ impl io::Write for HashWriter<'_> {
 fn move_file(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            let draft = to.with_extension("part");
+            let draft = to.with_extension(&PART[1..]);
             fs::copy(from, &draft)?;
             File::open(&draft)?.sync_all()?;
             fs::rename(&draft, to)?;
@@ -147,18 +170,22 @@ fn read_meta(file: &Path) -> Result<SnapshotMeta, StoreError> {
 }
 
 fn files(dir: &Path, prefix: &str) -> io::Result<Vec<PathBuf>> {
+    named(dir, prefix, SUFFIX)
+}
+
+fn named(dir: &Path, prefix: &str, suffix: &str) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with(prefix) && name.ends_with(SUFFIX) {
+        if name.starts_with(prefix) && name.ends_with(suffix) {
             found.push(path);
         }
     }
     Ok(found)
 }
 
-pub(in crate::store) fn remove_if_there(file: &Path) -> Result<(), StoreError> {
+fn remove_if_there(file: &Path) -> Result<(), StoreError> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(StoreError::Disk { doing: "remove", path: file.to_owned(), source: error })

@@ -10,7 +10,9 @@ use tempfile::TempDir;
 
 use super::kit::{Cluster, create, names, profile, write};
 use crate::model::MemberId;
-use crate::store::{BoxFuture, Peer, Rpc, Store, StoreError, StoreOptions, Timing, Transport, TransportError, machine};
+use crate::store::{
+    BoxFuture, Peer, Rpc, Store, StoreError, StoreOptions, Timing, Transport, TransportError, codec, machine, wire,
+};
 
 /// Nobody else is there.
 struct Nobody;
@@ -238,4 +240,44 @@ async fn when_the_log_cannot_be_written_the_member_stops_with_one_clear_error_an
     assert_eq!(names(&store), ["before"]);
     create(&store, "after").await;
     store.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_a_batch_gets_an_outcome_when_the_leader_stops_in_its_middle() {
+    let cluster = Cluster::alone().await;
+    let store = cluster.store(1);
+    let full = Connection::open(cluster.dir(1).join("raft-log.db")).expect("the log");
+    full.execute_batch("BEGIN IMMEDIATE").expect("it is held");
+    let command = |name: &str| codec::propose(write(name, profile(name), "x", None)).expect("it is small");
+    let proposals = ["one", "two", "three", "four"].map(command);
+    let body = wire::submit(MemberId(1), proposals.iter()).expect("it is written");
+    let answer = store.answer(Rpc::Submit, body).await.expect("an answer");
+    let outcomes: Vec<wire::Outcome> = wire::read(&answer).expect("it reads");
+    assert_eq!(outcomes.len(), proposals.len());
+    let carried_out = |outcome: &wire::Outcome| matches!(outcome, wire::Outcome::Done { .. });
+    assert!(!outcomes.iter().any(carried_out));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_of_a_snapshot_that_did_not_arrive_whole() {
+    let cluster = Cluster::alone().await;
+    let store = cluster.store(1);
+    let broken_off = store.incoming();
+    std::fs::write(broken_off.path(), "half of it").expect("it is written");
+    drop(broken_off);
+    let refused = store.incoming();
+    std::fs::write(refused.path(), "no snapshot").expect("it is written");
+    store.receive_snapshot(Bytes::new(), refused).await.expect_err("it is refused");
+    let left = |dir: &Path| {
+        let entries = std::fs::read_dir(dir).expect("the files");
+        let names = entries.map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with("incoming-") || name.ends_with(".part")).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&cluster.dir(1)), Vec::<String>::new());
+    let copy = crash_copy(&cluster.dir(1));
+    for name in ["incoming-7.db", "snapshot-00000000000000000007.part"] {
+        std::fs::write(copy.path().join(name), "left by a crash").expect("it is written");
+    }
+    open(copy.path(), 1).await.expect("it opens").shutdown().await;
+    assert_eq!(left(copy.path()), Vec::<String>::new());
 }

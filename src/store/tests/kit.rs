@@ -79,8 +79,8 @@ impl Transport for Line {
         let to = to.id.0;
         Box::pin(async move {
             let store = self.net.find(self.from, to)?;
-            let received = store.incoming_file();
-            std::fs::copy(&file, &received).map_err(|error| TransportError::Failed(error.to_string()))?;
+            let received = store.incoming();
+            std::fs::copy(&file, received.path()).map_err(|error| TransportError::Failed(error.to_string()))?;
             let answer = store.receive_snapshot(header, received).await;
             answer.map_err(|error| TransportError::Failed(error.to_string()))
         })

@@ -1,4 +1,4 @@
-//! Interfaces, addresses and routes through one netlink socket: no programs, and no `/sys`, which shows another
+//! Interfaces, addresses and routes through netlink: no programs, and no `/sys`, which shows another
 //! network namespace in some set-ups.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::host::{Cidr, Counters, Family, HostError, Link, LinkAddress, Mac, Reach};
 
-/// The kernel's networks. The socket is opened at its first use and kept.
+/// The kernel's networks. The socket for questions and changes is opened at its first use and kept; see [`lister`].
 #[derive(Default)]
 pub struct Kernel {
     handle: OnceCell<Handle>,
@@ -24,13 +24,7 @@ const OUR_ROUTES: RouteProtocol = RouteProtocol::Other(183);
 
 impl Kernel {
     async fn handle(&self) -> Result<&Handle, HostError> {
-        let open = || async {
-            let failed = |cause| HostError::passing("open a netlink socket", "NetlinkFailed", cause);
-            let (connection, handle, _) = rtnetlink::new_connection_with_strict_check().map_err(failed)?;
-            tokio::spawn(connection);
-            Ok(handle)
-        };
-        self.handle.get_or_try_init(open).await
+        self.handle.get_or_try_init(|| async { open() }).await
     }
 
     /// The interface of this name, without its addresses.
@@ -52,7 +46,8 @@ impl Kernel {
 
     /// All interfaces, in the order of their names.
     pub async fn links(&self) -> Result<Vec<Link>, HostError> {
-        let messages: Result<Vec<LinkMessage>, _> = self.handle().await?.link().get().execute().try_collect().await;
+        let lister = lister()?;
+        let messages: Result<Vec<LinkMessage>, _> = lister.link().get().execute().try_collect().await;
         let messages = messages.map_err(|error| failed("list the interfaces", &error))?;
         let mut links: Vec<Link> = messages.into_iter().map(to_link).collect();
         for (index, address) in self.addresses(None).await? {
@@ -65,7 +60,8 @@ impl Kernel {
     }
 
     async fn addresses(&self, of: Option<u32>) -> Result<Vec<(u32, LinkAddress)>, HostError> {
-        let mut request = self.handle().await?.address().get();
+        let lister = lister()?;
+        let mut request = lister.address().get();
         if let Some(index) = of {
             // The kernel filters by this number, which spares it to list thousands of addresses.
             request.message_mut().header.index = index;
@@ -131,10 +127,9 @@ impl Kernel {
     pub async fn routes(&self, link: &Link) -> Result<Vec<Cidr>, HostError> {
         let ipv4 = RouteMessageBuilder::<Ipv4Addr>::new().protocol(OUR_ROUTES).output_interface(link.index).build();
         let ipv6 = RouteMessageBuilder::<Ipv6Addr>::new().protocol(OUR_ROUTES).output_interface(link.index).build();
-        let mut routes = Vec::new();
+        let (lister, mut routes) = (lister()?, Vec::new());
         for message in [ipv4, ipv6] {
-            let found: Result<Vec<RouteMessage>, _> =
-                self.handle().await?.route().get(message).execute().try_collect().await;
+            let found: Result<Vec<RouteMessage>, _> = lister.route().get(message).execute().try_collect().await;
             let found = found.map_err(|error| failed(&format!("list the routes of `{}`", link.name), &error))?;
             routes.extend(found.iter().filter(|route| leads_to(route, link.index)).filter_map(to_route));
         }
@@ -152,6 +147,19 @@ impl Kernel {
         let done = self.handle().await?.route().del(route(link.index, to)).execute().await;
         gracious(&format!("take away the route to {to} through `{}`", link.name), done, &[Errno::SRCH, Errno::NODEV])
     }
+}
+
+fn open() -> Result<Handle, HostError> {
+    let failed = |cause| HostError::passing("open a netlink socket", "NetlinkFailed", cause);
+    let (connection, handle, _) = rtnetlink::new_connection_with_strict_check().map_err(failed)?;
+    tokio::spawn(connection);
+    Ok(handle)
+}
+
+/// A socket for one list. The kernel refuses a list (`EBUSY`) while another one is under way on the same socket, also
+/// one that nobody waits for any more. It must be kept until the list has ended: the socket goes with it.
+fn lister() -> Result<Handle, HostError> {
+    open()
 }
 
 fn passing_name(mark: &str, name: &str) -> String {

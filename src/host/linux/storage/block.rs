@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::site::{Site, make_directory, remove_file};
+use super::site::{Site, make_directory, remove_file, sync_names};
 use crate::host::linux::{Command, Doing, disk_full};
 use crate::host::{HostError, PoolMedium};
 use crate::model::ByteSize;
@@ -36,7 +36,8 @@ pub fn make_image(path: &Path, size: ByteSize) -> Result<(), HostError> {
         return Err(disk_full(format!("make `{}`", path.display())));
     }
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).doing("make", path)?;
-    file.set_len(size.0).doing("make", path)
+    file.set_len(size.0).and_then(|()| file.sync_all()).doing("make", path)?;
+    sync_names(folder)
 }
 
 /// Lets a loop file grow, and the loop device on it when there is one.

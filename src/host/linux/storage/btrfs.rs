@@ -88,8 +88,8 @@ impl Driver for Btrfs {
         record.write(site.state, site.name())
     }
 
-    async fn furnish(&self, site: Site<'_>, _record: Record) -> Result<(), HostError> {
-        site.furnish()
+    async fn furnish(&self, site: Site<'_>, record: Record) -> Result<(), HostError> {
+        site.furnish(&record)
     }
 
     async fn must_be_empty(&self, site: Site<'_>, _record: &Record, verb: &str) -> Result<(), HostError> {
@@ -209,7 +209,7 @@ fn foreign_image(image: &Path) -> PoolMedium {
 
 /// Whether the pool's file system is on its mount point: its marker tells.
 fn is_mounted(site: &Site<'_>, record: &Record) -> bool {
-    Marker::read(&site.mount_point()).is_some_and(|marker| marker.token == record.token)
+    Marker::is_of(&site.mount_point(), record)
 }
 
 async fn make_loop(site: &Site<'_>, begun: Option<&Record>) -> Result<Record, HostError> {

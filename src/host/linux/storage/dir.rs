@@ -66,8 +66,8 @@ impl Driver for Dir {
         Ok(())
     }
 
-    async fn furnish(&self, site: Site<'_>, _record: Record) -> Result<(), HostError> {
-        site.furnish()
+    async fn furnish(&self, site: Site<'_>, record: Record) -> Result<(), HostError> {
+        site.furnish(&record)
     }
 
     async fn must_be_empty(&self, site: Site<'_>, record: &Record, verb: &str) -> Result<(), HostError> {
@@ -86,7 +86,8 @@ impl Driver for Dir {
         if path != at && site::is_same(&path, &at) {
             rustix::mount::unmount(&at, rustix::mount::UnmountFlags::empty()).doing("unmount", &at)?;
         }
-        if is_ours(&path, &record) {
+        // Nothing but the daemon lives in its own directory, also where the power failed before the marker was there.
+        if is_ours(&path, &record) || (record.form == Form::Own && Marker::read(&path).is_none()) {
             site.clear(&path)?;
         }
         site.remove_mount_point()
@@ -103,7 +104,7 @@ fn source(site: &Site<'_>) -> PathBuf {
 }
 
 fn is_ours(path: &Path, record: &Record) -> bool {
-    Marker::read(path).is_some_and(|marker| marker.token == record.token)
+    Marker::is_of(path, record)
 }
 
 fn made(site: &Site<'_>, record: &Record, medium: PoolMedium) -> Result<PoolSeen, HostError> {

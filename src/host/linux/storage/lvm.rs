@@ -87,8 +87,8 @@ impl Driver for Lvm {
         record.write(site.state, site.name())
     }
 
-    async fn furnish(&self, site: Site<'_>, _record: Record) -> Result<(), HostError> {
-        site.furnish()
+    async fn furnish(&self, site: Site<'_>, record: Record) -> Result<(), HostError> {
+        site.furnish(&record)
     }
 
     async fn must_be_empty(&self, site: Site<'_>, record: &Record, verb: &str) -> Result<(), HostError> {

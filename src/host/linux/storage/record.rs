@@ -147,7 +147,10 @@ impl Record {
     pub fn write(&self, state: &Path, name: &str) -> Result<(), HostError> {
         let path = Self::path(state, name);
         let folder = state.join("pools");
-        super::site::make_directory(&folder)?;
+        if !folder.is_dir() {
+            super::site::make_directory(&folder)?;
+            super::site::sync_names(state)?;
+        }
         write_durably(&path, &self.json()?).doing("write", &path)
     }
 
@@ -155,9 +158,11 @@ impl Record {
         serde_json::to_vec_pretty(self).map_err(|cause| HostError::lasting("write a pool's record", "IoFailed", cause))
     }
 
-    /// Forgets the pool: the last act of its removal.
+    /// Forgets the pool: the last act of its removal. It does not come back when the power fails, to be in the way of
+    /// another pool of that name.
     pub fn remove(state: &Path, name: &str) -> Result<(), HostError> {
-        super::site::remove_file(&Self::path(state, name))
+        super::site::remove_file(&Self::path(state, name))?;
+        super::site::sync_names(&state.join("pools"))
     }
 }
 
@@ -199,20 +204,38 @@ impl Marker {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Writes the marker into a directory that has none, or one of the same pool. Two pools that are made at the
-    /// same time cannot both have the directory.
+    /// Whether a directory holds the pool that was recorded.
+    ///
+    /// A marker that does not end is one that a power cut has torn: whoever began to write it had the directory, and
+    /// the record that names the directory is the better proof.
+    pub fn is_of(root: &Path, record: &Record) -> bool {
+        Self::read(root).map_or_else(|| Self::is_torn(root), |marker| marker.token == record.token)
+    }
+
+    /// Whether there is a marker that cannot be read.
+    pub fn is_torn(root: &Path) -> bool {
+        std::fs::read(root.join(Self::FILE)).is_ok_and(|text| serde_json::from_slice::<Self>(&text).is_err())
+    }
+
+    /// Writes the marker into a directory that has none, or one of the same pool, so that it survives a loss of power:
+    /// the record that relies on it comes after it. Two pools that are made at the same time cannot both have the
+    /// directory.
     pub fn claim(&self, root: &Path, doing: &str) -> Result<(), HostError> {
         let path = root.join(Self::FILE);
         let text = serde_json::to_vec(self)
             .map_err(|cause| HostError::lasting(format!("write `{}`", path.display()), "IoFailed", cause))?;
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => file.write_all(&text).doing("write", &path),
-            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => match Self::read(root) {
-                Some(other) if !self.is_of_same_pool(&other) => other.foreign(root).refuse(doing),
-                _ => std::fs::write(&path, &text).doing("write", &path),
-            },
-            Err(cause) => Err(cause).doing("write", &path),
-        }
+        let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
+                if let Some(other) = Self::read(root).filter(|other| !self.is_of_same_pool(other)) {
+                    return other.foreign(root).refuse(doing);
+                }
+                File::create(&path).doing("write", &path)?
+            }
+            opened => opened.doing("write", &path)?,
+        };
+        file.write_all(&text).and_then(|()| file.sync_all()).doing("write", &path)?;
+        super::site::sync_names(root)?;
+        root.parent().map_or(Ok(()), super::site::sync_names)
     }
 
     /// Whether another marker speaks of the same pool of the same daemon.

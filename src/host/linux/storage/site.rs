@@ -119,15 +119,20 @@ impl<'a> Site<'a> {
         remove_empty(&self.mount_point())
     }
 
-    /// LXD's subdirectories that are missing below the mount point.
+    /// LXD's subdirectories that are missing below the mount point, and a marker that a power cut has torn.
     pub fn missing(&self) -> Vec<String> {
         let at = self.mount_point();
-        SUBDIRECTORIES.iter().filter(|name| !at.join(name).is_dir()).map(|name| (*name).to_owned()).collect()
+        let torn = Marker::is_torn(&at).then_some(Marker::FILE);
+        let absent = SUBDIRECTORIES.into_iter().filter(|name| !at.join(name).is_dir());
+        absent.chain(torn).map(str::to_owned).collect()
     }
 
-    /// Makes LXD's subdirectories below the mount point.
-    pub fn furnish(&self) -> Result<(), HostError> {
+    /// Makes what is [missing](Self::missing) below the mount point.
+    pub fn furnish(&self, record: &Record) -> Result<(), HostError> {
         let at = self.mount_point();
+        if Marker::is_torn(&at) {
+            Marker::of(record, self.name(), self.state).claim(&at, &self.doing("mend the marker of"))?;
+        }
         SUBDIRECTORIES.iter().try_for_each(|name| make_directory(&at.join(name)))
     }
 
@@ -182,6 +187,11 @@ pub fn remove_empty(path: &Path) -> Result<(), HostError> {
 /// Removes a file when it is there.
 pub fn remove_file(path: &Path) -> Result<(), HostError> {
     gone_is_fine(std::fs::remove_file(path)).doing("remove", path)
+}
+
+/// Makes the names in a directory durable: the sync of a file does not do that.
+pub fn sync_names(folder: &Path) -> Result<(), HostError> {
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).doing("sync", folder)
 }
 
 fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {

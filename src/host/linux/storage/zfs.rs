@@ -103,7 +103,7 @@ impl Driver for Zfs {
             args.push(&path);
             site.run("zfs", args).await?;
         }
-        site.furnish()
+        site.furnish(&record)
     }
 
     async fn must_be_empty(&self, site: Site<'_>, record: &Record, verb: &str) -> Result<(), HostError> {

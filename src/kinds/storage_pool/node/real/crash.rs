@@ -90,3 +90,24 @@ async fn making_and_removing_heal_after_a_crash_at_any_program() {
     }
     assert!(crashes >= 4, "only {crashes} crashes were tried");
 }
+
+#[tokio::test]
+async fn a_marker_that_a_power_cut_has_torn_is_mended_and_its_pool_can_be_removed() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let source = lab.make_dir("disk");
+    for (config, root) in [(vec![], lab.pool()), (vec![("source", source.as_str())], lab.path("disk"))] {
+        let marker = root.join(".seedbed-pool");
+        done(lab.present("dir", &config).await);
+        std::fs::write(&marker, "").expect("torn");
+        done(lab.present("dir", &config).await);
+        assert_ne!(std::fs::read(&marker).expect("a marker"), b"", "it is mended");
+        std::fs::write(&marker, "").expect("torn");
+        gone(lab.absent("dir", &config).await);
+        assert!(!marker.exists() && !lab.pool().exists());
+    }
+    // The name of the marker may be lost with it. Nobody else has anything in the daemon's own directory.
+    done(lab.present("dir", &[]).await);
+    std::fs::remove_file(lab.pool().join(".seedbed-pool")).expect("lost");
+    gone(lab.absent("dir", &[]).await);
+    assert!(!lab.pool().exists());
+}
