@@ -1,4 +1,5 @@
 # `make fuzz` looks for inputs that break reading and planning.
+# `make deny` looks at what the program is built from.
 # `make demo` shows the main job on this machine, `make test` checks everything, `make bench` measures beside LXD and etcd.
 
 # Debian packages that the daemon, its tests and its build use at run time.
@@ -10,7 +11,9 @@ export PATH := $(HOME)/.cargo/bin:$(PATH):/usr/sbin:/sbin
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := parse validate plan
 
-.PHONY: demo test soak bench bench-validate fuzz packages toolchain
+DENY_VERSION := 0.20.2
+
+.PHONY: demo test deny soak bench bench-validate fuzz packages toolchain
 
 demo: packages toolchain
 	cargo build --release
@@ -20,6 +23,20 @@ test: packages toolchain
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo test
+
+# Licences, doubled crates and where crates come from; known holes and crates that nobody keeps, where the database of
+# advisories can be had. cargo-deny is built once, without optimising: it runs for a second.
+deny: toolchain
+	@cargo deny --version 2>/dev/null | grep -qF $(DENY_VERSION) || { \
+	    echo "Installing cargo-deny $(DENY_VERSION)"; \
+	    cargo install --quiet --locked --debug --force --version $(DENY_VERSION) cargo-deny; \
+	}
+	cargo deny check licenses bans sources
+	@if cargo deny fetch db >/dev/null 2>&1; then \
+	    cargo deny check advisories; \
+	else \
+	    echo "Advisories were not checked: their database could not be fetched."; \
+	fi
 
 # The same half hour that `make test` has in 45 seconds, at its real length. SEEDBED_SOAK_SEED=N repeats a run.
 SOAK_SECONDS ?= 1800

@@ -41,7 +41,10 @@ fn read(case: &Path) -> (Vec<Source>, Loaded) {
     options.dialect = dialect(case);
     let mut loaded = load(&read.sources, &options);
     for finding in &mut read.findings {
-        finding.message = finding.message.replace(&above, "").replace(above.trim_end_matches('/'), ".");
+        let short = |text: &str| text.replace(&above, "").replace(above.trim_end_matches('/'), ".");
+        finding.message = short(&finding.message);
+        finding.help.iter_mut().for_each(|help| *help = short(help));
+        finding.place.iter_mut().for_each(|place| place.file = short(&place.file));
     }
     loaded.findings.splice(0..0, read.findings);
     (read.sources, loaded)

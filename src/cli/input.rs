@@ -24,6 +24,8 @@ pub struct Reading {
     /// How many sources each layer has.
     layers: Vec<usize>,
     variables: Option<Variables>,
+    /// Whether something that is there could not be read: a finding, and not nothing.
+    has_unreadable: bool,
 }
 
 impl Input {
@@ -42,23 +44,24 @@ impl Input {
     /// When standard input cannot be read.
     pub fn gather(paths: &[String], layers: &LayerArgs, options: &Options) -> Result<Self, Failure> {
         let stdin = if paths.iter().any(|path| path == Source::STDIN) { Some(read_stdin()?) } else { None };
-        let Sources { sources, mut findings, .. } = manifest::read_paths(paths, stdin.as_deref());
+        let Sources { sources, mut findings, mut has_unreadable, .. } = manifest::read_paths(paths, stdin.as_deref());
         let mut all = vec![sources];
         for overlay in &layers.overlays {
             let read = manifest::read_paths(std::slice::from_ref(overlay), None);
             findings.extend(read.findings);
+            has_unreadable |= read.has_unreadable;
             all.push(read.sources);
         }
         let variables = layers.variables()?;
         let mut loaded = manifest::load_layers(&Layers { layers: &all, variables: variables.as_ref() }, options);
         loaded.findings.splice(0..0, findings);
-        let reading = Reading { layers: all.iter().map(Vec::len).collect(), variables };
+        let reading = Reading { layers: all.iter().map(Vec::len).collect(), variables, has_unreadable };
         Ok(Self { sources: all.into_iter().flatten().collect(), loaded, reading })
     }
 
     /// What the same texts say when they are written for somebody else. Nothing of this input changes.
     pub fn written_for(&mut self, dialect: Dialect) -> Loaded {
-        let Reading { layers, variables } = &self.reading;
+        let Reading { layers, variables, .. } = &self.reading;
         let mut sources = std::mem::take(&mut self.sources).into_iter();
         let all: Vec<Vec<Source>> = layers.iter().map(|count| sources.by_ref().take(*count).collect()).collect();
         let options = Options { dialect, only_findings: true, ..Options::default() };
@@ -69,7 +72,8 @@ impl Input {
 
     /// Whether the paths hold no manifest at all.
     pub fn is_nothing(&self) -> bool {
-        self.loaded.counts.documents == 0 && self.loaded.is_usable() || self.sources.is_empty()
+        !self.reading.has_unreadable
+            && (self.loaded.counts.documents == 0 && self.loaded.is_usable() || self.sources.is_empty())
     }
 
     /// Reads what must be valid: a plan, an apply, an init. Warnings are told, errors refuse.
@@ -108,13 +112,9 @@ pub fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-fn read_stdin() -> Result<String, Failure> {
-    let bytes = manifest::read_bounded(std::io::stdin().lock())
-        .map_err(|cause| Failure::because("read standard input", &cause).exiting(Exit::NoInput))?;
-    String::from_utf8(bytes).map_err(|cause| {
-        let at = cause.utf8_error().valid_up_to();
-        Failure::new(Exit::Failed, format!("standard input is not UTF-8 text: byte {at} is wrong"))
-    })
+fn read_stdin() -> Result<Vec<u8>, Failure> {
+    manifest::read_bounded(std::io::stdin().lock())
+        .map_err(|cause| Failure::because("read standard input", &cause).exiting(Exit::NoInput))
 }
 
 fn spoken(paths: &[String]) -> String {

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, ScalarStyle};
+use granit_parser::{Event, ScalarStyle, Tag};
 
 use super::dom::{Entry, Node, Scalar, Span, Value, place};
 use super::findings::Findings;
+use super::invisible::{self, is_false_blank, is_invisible};
 use crate::model::{Finding, Place};
 
 /// Deeper values than this are no manifest; walking them could exhaust the stack.
@@ -80,6 +81,12 @@ impl<'a> Composer<'a> {
         self.root.take()
     }
 
+    /// The innermost collection that is open and was opened with a bracket.
+    pub fn open_bracket(&self, text: &str) -> Option<Span> {
+        let is_bracket = |span: &Span| text.get(span.start..).is_some_and(|rest| rest.starts_with(['{', '[']));
+        self.open.iter().rev().map(|frame| frame.span).find(is_bracket)
+    }
+
     /// What was wrong but left usable trees.
     pub fn into_findings(self) -> Vec<Finding> {
         self.findings.into_vec()
@@ -91,13 +98,18 @@ impl<'a> Composer<'a> {
     /// When the document is too large or too deep to go on.
     pub fn take(&mut self, event: Event<'a>, span: Span) -> Result<(), Box<Finding>> {
         match event {
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.check_tag(tag.as_deref(), span);
                 let size = Size { nodes: 1 + text.len() / 64, height: 0 };
                 let scalar = Scalar { text, is_plain: style == ScalarStyle::Plain };
                 self.add(Node { value: Value::Scalar(scalar), span }, size, anchor, 1)
             }
-            Event::SequenceStart(_, anchor, _) => self.enter(Partial::List(Vec::new()), span, anchor),
-            Event::MappingStart(_, anchor, _) => {
+            Event::SequenceStart(_, anchor, tag) => {
+                self.check_tag(tag.as_deref(), span);
+                self.enter(Partial::List(Vec::new()), span, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.check_tag(tag.as_deref(), span);
                 self.enter(Partial::Map { entries: Vec::new(), key: None }, span, anchor)
             }
             Event::SequenceEnd | Event::MappingEnd => self.leave(span),
@@ -170,6 +182,16 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
+    // Whoever wrote the tag expects that a program does something with it: the value itself is not what is meant.
+    fn check_tag(&mut self, tag: Option<&Tag>, span: Span) {
+        let Some(tag) = tag.filter(|tag| !is_plain_tag(tag)) else { return };
+        let written = format!("{}{}", tag.original_handle(), tag.suffix());
+        let message = format!("the tag `{written}` says nothing here: the value would be taken as it is written");
+        let finding = Finding::error("SB029", message).at(self.place(span));
+        self.findings
+            .push(finding.helping("fill in what the tag stands for before the file is read, or remove the tag"));
+    }
+
     fn key_of(&mut self, node: Node<'a>) -> (Cow<'a, str>, Span) {
         let Node { value: Value::Scalar(scalar), span } = node else {
             let is_template = !node.entries().is_empty();
@@ -181,7 +203,19 @@ impl<'a> Composer<'a> {
             });
             return (Cow::Borrowed(NO_KEY), node.span);
         };
+        self.check_key(&scalar.text, span);
         (scalar.text, span)
+    }
+
+    // Whoever sees the key takes it for another one.
+    fn check_key(&mut self, key: &str, span: Span) {
+        if key.is_ascii() {
+            return;
+        }
+        let Some(hidden) = key.trim_start_matches(is_false_blank).chars().find(|c| is_invisible(*c)) else { return };
+        let message = format!("this key holds {}, which nobody sees", invisible::name(hidden));
+        let finding = Finding::error("SB031", message).at(self.place(span));
+        self.findings.push(finding.helping(format!("type it anew; written out it is `{}`", invisible::shown(key))));
     }
 
     fn settle(&mut self, entries: Vec<Entry<'a>>) -> Vec<Entry<'a>> {
@@ -245,6 +279,16 @@ impl<'a> Composer<'a> {
     fn too_many(&self, span: Span) -> Box<Finding> {
         let finding = Finding::error("SB010", "this document grows too large");
         Box::new(finding.at(self.place(span)).helping("aliases repeat too much here, or the file should be several"))
+    }
+}
+
+// Those that only say what a value looks like anyway. `!!binary` would have to be decoded.
+fn is_plain_tag(tag: &Tag) -> bool {
+    const PLAIN: [&str; 11] =
+        ["bool", "float", "int", "map", "merge", "null", "omap", "seq", "set", "str", "timestamp"];
+    match tag.handle() {
+        "tag:yaml.org,2002:" => PLAIN.contains(&tag.suffix()),
+        handle => handle.is_empty() && tag.suffix() == "!" || handle == "!" && tag.suffix().is_empty(),
     }
 }
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 
+use super::encoding::decode;
 use super::loaded::Limits;
 use super::source::Source;
-use crate::model::Finding;
+use crate::model::{Finding, Place};
 
 /// What was read, and what could not be.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Sources {
     pub sources: Vec<Source>,
     /// Paths that could not be read, and directories without a manifest.
     pub findings: Vec<Finding>,
+    /// Whether something that is there could not be read.
+    pub has_unreadable: bool,
     /// Bytes of the texts.
     bytes: usize,
 }
@@ -29,18 +32,18 @@ const IGNORE_FILE: &str = ".seedbedignore";
 /// Directories are read depth first in the order of names, byte by byte. Left out are names that start with a dot,
 /// because editors and checkouts keep their own files there, and what a `.seedbedignore` names: the one of the working
 /// directory, and those of the directory and of the directories below it. A file that is named itself is always read.
-pub fn read_paths(paths: &[String], stdin: Option<&str>) -> Sources {
+pub fn read_paths(paths: &[String], stdin: Option<&[u8]>) -> Sources {
     let mut read = Sources::default();
     for path in paths {
         if read.is_too_large() {
             break;
         }
         if path == Source::STDIN {
-            read.push(Source::new(Source::STDIN, stdin.unwrap_or_default()));
+            read.take(Source::STDIN, stdin.unwrap_or_default().to_vec());
         } else if Path::new(path).is_dir() {
             read_directory(path, &mut read);
         } else {
-            read_file(path, &mut read);
+            read_file(Path::new(path), &mut read);
         }
     }
     read
@@ -59,25 +62,39 @@ fn read_directory(path: &str, into: &mut Sources) {
                 into.findings.extend(entry.error().map(unusable));
                 files.extend(Some(entry.into_path()).filter(|path| is_manifest(path)));
             }
-            Err(cause) => into.findings.push(Finding::error("SB002", format!("cannot list `{path}`: {cause}"))),
+            Err(cause) => into.unreadable(path, Finding::error("SB002", format!("cannot list `{path}`: {cause}"))),
         }
     }
     if files.is_empty() {
         let finding = Finding::error("SB003", format!("the directory `{path}` holds no manifest"));
-        into.findings.push(finding.helping(match walk_all(path).any(|path| is_manifest(&path)) {
+        let help = match walk_all(path).any(|path| is_manifest(&path)) {
             true => "a .seedbedignore names all of its .yaml files",
             false => "a manifest is a file whose name ends in .yaml or .yml",
-        }));
+        };
+        into.findings.push(finding.at(Place::of_file(path)).helping(help));
     }
     for file in files {
         if into.is_too_large() {
             break;
         }
-        read_file(&file.to_string_lossy(), into);
+        read_file(&file, into);
     }
 }
 
 impl Sources {
+    fn take(&mut self, path: &str, bytes: Vec<u8>) {
+        match decode(path, bytes) {
+            Ok(text) => self.push(Source::new(path, text)),
+            Err(finding) => self.unreadable(path, *finding),
+        }
+    }
+
+    fn unreadable(&mut self, path: &str, finding: Finding) {
+        let place = finding.place.clone().unwrap_or_else(|| Place::of_file(path));
+        self.findings.push(finding.at(place));
+        self.has_unreadable = true;
+    }
+
     fn push(&mut self, source: Source) {
         self.bytes += source.text.len();
         self.sources.push(source);
@@ -136,19 +153,22 @@ fn read_sized(from: impl Read, size: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn read_file(path: &str, into: &mut Sources) {
+// The name on screens may lack letters that the file's has: it is opened by its own.
+fn read_file(path: &Path, into: &mut Sources) {
+    let shown = path.to_string_lossy();
     let read = |file: File| {
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         read_sized(file, size)
     };
-    match File::open(path).and_then(read).map(String::from_utf8) {
-        Ok(Ok(text)) => into.push(Source::new(path, text)),
-        Ok(Err(cause)) => {
-            let at = cause.utf8_error().valid_up_to();
-            let finding = Finding::error("SB002", format!("`{path}` is not UTF-8 text: byte {at} is wrong"));
-            into.findings.push(finding.helping("save the file as UTF-8"));
+    match File::open(path).and_then(read) {
+        Ok(bytes) => into.take(&shown, bytes),
+        Err(cause) => {
+            let finding = Finding::error("SB002", format!("cannot read `{shown}`: {cause}"));
+            match cause.kind() {
+                io::ErrorKind::NotFound => into.findings.push(finding.at(Place::of_file(shown))),
+                _ => into.unreadable(&shown, finding),
+            }
         }
-        Err(cause) => into.findings.push(Finding::error("SB002", format!("cannot read `{path}`: {cause}"))),
     }
 }
 
@@ -178,7 +198,7 @@ mod tests {
         let paths = ["nowhere.yaml", "-", "latin1", ""].map(|name| {
             if name == "-" { name.to_owned() } else { root.path().join(name).to_string_lossy().into_owned() }
         });
-        let read = read_paths(&paths, Some("config: {}"));
+        let read = read_paths(&paths, Some(b"config: {}"));
         assert_eq!(read.sources, [Source::new("-", "config: {}")]);
         let codes: Vec<&str> = read.findings.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, ["SB002", "SB002", "SB003"]);

@@ -16,13 +16,20 @@ struct Form {
 
 const LEAVE_OUT: &str = "name it in .seedbedignore when it stands in a directory of manifests";
 const IN_CLOUD_INIT: &str = "the manifest in it is the text under `preseed`";
+const CLOUD_INIT_ASKS: &str = "`init` and `bridge` answer the questions of `lxd init`: write the pool and the network that they ask for as a manifest";
+const UNWRAP: &str = "the manifest is what stands below `preseed:`: take that alone, and move it to the left";
 
 /// The first that fits wins: what is more special comes first.
-const FORMS: [Form; 12] = [
+const FORMS: [Form; 17] = [
     form(&["apiVersion", "kind"], "an object of Kubernetes", LEAVE_OUT),
     form(&["apiVersion", "name", "version"], "a chart of Helm", LEAVE_OUT),
-    form(&["lxd"], "a file of cloud-init", IN_CLOUD_INIT),
-    form(&["incus"], "a file of cloud-init", IN_CLOUD_INIT),
+    form(&["lxd/preseed"], "a file of cloud-init", IN_CLOUD_INIT),
+    form(&["incus/preseed"], "a file of cloud-init", IN_CLOUD_INIT),
+    form(&["lxd/init"], "a file of cloud-init", CLOUD_INIT_ASKS),
+    form(&["lxd/bridge"], "a file of cloud-init", CLOUD_INIT_ASKS),
+    form(&["lxd"], "a file of cloud-init", LEAVE_OUT),
+    form(&["incus"], "a file of cloud-init", LEAVE_OUT),
+    form(&["preseed"], "a file that wraps a manifest", UNWRAP),
     form(&["runcmd"], "a file of cloud-init", LEAVE_OUT),
     form(&["write_files"], "a file of cloud-init", LEAVE_OUT),
     form(&["services"], "a file of Docker Compose", LEAVE_OUT),
@@ -40,6 +47,9 @@ const fn form(keys: &'static [&'static str], called: &'static str, help: &'stati
 /// Says what a document is that is no manifest; `None` for what may be one with mistakes in it.
 pub(super) fn check(document: &Document<'_>) -> Option<Finding> {
     let root = &document.root;
+    if let Some(finding) = stand_in(document) {
+        return Some(finding);
+    }
     if let Value::List(items) = &root.value {
         return playbook(document, items);
     }
@@ -58,11 +68,43 @@ pub(super) fn check(document: &Document<'_>) -> Option<Finding> {
         let marked = form.keys.last().copied().unwrap_or_default();
         return Some(at(marked, format!("this is {}, not a manifest", form.called)).helping(form.help));
     }
-    let is_object = has("name") && ["driver", "type", "devices", "config"].into_iter().any(has);
-    is_object.then(|| {
-        at("name", "this is a single object, not a manifest".to_owned())
-            .helping("objects stand in a list under their section: write `storage_pools:` and `- name: …` below it")
-    })
+    let section = section_of(root)?;
+    let finding = at("name", "this is a single object, not a manifest".to_owned());
+    Some(
+        finding.helping(format!(
+            "objects stand in a list under their section: write `{section}:` and `- name: …` below it"
+        )),
+    )
+}
+
+// What `show` prints of an object tells its kind by its fields, or by the keys of its configuration.
+fn section_of(root: &Node<'_>) -> Option<&'static str> {
+    let has = |key: &str| root.entry(key).is_some();
+    let config = || root.get("config").map(Node::entries).unwrap_or_default();
+    let configures =
+        |prefixes: &[&str]| config().iter().any(|entry| prefixes.iter().any(|prefix| entry.key.starts_with(prefix)));
+    match () {
+        () if !has("name") => None,
+        () if has("devices") => Some("profiles"),
+        () if has("driver") => Some("storage_pools"),
+        () if has("type") => Some("networks"),
+        () if configures(&["features.", "restricted"]) => Some("projects"),
+        () if has("config") => Some("profiles"),
+        () => None,
+    }
+}
+
+// What stands in the repository in place of the file, or is not to be read without a key.
+fn stand_in(document: &Document<'_>) -> Option<Finding> {
+    let root = &document.root;
+    if root.text().is_some_and(|text| text.starts_with("version https://git-lfs")) {
+        let finding = Finding::error("SB106", "this is a pointer of Git LFS, not the file that it stands for");
+        return Some(finding.at(document.place(root.span, String::new())).helping("fetch the file: git lfs pull"));
+    }
+    let encrypted = root.entry("sops").filter(|entry| !entry.value.entries().is_empty())?;
+    let finding = Finding::error("SB106", "this file is encrypted with SOPS: its values are not what is meant");
+    let finding = finding.at(document.place(encrypted.key_span, pointer(&["sops"])));
+    Some(finding.helping("decrypt it first, for instance: sops decrypt FILE | seedbed validate -"))
 }
 
 fn playbook(document: &Document<'_>, items: &[Node<'_>]) -> Option<Finding> {

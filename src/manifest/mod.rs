@@ -7,6 +7,7 @@
 //! LXD or Incus do not take), and at last `allow` (what comments in the sources allow).
 
 mod allow;
+mod brackets;
 mod cluster;
 pub mod codes;
 mod compose;
@@ -15,6 +16,7 @@ mod dialect;
 mod dom;
 mod editor;
 mod emit;
+mod encoding;
 mod files;
 mod findings;
 mod fit;
@@ -22,7 +24,9 @@ mod foreign;
 mod formation;
 mod gather;
 mod grammar;
+mod invisible;
 mod join;
+mod lines;
 mod load;
 mod loaded;
 mod locate;
@@ -52,6 +56,7 @@ pub use cluster::{Cluster, MemberConfig, MemberSection};
 pub use dialect::Dialect;
 pub use editor::{schema, schema_draft_07};
 pub use emit::{Frame, emit};
+pub use encoding::decode;
 pub use files::{Sources, read_bounded, read_paths};
 pub use load::{load, load_layers};
 pub use loaded::{Counts, Limits, Loaded, Options};

@@ -8,7 +8,7 @@ use super::dom::{Document, Span};
 use super::loaded::Limits;
 use super::source::Source;
 use super::trouble;
-use crate::model::Finding;
+use crate::model::{Finding, Place};
 
 /// After so many broken documents the rest of a source is not read.
 const BROKEN_MAX: usize = 100;
@@ -48,11 +48,13 @@ pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
         Parsed { documents: Vec::new(), allowances: Allowances::default(), findings: Vec::new(), is_partial: false };
     if source.text.len() > limits.source_bytes_max {
         let message = format!("`{}` is larger than {} MiB", source.path, limits.source_bytes_max >> 20);
-        parsed.findings.push(Finding::error("SB004", message).helping("split it: a directory is read as one set"));
+        let finding = Finding::error("SB004", message).at(Place::of_file(source.path.as_str()));
+        parsed.findings.push(finding.helping("split it: a directory is read as one set"));
         parsed.is_partial = true;
         return parsed;
     }
     parsed.findings.extend(trouble::oddities(source));
+    parsed.findings.extend(trouble::false_blanks(source));
     if let Some(finding) = trouble::lost_indentation(source) {
         parsed.findings.push(finding);
         parsed.is_partial = true;
@@ -64,7 +66,7 @@ pub(super) fn parse<'a>(source: &'a Source, limits: &Limits) -> Parsed<'a> {
         let failed = match parser.next_event() {
             None | Some(Ok((Event::StreamEnd, _))) => break,
             Some(Ok((event, at))) => step(&mut composer, event, span(&at.start, &at.end), &mut parsed, source),
-            Some(Err(error)) => Err(Box::new(explain(source, &error))),
+            Some(Err(error)) => Err(Box::new(explain(source, &error, composer.open_bracket(&source.text)))),
         };
         if let Err(finding) = failed {
             parsed.forget_cut_document(source, &finding);
@@ -114,9 +116,9 @@ fn step<'a>(
     Ok(())
 }
 
-fn explain(source: &Source, error: &ScanError) -> Finding {
+fn explain(source: &Source, error: &ScanError, bracket: Option<Span>) -> Finding {
     let at = span(error.marker(), error.marker());
-    trouble::explain(source, error.kind(), at)
+    trouble::explain(source, error.kind(), at, bracket)
 }
 
 fn span(start: &Marker, end: &Marker) -> Span {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::conceal::conceal;
+use super::lines::Lines;
 use super::source::Source;
 use crate::model::{Finding, Place, Severity};
 
@@ -99,9 +100,9 @@ fn origin(place: &Place) -> Origin<'_> {
 
 fn snippet<'a>(source: &'a Source, marks: &[Mark<'a>]) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let lines = lines_around(&source.text, marks);
-    let first_line = 1 + source.text[..lines.start].matches('\n').count();
-    // Line ends of Windows are noise here. Lengths must stay as they are: the spans count bytes.
-    let shown = conceal(&source.text[lines.clone()]).replace('\r', " ");
+    let first_line = 1 + Lines::of(&source.text[..lines.start]).count();
+    // Line ends of Windows and of old Macs are noise here. Lengths must stay as they are: the spans count bytes.
+    let shown = conceal(&source.text[lines.clone()]).replace("\r\n", " \n").replace('\r', "\n");
     let mut snippet = Snippet::source(shown).path(source.path.as_str()).line_start(first_line);
     for mark in marks {
         let span = clamp(&source.text, mark.place);
@@ -115,8 +116,8 @@ fn lines_around(text: &str, marks: &[Mark<'_>]) -> Range<usize> {
     let spans = || marks.iter().map(|mark| clamp(text, mark.place));
     let first = spans().map(|span| span.start).min().unwrap_or(0);
     let last = spans().map(|span| span.end).max().unwrap_or(0);
-    let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
+    let start = text[..first].rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let end = text[last..].find(['\n', '\r']).map_or(text.len(), |at| last + at);
     start..end.max(start)
 }
 

@@ -2,16 +2,24 @@
 
 use granit_parser::ErrorKind;
 
+use super::brackets;
 use super::dom::{Span, place};
+use super::invisible::{self, is_false_blank, is_forbidden};
+use super::lines::{Line, Lines};
 use super::source::Source;
 use crate::model::{Finding, Severity};
 
 /// What stopped the parser, in the clearest words that the text allows.
-pub(super) fn explain(source: &Source, kind: &ErrorKind, at: Span) -> Finding {
-    let spot = Spot { source, kind, at };
+///
+/// `bracket` is the innermost one that is open there.
+pub(super) fn explain(source: &Source, kind: &ErrorKind, at: Span, bracket: Option<Span>) -> Finding {
+    let spot = Spot { source, kind, at, bracket };
     spot.elided_certificate()
+        .or_else(|| spot.conflict())
+        .or_else(|| spot.forbidden())
         .or_else(|| spot.tab())
         .or_else(|| spot.template())
+        .or_else(|| spot.open_bracket())
         .or_else(|| spot.unknown_anchor())
         .or_else(|| spot.colon())
         .or_else(|| spot.unquoted())
@@ -66,12 +74,35 @@ pub(super) fn lost_indentation(source: &Source) -> Option<Finding> {
     Some(finding.helping("paste the text again with its leading blanks: they say what belongs to what"))
 }
 
+/// Lines that are indented with what looks like blanks. To YAML such a character is part of the key.
+pub(super) fn false_blanks(source: &Source) -> Vec<Finding> {
+    if source.text.is_ascii() {
+        return Vec::new();
+    }
+    let found = Lines::of(&source.text).filter_map(|line| {
+        let indentation = line.indentation();
+        let (at, character) = indentation.char_indices().find(|(_, c)| is_false_blank(*c))?;
+        (at < line.text.trim_end().len()).then(|| (line.span_at(at, indentation.len() - at), character))
+    });
+    // One paste brings many such lines.
+    let Some((span, character)) = found.into_iter().next() else { return Vec::new() };
+    let message = format!("this line is indented with {}, which is no blank to YAML", invisible::name(character));
+    let finding = Finding::error("SB031", message).at(place(&source.path, span, String::new()));
+    vec![finding.helping(
+        "type the blanks anew, here and in the lines below: text from web pages and chats has such characters",
+    )]
+}
+
 /// Where the parser stopped, and why in its own words.
 struct Spot<'a> {
     source: &'a Source,
     kind: &'a ErrorKind,
     at: Span,
+    bracket: Option<Span>,
 }
+
+/// How the lines begin that a merge of git leaves.
+const CONFLICT: [&str; 4] = ["<<<<<<< ", "||||||| ", "=======", ">>>>>>> "];
 
 impl Spot<'_> {
     fn finding(&self, code: &str, message: impl Into<String>, span: Span) -> Finding {
@@ -102,6 +133,44 @@ impl Spot<'_> {
         )
     }
 
+    // The line where the parser stops may be any of them, or the one below.
+    fn conflict(&self) -> Option<Finding> {
+        let number = self.at.line as usize;
+        let is_mark = |line: &Line<'_>| CONFLICT.iter().any(|mark| line.text.starts_with(mark));
+        let near = Lines::of(&self.source.text).skip(number.saturating_sub(2)).take(3).find(is_mark)?;
+        let first = Lines::of(&self.source.text).take(near.number).filter(|line| line.text.starts_with(CONFLICT[0]));
+        let finding = self.finding("SB030", "a merge left its conflict here", first.last()?.span());
+        Some(finding.helping("decide for one side, and take the lines with `<<<<<<<`, `=======` and `>>>>>>>` out"))
+    }
+
+    fn forbidden(&self) -> Option<Finding> {
+        let line = self.line()?;
+        let is_mark = |c: char| c == '\u{feff}' && matches!(self.kind, ErrorKind::BomInsideDocument);
+        let (at, character) = line.text.char_indices().find(|(_, c)| is_forbidden(*c) || is_mark(*c))?;
+        let (what, help) = match character {
+            '\u{feff}' => {
+                ("may stand only at the start of a file", "take it out: files were joined that began with one")
+            }
+            '\0' => ("is in no YAML", "the file is none, or was not written to its end"),
+            _ => ("is in no YAML, not in quotes either", "take it out, or write it as \"\\xNN\" in double quotes"),
+        };
+        let span = line.span_at(at, character.len_utf8());
+        let message = format!("the character {} {what}", invisible::name(character));
+        let help = help.replace("NN", &format!("{:02X}", u32::from(character)));
+        Some(self.finding("SB005", message, span).helping(help))
+    }
+
+    fn open_bracket(&self) -> Option<Finding> {
+        let open = self.bracket.filter(|open| brackets::is_never_closed(&self.source.text, *open))?;
+        let closing = if self.source.text[open.start..].starts_with('{') { '}' } else { ']' };
+        let finding = self.finding("SB005", "this bracket is never closed", Span { end: open.start + 1, ..open });
+        let finding = match self.at.line > open.line {
+            true => finding.with(place(&self.source.path, self.at, String::new()), "reading ends here"),
+            false => finding,
+        };
+        Some(finding.helping(format!("close it with `{closing}`")))
+    }
+
     fn tab(&self) -> Option<Finding> {
         let is_tab = matches!(
             self.kind,
@@ -116,8 +185,7 @@ impl Spot<'_> {
         let line =
             around.filter(|line| is_tab || line.number == number).find(|line| line.indentation().contains('\t'))?;
         let tab = line.start + line.indentation().find('\t')?;
-        let column = u32::try_from(tab - line.start + 1).unwrap_or(u32::MAX);
-        let span = Span { start: tab, end: tab + 1, line: line.span().line, column };
+        let span = line.span_at(tab - line.start, 1);
         let finding = self.finding("SB006", "this line is indented with a tab, which YAML forbids", span);
         Some(finding.helping("use blanks: two for each level"))
     }
@@ -173,7 +241,6 @@ impl Spot<'_> {
             ErrorKind::UnclosedQuotedScalar => {
                 ("this quote is never closed", "close it, or double a quote that belongs to the text")
             }
-            ErrorKind::UnclosedFlowCollection { .. } => ("this bracket is never closed", "close it with `}` or `]`"),
             ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => (
                 "the indentation of this line fits nothing above it",
                 "entries of one mapping start in the same column",
@@ -181,41 +248,5 @@ impl Spot<'_> {
             _ => return None,
         };
         Some(self.finding("SB005", message, self.at).helping(help))
-    }
-}
-
-/// One line of a text, without its end.
-struct Line<'a> {
-    number: usize,
-    start: usize,
-    text: &'a str,
-}
-
-struct Lines;
-
-impl Lines {
-    fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
-        let mut start = 0;
-        text.split_inclusive('\n').enumerate().map(move |(index, line)| {
-            let here = start;
-            start += line.len();
-            Line { number: index + 1, start: here, text: line.trim_end_matches(['\n', '\r']) }
-        })
-    }
-}
-
-impl Line<'_> {
-    fn indentation(&self) -> &str {
-        &self.text[..self.text.len() - self.text.trim_start().len()]
-    }
-
-    fn span(&self) -> Span {
-        let indentation = self.indentation().len();
-        Span {
-            start: self.start + indentation,
-            end: self.start + self.text.trim_end().len(),
-            line: u32::try_from(self.number).unwrap_or(u32::MAX),
-            column: u32::try_from(indentation + 1).unwrap_or(u32::MAX),
-        }
     }
 }

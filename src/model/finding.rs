@@ -42,9 +42,9 @@ pub struct Label {
 pub struct Place {
     /// The file as the user named it; `-` for standard input.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 where the file as a whole is meant.
     pub line: u32,
-    /// Column in characters, from 1.
+    /// Column in characters, from 1; 0 where the file as a whole is meant.
     pub column: u32,
     /// First byte of the span in the file.
     pub start: usize,
@@ -85,6 +85,11 @@ pub fn steps_of(pointer: &str) -> Vec<String> {
 }
 
 impl Place {
+    /// A file or directory as a whole, as the user named it.
+    pub fn of_file(file: impl Into<String>) -> Self {
+        Self { file: file.into(), ..Self::default() }
+    }
+
     /// The place of a part of what stands here, as a pointer: whoever has the text finds its line.
     #[must_use]
     pub fn within<S: AsRef<str>>(&self, steps: &[S]) -> Self {
@@ -157,7 +162,10 @@ impl fmt::Display for Severity {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}:{}", self.file, self.column),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::ignored::Ignored;
 use super::resolve::{Resolved, resolve};
-use crate::manifest::Source;
+use crate::manifest::{Source, decode};
 use crate::model::Finding;
 
 /// Trees with more files than this are not meant.
@@ -337,21 +337,16 @@ fn read(roots: &[PathBuf], survey: &Survey) -> Result<Tree, Outcome> {
                 hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
                 hash.update(part);
             }
-            match String::from_utf8(content) {
-                Ok(text) => sources.push(Source::new(shown.to_string_lossy(), text)),
-                Err(wrong) => tree.findings.push(no_text(&shown, &wrong)),
+            let name = shown.to_string_lossy();
+            match decode(&name, content) {
+                Ok(text) => sources.push(Source::new(name, text)),
+                Err(finding) => tree.findings.push(*finding),
             }
         }
         tree.roots.push(sources);
     }
     tree.digest = Digest::finish(hash);
     Ok(tree)
-}
-
-fn no_text(path: &Path, wrong: &std::string::FromUtf8Error) -> Finding {
-    let at = wrong.utf8_error().valid_up_to();
-    Finding::error("SB002", format!("`{}` is not UTF-8 text: byte {at} is wrong", path.display()))
-        .helping("save the file as UTF-8")
 }
 
 /// The lock of a git that is changing files around `real`: a checkout is many writes.

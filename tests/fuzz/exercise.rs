@@ -66,7 +66,7 @@ pub fn validate(bytes: &[u8]) {
         assert_eq!(shown.is_empty(), once.findings.is_empty());
     }
     let Loaded { findings, allowed, counts, .. } = &once;
-    let run = Run { sources: &sources, findings, allowed, counts, elapsed_ms: 0 };
+    let run = Run { sources: &sources, findings, allowed, counts, checkout: None, elapsed_ms: 0 };
     for format in Format::ALL {
         assert!(!report(format, &run).is_empty() || findings.is_empty());
     }

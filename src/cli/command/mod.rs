@@ -5,6 +5,7 @@ mod against;
 pub mod apply;
 pub mod audit;
 pub mod check;
+mod checkout;
 pub mod cluster;
 pub mod completions;
 pub mod config;

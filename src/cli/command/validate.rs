@@ -9,6 +9,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::against::Against;
+use super::checkout;
 use super::total::{LeftOut, Total, trimmed};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -173,7 +174,8 @@ pub async fn run(args: &ValidateArgs, screen: Screen) -> Result<Exit, Failure> {
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let left_out = total.close();
     let Total { sources, findings, allowed, counts, .. } = &total;
-    let run = Run { sources, findings, allowed, counts, elapsed_ms };
+    let checkout = checkout::find();
+    let run = Run { sources, findings, allowed, counts, checkout: checkout.as_ref(), elapsed_ms };
     output.finish(&run)?;
     if let Some(file) = &args.summary {
         append(file, &markdown(&run))?;
@@ -313,7 +315,7 @@ mod tests {
     fn check(findings: &[Finding], files: usize, objects: usize, valid: usize) -> (String, bool, bool) {
         let sources = vec![Source::new("a.yaml", ""); files];
         let counts = Counts { files, objects, valid, ..Counts::default() };
-        let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, elapsed_ms: 4 };
+        let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, checkout: None, elapsed_ms: 4 };
         (summary_line(&run, &LeftOut::default()), fails(&run, FailOn::Error), fails(&run, FailOn::Warning))
     }
 
@@ -354,7 +356,8 @@ mod tests {
             let args = ValidateArgs::from_arg_matches(&matches).expect(option);
             for ((name, findings), wanted) in found.iter().zip(wanted) {
                 let (counts, sources) = (Counts::default(), Vec::new());
-                let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, elapsed_ms: 0 };
+                let run =
+                    Run { sources: &sources, findings, allowed: &[], counts: &counts, checkout: None, elapsed_ms: 0 };
                 assert_eq!(fails(&run, args.fail_on()), wanted, "{option} with {name}");
             }
         }

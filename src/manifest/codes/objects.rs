@@ -12,7 +12,7 @@ pub(super) const OF_OBJECTS: &[Rule] = &[
     rule(
         "SB002",
         "a file cannot be read",
-        "The path does not exist, its permissions forbid it, or it is not UTF-8 text.",
+        "The path does not exist, its permissions forbid it, or it is not text in an encoding of YAML: UTF-8, or UTF-16 or UTF-32 with a byte-order mark.",
     ).binding(),
     rule(
         "SB003",
@@ -137,6 +137,21 @@ pub(super) const OF_OBJECTS: &[Rule] = &[
         "a volume group that holds the system",
         "Installers put the system on a volume group of this name. LXD refuses one that is not empty, and tells so only when the pool is made. Name another one or a disk, or set lvm.vg.force_reuse where sharing it is meant.",
     ),
+    rule(
+        "SB029",
+        "a tag that nobody acts on",
+        "`!vault`, `!include` and the like ask a program to put something in the place of the value. Preseed files have no such tags: the text itself would become the value, a password even.",
+    ),
+    rule(
+        "SB030",
+        "a merge that was not finished",
+        "Git leaves both sides of a conflict in the file, between lines of `<<<<<<<`, `=======` and `>>>>>>>`, for somebody to decide.",
+    ).binding(),
+    rule(
+        "SB031",
+        "characters that nobody sees",
+        "No-break spaces and marks without width come along when text is copied from web pages and chats. YAML takes them for letters: the line belongs to something else, or the key is another one, than it seems.",
+    ).binding(),
     rule(
         "SB040",
         "a network whose interface has a bad name",

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::Run;
-use super::subject::{Subject, subjects, whole_message};
+use super::subject::{Paths, Subject, subjects, whole_message};
 use crate::model::Severity;
 
 pub(super) fn report(run: &Run<'_>) -> String {
     let mut text = String::new();
-    for subject in subjects(run) {
+    for subject in subjects(run, Paths::Rooted) {
         command(&mut text, &subject);
     }
     text
@@ -21,17 +21,15 @@ fn command(text: &mut String, subject: &Subject<'_>) {
         Severity::Warning => "warning",
         Severity::Note => "notice",
     };
-    let place = subject.span.as_ref().map(|span| {
-        let (file, line, end_line) = (property(&span.path), span.line, span.end_line);
-        let columns = match line == end_line {
-            true => format!(",col={},endColumn={}", span.column, span.end_column),
-            false => String::new(),
-        };
-        format!("file={file},line={line},endLine={end_line}{columns},")
-    });
-    let (place, title) = (place.unwrap_or_default(), property(&finding.code));
+    let span = &subject.span;
+    let (file, line, end_line, title) = (property(&span.path), span.line, span.end_line, property(&finding.code));
+    let columns = match line == end_line {
+        true => format!(",col={},endColumn={}", span.column, span.end_column),
+        false => String::new(),
+    };
     let message = data(&whole_message(finding));
-    writeln!(text, "::{level} {place}title={title}::{message}").expect("a string takes all text");
+    writeln!(text, "::{level} file={file},line={line},endLine={end_line}{columns},title={title}::{message}")
+        .expect("a string takes all text");
 }
 
 fn data(text: &str) -> String {

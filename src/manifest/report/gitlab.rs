@@ -3,19 +3,15 @@
 use serde_json::{Value, json};
 
 use super::Run;
-use super::subject::{Subject, subjects, whole_message};
+use super::subject::{Paths, Subject, from_root, subjects, whole_message};
 use crate::model::Severity;
 
 pub(super) fn report(run: &Run<'_>) -> Value {
-    subjects(run).iter().map(entry).collect()
+    subjects(run, Paths::Rooted).iter().map(entry).collect()
 }
 
 fn entry(subject: &Subject<'_>) -> Value {
-    let (path, begin, end) = match &subject.span {
-        Some(span) => (span.path.as_str(), span.line, span.end_line),
-        // GitLab refuses entries without a place.
-        None => ("stdin", 1, 1),
-    };
+    let span = &subject.span;
     json!({
         "description": whole_message(subject.finding),
         "check_name": subject.finding.code,
@@ -25,6 +21,7 @@ fn entry(subject: &Subject<'_>) -> Value {
             Severity::Warning => "minor",
             Severity::Note => "info",
         },
-        "location": {"path": path, "lines": {"begin": begin, "end": end}},
+        // An absolute path would be taken for one of the repository.
+        "location": {"path": from_root(&span.path), "lines": {"begin": span.line, "end": span.end_line}},
     })
 }

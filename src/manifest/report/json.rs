@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Run;
-use super::subject::{Span, Subject, allowed, span, subjects};
+use super::subject::{Paths, Span, Subject, allowed, span, subjects};
 use crate::manifest::allow::Allowed;
 use crate::model::Severity;
 
@@ -79,7 +79,7 @@ struct Permitted {
 /// A span of a file. Lines and columns count from 1, columns in characters; the end is exclusive.
 #[derive(Serialize, JsonSchema)]
 struct At {
-    /// The file as the user named it, with forward slashes; `stdin` for standard input.
+    /// The file as the user named it; `stdin` for standard input.
     file: String,
     line: u32,
     column: u32,
@@ -112,7 +112,7 @@ pub(super) fn report(run: &Run<'_>) -> Document {
             allowed: run.allowed.len(),
             elapsed_ms: run.elapsed_ms,
         },
-        findings: subjects(run).iter().map(|subject| entry(subject, run)).collect(),
+        findings: subjects(run, Paths::Named).iter().map(|subject| entry(subject, run)).collect(),
         allowed: permitted(run),
     }
 }
@@ -121,22 +121,22 @@ fn permitted(run: &Run<'_>) -> Vec<Permitted> {
     let one = |(subject, Allowed { reason, at: place, .. }): (Subject<'_>, &Allowed)| Permitted {
         finding: entry(&subject, run),
         reason: reason.clone(),
-        comment: at(&span(place, run.sources), ""),
+        comment: at(&span(place, run, Paths::Named), ""),
     };
-    allowed(run).map(one).collect()
+    allowed(run, Paths::Named).map(one).collect()
 }
 
 fn entry(subject: &Subject<'_>, run: &Run<'_>) -> Entry {
     let finding = subject.finding;
     let related = finding.also.iter().map(|label| Related {
-        place: at(&span(&label.place, run.sources), &label.place.pointer),
+        place: at(&span(&label.place, run, Paths::Named), &label.place.pointer),
         note: label.note.clone(),
     });
     Entry {
         code: finding.code.clone(),
         severity: finding.severity,
         message: finding.message.clone(),
-        place: finding.place.as_ref().zip(subject.span.as_ref()).map(|(place, span)| at(span, &place.pointer)),
+        place: finding.place.as_ref().map(|place| at(&subject.span, &place.pointer)),
         note: finding.note.clone(),
         also: related.collect(),
         help: finding.help.clone(),

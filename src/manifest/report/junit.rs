@@ -1,9 +1,10 @@
 //! JUnit's XML: every file is a test case; its errors are its failure, its warnings its output.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 
 use super::Run;
-use super::subject::{Subject, shown_path, subjects, whole_message};
+use super::subject::{Paths, Subject, shown_path, subjects, whole_message};
 use crate::model::Severity;
 
 pub(super) fn report(run: &Run<'_>) -> String {
@@ -13,7 +14,7 @@ pub(super) fn report(run: &Run<'_>) -> String {
 }
 
 fn write_report(text: &mut String, run: &Run<'_>) -> fmt::Result {
-    let subjects = subjects(run);
+    let subjects = subjects(run, Paths::Named);
     let files = cases(run, &subjects);
     let failures = files.iter().filter(|file| !file.of(&subjects, true).is_empty()).count();
     let seconds = run.elapsed_ms as f64 / 1000.0;
@@ -35,17 +36,24 @@ struct Case {
 impl Case {
     fn of<'a, 'b>(&self, subjects: &'b [Subject<'a>], failing: bool) -> Vec<&'b Subject<'a>> {
         let here = |subject: &&Subject<'_>| {
-            subject.span.as_ref().map(|span| &span.path) == self.path.as_ref()
+            subject.finding.place.as_ref().map(|_| &subject.span.path) == self.path.as_ref()
                 && (subject.finding.severity == Severity::Error) == failing
         };
         subjects.iter().filter(here).collect()
     }
 }
 
+// Files that could not be read have cases too.
 fn cases(run: &Run<'_>, subjects: &[Subject<'_>]) -> Vec<Case> {
-    let files = run.sources.iter().map(|source| Case { path: Some(shown_path(&source.path)) });
-    let whole = subjects.iter().any(|subject| subject.span.is_none()).then_some(Case { path: None });
-    files.chain(whole).collect()
+    let mut paths: Vec<Option<String>> =
+        run.sources.iter().map(|source| Some(shown_path(&source.path, run, Paths::Named))).collect();
+    let known: HashSet<Option<String>> = paths.iter().cloned().collect();
+    let others = subjects.iter().map(|subject| subject.finding.place.as_ref().map(|_| subject.span.path.clone()));
+    let mut others: Vec<Option<String>> = others.filter(|path| !known.contains(path)).collect();
+    others.sort();
+    others.dedup();
+    paths.extend(others);
+    paths.into_iter().map(|path| Case { path }).collect()
 }
 
 fn write_case(text: &mut String, case: &Case, subjects: &[Subject<'_>]) -> fmt::Result {

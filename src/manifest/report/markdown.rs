@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::Run;
-use super::subject::{Subject, subjects};
+use super::subject::{Paths, Subject, subjects};
 use crate::model::Severity;
 
 /// How many findings the table holds; job summaries are cut at a megabyte.
@@ -29,7 +29,7 @@ fn write_page(text: &mut String, run: &Run<'_>) -> fmt::Result {
     let (objects, files) = (counted(objects, "object"), counted(files, "file"));
     let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
     writeln!(text, "{objects} in {files}: {valid} valid, {errors}, {warnings}{allowed}.")?;
-    let subjects = subjects(run);
+    let subjects = subjects(run, Paths::Named);
     if subjects.is_empty() {
         return Ok(());
     }
@@ -49,7 +49,8 @@ fn counted(count: usize, one: &str) -> String {
 
 fn write_row(text: &mut String, subject: &Subject<'_>) -> fmt::Result {
     let finding = subject.finding;
-    let place = subject.span.as_ref().map(|span| format!("{}:{}:{}", span.path, span.line, span.column));
+    let span = &subject.span;
+    let place = finding.place.as_ref().map(|_| format!("{}:{}:{}", span.path, span.line, span.column));
     let note = finding.note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
     let (place, message) = (cell(&place.unwrap_or_default()), cell(&format!("{}{note}", finding.message)));
     writeln!(text, "| {} {} | {place} | {message} |", finding.severity, cell(&finding.code))

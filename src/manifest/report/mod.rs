@@ -3,6 +3,7 @@
 //! Each format is a file of its own and a pure function of a [`Run`]. Values of secrets are in none of them: findings
 //! hold none.
 
+mod checkout;
 mod github;
 mod gitlab;
 mod json;
@@ -16,6 +17,7 @@ use super::loaded::Counts;
 use super::source::Source;
 use crate::model::Finding;
 
+pub use checkout::Checkout;
 pub use markdown::markdown;
 
 /// The formats, by their names on the command line.
@@ -44,6 +46,8 @@ pub struct Run<'a> {
     pub allowed: &'a [Allowed],
     /// How much was read.
     pub counts: &'a Counts,
+    /// Where it was done; without it paths are as the user named them.
+    pub checkout: Option<&'a Checkout>,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
 }

@@ -5,24 +5,23 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Run;
-use super::subject::{Span, Subject, allowed, shown_path, span, subjects, whole_message};
+use super::subject::{Paths, Span, Subject, allowed, from_root, shown_path, span, subjects, whole_message};
 use crate::manifest::allow::Allowed;
 use crate::manifest::codes;
-use crate::manifest::source::Source;
 use crate::model::Severity;
 
 /// GitHub refuses a run with more results than this.
 const RESULTS_MAX: usize = 25_000;
 
 pub(super) fn report(run: &Run<'_>) -> Value {
-    let subjects = subjects(run);
+    let subjects = subjects(run, Paths::Rooted);
     let all = run.findings.iter().chain(run.allowed.iter().map(|allowed| &allowed.finding));
     let used: BTreeSet<&str> = all.map(|finding| finding.code.as_str()).collect();
     let codes: Vec<&str> = used.into_iter().collect();
-    let results = subjects.iter().map(|subject| result(subject, &codes, run.sources));
-    let allowed = allowed(run).map(|(subject, allowed)| {
-        let mut result = result(&subject, &codes, run.sources);
-        result["suppressions"] = json!([suppression(allowed, run.sources)]);
+    let results = subjects.iter().map(|subject| result(subject, &codes, run));
+    let allowed = allowed(run, Paths::Rooted).map(|(subject, allowed)| {
+        let mut result = result(&subject, &codes, run);
+        result["suppressions"] = json!([suppression(allowed, run)]);
         result
     });
     let results: Vec<Value> = results.chain(allowed).take(RESULTS_MAX).collect();
@@ -36,7 +35,7 @@ pub(super) fn report(run: &Run<'_>) -> Value {
                 "rules": codes.iter().map(|code| rule(code)).collect::<Vec<_>>(),
             }},
             "artifacts": run.sources.iter()
-                .map(|source| json!({"location": {"uri": uri(&shown_path(&source.path))}}))
+                .map(|source| json!({"location": {"uri": uri(&shown_path(&source.path, run, Paths::Rooted))}}))
                 .collect::<Vec<_>>(),
             "columnKind": "unicodeCodePoints",
             "results": results,
@@ -54,7 +53,7 @@ fn rule(code: &str) -> Value {
     rule
 }
 
-fn result(subject: &Subject<'_>, codes: &[&str], sources: &[Source]) -> Value {
+fn result(subject: &Subject<'_>, codes: &[&str], run: &Run<'_>) -> Value {
     let finding = subject.finding;
     let mut result = json!({
         "ruleId": finding.code,
@@ -67,12 +66,11 @@ fn result(subject: &Subject<'_>, codes: &[&str], sources: &[Source]) -> Value {
         "message": {"text": whole_message(finding)},
         "partialFingerprints": {"primaryLocationLineHash": format!("{}:1", subject.fingerprint)},
     });
-    if let Some(span) = &subject.span {
-        result["locations"] = json!([location(span)]);
-    }
+    // GitHub refuses the whole file when one result has no place.
+    result["locations"] = json!([location(&subject.span)]);
     if !finding.also.is_empty() {
         let related = finding.also.iter().enumerate().map(|(index, label)| {
-            let mut related = location(&span(&label.place, sources));
+            let mut related = location(&span(&label.place, run, Paths::Rooted));
             related["id"] = json!(index + 1);
             related["message"] = json!({"text": label.note});
             related
@@ -82,8 +80,8 @@ fn result(subject: &Subject<'_>, codes: &[&str], sources: &[Source]) -> Value {
     result
 }
 
-fn suppression(allowed: &Allowed, sources: &[Source]) -> Value {
-    let place = location(&span(&allowed.at, sources));
+fn suppression(allowed: &Allowed, run: &Run<'_>) -> Value {
+    let place = location(&span(&allowed.at, run, Paths::Rooted));
     json!({"kind": "inSource", "justification": allowed.reason, "location": place})
 }
 
@@ -99,11 +97,12 @@ fn location(span: &Span) -> Value {
     }})
 }
 
-/// A path as a URI reference: everything but RFC 3986's unreserved characters and slashes is escaped.
+/// A path as a URI reference (RFC 3986), a whole URI for a file outside of the checkout: everything but unreserved
+/// characters and slashes is escaped.
 fn uri(path: &str) -> String {
     let escape = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
     };
-    path.bytes().map(escape).collect()
+    from_root(&path.bytes().map(escape).collect::<String>())
 }

@@ -34,7 +34,17 @@ fn fixture() -> (Vec<Source>, Vec<Finding>, Counts) {
 
 fn written(format: Format) -> String {
     let (sources, findings, counts) = fixture();
-    report(format, &Run { sources: &sources, findings: &findings, allowed: &[], counts: &counts, elapsed_ms: 1250 })
+    report(
+        format,
+        &Run {
+            sources: &sources,
+            findings: &findings,
+            allowed: &[],
+            counts: &counts,
+            checkout: None,
+            elapsed_ms: 1250,
+        },
+    )
 }
 
 fn parsed(format: Format) -> Value {
@@ -73,7 +83,7 @@ fn fingerprints_survive_moved_lines_and_tell_equals_apart() {
     let twin = findings[0].clone();
     findings.push(twin);
     let prints = |findings: &[Finding]| {
-        let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, elapsed_ms: 0 };
+        let run = Run { sources: &sources, findings, allowed: &[], counts: &counts, checkout: None, elapsed_ms: 0 };
         let value: Value = serde_json::from_str(&report(Format::Gitlab, &run)).expect("JSON");
         let list = value.as_array().expect("a list").iter().map(|entry| entry["fingerprint"].clone());
         list.collect::<Vec<_>>()
@@ -111,7 +121,8 @@ fn junit_has_a_case_for_each_file_and_one_for_the_set() {
 #[test]
 fn the_summary_is_a_table_for_people() {
     let (sources, findings, counts) = fixture();
-    let run = Run { sources: &sources, findings: &findings, allowed: &[], counts: &counts, elapsed_ms: 1 };
+    let run =
+        Run { sources: &sources, findings: &findings, allowed: &[], counts: &counts, checkout: None, elapsed_ms: 1 };
     let text = markdown(&run);
     assert!(text.starts_with("### seedbed validate: failed\n"), "{text}");
     assert!(text.contains("| warning SB020 | site/a pool.yaml:3:3 | odd, but 100% usable: yes |"), "{text}");
@@ -123,7 +134,14 @@ fn what_comments_allow_is_told_apart_from_what_was_found() {
     let finding = findings.remove(0);
     let at = finding.place.clone().expect("a place");
     let allowed = [Allowed { finding, reason: "the template sets it".to_owned(), at }];
-    let run = Run { sources: &sources, findings: &findings, allowed: &allowed, counts: &counts, elapsed_ms: 0 };
+    let run = Run {
+        sources: &sources,
+        findings: &findings,
+        allowed: &allowed,
+        counts: &counts,
+        checkout: None,
+        elapsed_ms: 0,
+    };
     let parse = |format| serde_json::from_str::<Value>(&report(format, &run)).expect("JSON");
     let ours = parse(Format::Json);
     assert_eq!((&ours["summary"]["warnings"], &ours["summary"]["allowed"]), (&0.into(), &1.into()));
