@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::envelope::null_as_default;
 use super::secret::Secret;
 use crate::model::Config;
 
@@ -26,7 +27,7 @@ pub struct ClusterPut {
     /// False leaves the cluster.
     pub enabled: bool,
     /// Member-specific keys of a joining member.
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "null_as_default")]
     pub member_config: Vec<MemberConfigKey>,
     /// A member of the cluster to join.
     pub cluster_address: String,
@@ -87,14 +88,19 @@ pub struct ClusterMember {
 #[serde(default)]
 pub struct ClusterMemberPut {
     /// See [`ClusterMember::roles`]; the automatic ones stay.
+    #[serde(deserialize_with = "null_as_default")]
     pub roles: Vec<String>,
     /// See [`ClusterMember::failure_domain`].
+    #[serde(deserialize_with = "null_as_default")]
     pub failure_domain: String,
     /// Free text.
+    #[serde(deserialize_with = "null_as_default")]
     pub description: String,
     /// `scheduler.instance` and `user.*`.
+    #[serde(deserialize_with = "null_as_default")]
     pub config: Config,
     /// The groups that it belongs to.
+    #[serde(deserialize_with = "null_as_default")]
     pub groups: Vec<String>,
 }
 
@@ -149,17 +155,8 @@ pub struct CertificateAdd {
     /// Whether it may only use the listed projects.
     pub restricted: bool,
     /// The projects.
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "null_as_default")]
     pub projects: Vec<String>,
     /// Asks for a token instead.
     pub token: bool,
-}
-
-/// LXD's client writes null for an empty list.
-fn null_as_empty<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::<Vec<T>>::deserialize(from).map(Option::unwrap_or_default)
 }

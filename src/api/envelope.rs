@@ -68,6 +68,18 @@ impl<T> Envelope<T> {
     }
 }
 
+/// Reads null as nothing: LXD's client writes it for what is empty.
+///
+/// # Errors
+/// When the value has another type.
+pub(super) fn null_as_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
+}
+
 /// A refused or failed request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use super::envelope::null_as_default;
+
 /// The version of LXD whose API this is.
 pub const VERSION: &str = "5.0.2";
 
@@ -121,7 +123,7 @@ pub struct Environment {
 /// What `PUT` and `PATCH /1.0` take.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServerPut {
-    /// The configuration keys; `true` for a hidden one leaves it as it is.
-    #[serde(default)]
+    /// The configuration keys; `true` for a hidden one leaves it as it is, and null is an empty map.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub config: Map<String, Value>,
 }

@@ -64,9 +64,6 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
     }
     let certificate = given(&request, &caller)?;
     let key = Key::new(KIND, &certificate.fingerprint);
-    if server.store().get(&key).map_err(store_failed)?.is_some() {
-        return Err(ApiError::conflict("Certificate already in trust store"));
-    }
     let spec = CertificateSpec {
         name: request.name,
         usage: CertificateUsage::Client,
@@ -75,8 +72,14 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
         certificate: pem_of(&certificate.der),
         ..CertificateSpec::default()
     };
-    let change = write::record(key.clone(), write::spec_of(&spec)?);
-    write::submit(&server, &caller, vec![write::absent(&key)], vec![change]).await?;
+    write::commit(&server, &caller.audit(), || {
+        if server.store().get(&key).map_err(store_failed)?.is_some() {
+            return Err(ApiError::conflict("Certificate already in trust store"));
+        }
+        let change = write::record(key.clone(), write::admitted(&key, write::spec_of(&spec)?)?);
+        Ok((vec![write::absent(&key)], vec![change]))
+    })
+    .await?;
     server.trust.refresh(&server.store());
     Answer::created(format!("/1.0/{COLLECTION}/{}", certificate.fingerprint))
 }
@@ -88,10 +91,12 @@ pub async fn remove(
     Path(fingerprint): Path<String>,
 ) -> Outcome {
     caller.trusted()?;
-    let object = found(&server, &fingerprint)?;
-    write::not_protected(&object)?;
-    let change = Change::Forget { key: object.key.clone() };
-    write::submit(&server, &caller, vec![write::unchanged(&object)], vec![change]).await?;
+    write::commit(&server, &caller.audit(), || {
+        let object = found(&server, &fingerprint)?;
+        write::not_protected(&object)?;
+        Ok((vec![write::unchanged(&object)], vec![Change::Forget { key: object.key }]))
+    })
+    .await?;
     server.trust.refresh(&server.store());
     Answer::done()
 }

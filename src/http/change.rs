@@ -3,28 +3,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{HeaderMap, Method};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
 
+use super::answer::check_match;
 use super::caller::Caller;
 use super::carry::{Progress, progress};
+use super::commit;
 use super::dice::SystemDice;
-use super::origin;
+use super::object_path::ObjectPath;
 use super::server::{Server, store_failed};
+use super::shown;
 use crate::api::ApiError;
-use crate::kinds;
-use crate::model::{Command, Extent, Key, Known, MemberName, Object, Phase, Reply, Rollout, Spec};
+use crate::kinds::{self, Kind};
+use crate::model::{Command, Extent, Key, Known, MemberName, Object, Phase, Rollout, Spec};
 use crate::plan::extent;
 use crate::plan::two_phase::{self, Ask, Refusal, Stamp};
 
-/// Changes of others get in between; more often than this in a row they do not.
-const TRIES: usize = 20;
 /// Longer than a pool takes that is made with care.
 const WAIT: Duration = Duration::from_secs(120);
 
-/// The fields of a request as a spec: what is null is absent.
+/// The fields of a request as a spec: what is null is absent, and a key of the configuration that is null is unset.
 pub fn spec_of(fields: Map<String, Value>) -> Spec {
-    Spec(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
+    let mut fields: Map<String, Value> = fields.into_iter().filter(|(_, value)| !value.is_null()).collect();
+    let config = fields.get_mut("config").and_then(Value::as_object_mut);
+    for value in config.into_iter().flat_map(Map::values_mut).filter(|value| value.is_null()) {
+        *value = Value::String(String::new());
+    }
+    Spec(fields)
 }
 
 /// The fields after a `PATCH`: maps are merged, everything else is replaced.
@@ -40,85 +47,133 @@ pub fn amended(mut now: Map<String, Value>, new: Map<String, Value>) -> Map<Stri
     now
 }
 
-/// Creates an object, or defines it on one member.
+/// Creates an object, or defines it on one member. Gives its key.
 pub async fn create(
     server: &Arc<Server>,
     caller: &Caller,
-    key: &Key,
+    path: &ObjectPath,
     spec: &Spec,
     target: Option<&MemberName>,
-) -> Result<(), ApiError> {
-    let decide = |ask: &Ask<'_>| match target {
-        Some(target) => two_phase::define(ask, spec, target),
-        None => two_phase::create(ask, spec, &mut SystemDice),
+) -> Result<Key, ApiError> {
+    let decide = |ask: &Ask<'_>| {
+        let decided = match target {
+            Some(target) => two_phase::define(ask, spec, target),
+            None => two_phase::create(ask, spec, &mut SystemDice),
+        };
+        decided.map_err(refused)
     };
-    let extent = |known: &Known| extent::of_request(key, spec, target.is_some(), known);
-    commit(server, caller, key, &extent, decide).await?;
-    if target.is_none() { stands(server, key).await } else { Ok(()) }
+    let extent = |key: &Key, known: &Known| extent::of_request(key, spec, target.is_some(), known);
+    let key = commit(server, caller, path, &extent, decide).await?;
+    if target.is_none() {
+        stands(server, &key).await?;
+    }
+    Ok(key)
+}
+
+/// What a `PUT` or `PATCH` asks for. It is laid over the state that its entry expects, not over what was read before.
+pub struct Revision<'a> {
+    /// The request's headers: `If-Match` holds for the state that is changed.
+    pub headers: &'a HeaderMap,
+    /// `PATCH` leaves alone what it does not name.
+    pub method: &'a Method,
+    /// The body.
+    pub fields: &'a Map<String, Value>,
+    /// Whose own keys are meant.
+    pub target: Option<&'a MemberName>,
+}
+
+impl Revision<'_> {
+    fn spec(&self, kind: &dyn Kind, object: &Object) -> Result<Spec, ApiError> {
+        let shown = shown::show(kind, object, self.target, &shown::Usage::default());
+        let now = shown::editable(&shown);
+        check_match(self.headers, &now)?;
+        let mut fields = self.fields.clone();
+        if *self.method == Method::PATCH {
+            fields = amended(now, fields);
+        }
+        if self.target.is_none() {
+            keep_secrets(kind, object, &mut fields);
+        }
+        Ok(spec_of(fields))
+    }
 }
 
 /// Replaces an object's content, or one member's keys.
 pub async fn update(
     server: &Arc<Server>,
     caller: &Caller,
-    key: &Key,
-    spec: &Spec,
-    target: Option<&MemberName>,
+    path: &ObjectPath,
+    revision: &Revision<'_>,
 ) -> Result<(), ApiError> {
-    let extent = |known: &Known| extent::of_request(key, spec, target.is_some(), known);
-    commit(server, caller, key, &extent, |ask| two_phase::update(ask, spec, target)).await?;
-    stands(server, key).await
+    let asked = spec_of(revision.fields.clone());
+    let extent = |key: &Key, known: &Known| extent::of_request(key, &asked, revision.target.is_some(), known);
+    let decide = |ask: &Ask<'_>| {
+        let object = ask.state.get(ask.key).ok_or_else(|| path.not_found())?;
+        let spec = revision.spec(path.kind, object)?;
+        two_phase::update(ask, &spec, revision.target).map_err(refused)
+    };
+    let key = commit(server, caller, path, &extent, decide).await?;
+    stands(server, &key).await
 }
 
-/// Removes an object; the answer comes when the last member has let it go.
-pub async fn delete(server: &Arc<Server>, caller: &Caller, object: &Object) -> Result<(), ApiError> {
-    let extent = |known: &Known| extent::of_removal(&object.key, known);
-    commit(server, caller, &object.key, &extent, two_phase::delete).await?;
-    let gone = |now: &Object| now.uid != object.uid;
-    wait(server, &object.key, |now| match now {
+/// Secrets are not shown, so that whoever sends back what was shown leaves them out: they stay until they are set anew, or
+/// unset by an empty value.
+fn keep_secrets(kind: &dyn Kind, object: &Object, fields: &mut Map<String, Value>) {
+    let mut secrets = object.spec.config().0;
+    secrets.retain(|key, _| kinds::is_secret(kind.words().kind, key));
+    if secrets.is_empty() {
+        return;
+    }
+    let config = fields.entry("config").or_insert_with(|| Value::Object(Map::new()));
+    let Some(config) = config.as_object_mut() else { return };
+    for (key, secret) in secrets {
+        config.entry(key).or_insert(Value::String(secret));
+    }
+}
+
+/// Removes an object; the answer comes when the last member has let it go. Gives its key.
+pub async fn delete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) -> Result<Key, ApiError> {
+    let extent = |key: &Key, known: &Known| extent::of_removal(key, known);
+    let mut uid = None;
+    let decide = |ask: &Ask<'_>| {
+        uid = ask.state.get(ask.key).map(|object| object.uid);
+        two_phase::delete(ask).map_err(refused)
+    };
+    let key = commit(server, caller, path, &extent, decide).await?;
+    wait(server, &key, |now| match now {
         None => Some(Ok(())),
-        Some(now) if gone(now) => Some(Ok(())),
+        Some(now) if Some(now.uid) != uid => Some(Ok(())),
         Some(now) => match progress(now) {
             Progress::Failed(text) => Some(Err(ApiError::failed(text))),
             Progress::Done | Progress::Under => None,
         },
     })
-    .await
+    .await?;
+    Ok(key)
 }
 
+/// Commits what `decide` makes of the state, of which `extent` tells how much it looks at. Gives the object's key.
 async fn commit(
     server: &Server,
     caller: &Caller,
-    key: &Key,
-    extent: &(dyn Fn(&Known) -> Extent + Sync),
-    mut decide: impl FnMut(&Ask<'_>) -> Result<Command, Refusal>,
-) -> Result<(), ApiError> {
-    let mut has_caught_up = false;
-    for _ in 0..TRIES {
+    path: &ObjectPath,
+    extent: &(dyn Fn(&Key, &Known) -> Extent + Sync),
+    mut decide: impl FnMut(&Ask<'_>) -> Result<Command, ApiError>,
+) -> Result<Key, ApiError> {
+    let mut key = Key::new(path.kind.words().kind, &path.name);
+    commit::commit(server, || {
         let node = server.node();
-        let state = node.store.part(extent).map_err(store_failed)?;
+        key = path.key(&node.store)?;
+        let state = node.store.part(&|known| extent(&key, known)).map_err(store_failed)?;
         let liveness = server.liveness.borrow().clone();
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: caller.audit() };
-        let ask = Ask { state: &state, liveness: &liveness, here: &node.name, key, stamp };
-        let command = match decide(&ask) {
-            // What is not found here may have been made through another member just now.
-            Err(refusal) if refusal.status == 404 && !has_caught_up => {
-                node.store.barrier().await.map_err(store_failed)?;
-                has_caught_up = true;
-                continue;
-            }
-            decided => decided.map_err(refused)?,
-        };
-        if matches!(&command, Command::Write(write) if write.changes.is_empty()) {
-            return Ok(());
+        match decide(&Ask { state: &state, liveness: &liveness, here: &node.name, key: &key, stamp })? {
+            Command::Write(write) => Ok(write),
+            Command::Report(_) => Err(ApiError::failed("a request came to a report instead of a change")),
         }
-        match node.store.submit(origin::stamped(command)).await.map_err(store_failed)? {
-            Reply::Applied { .. } | Reply::Nothing => return Ok(()),
-            // Somebody was faster: the rules decide again on top of that.
-            Reply::Refused { .. } => {}
-        }
-    }
-    Err(ApiError::conflict(format!("{key} changes too fast; try again")))
+    })
+    .await?;
+    Ok(key)
 }
 
 fn refused(refusal: Refusal) -> ApiError {

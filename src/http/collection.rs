@@ -9,15 +9,16 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, Outcome, check_match, parse, url};
+use super::answer::{Answer, Outcome, parse, url};
 use super::asked::Asked;
 use super::caller::Caller;
-use super::change;
+use super::change::{self, Revision};
+use super::object_path::ObjectPath;
 use super::server::{Server, store_failed};
 use super::shown;
 use crate::api::ApiError;
 use crate::kinds::{self, Kind};
-use crate::model::{Key, Object, ProjectName};
+use crate::model::{Key, Object};
 
 /// Kinds whose paths other files answer.
 const ELSEWHERE: &[&str] = &[Key::MEMBER, "certificate", "token"];
@@ -55,7 +56,7 @@ async fn list(
 ) -> Outcome {
     caller.trusted()?;
     let words = kind.words();
-    let project = home(&server, kind, &asked, "")?.project;
+    let project = ObjectPath::new(kind, &asked, "").key(&server.store())?.project;
     let mut objects = server.store().list(words.kind).map_err(store_failed)?;
     objects.retain(|object| asked.is_set("all-projects") || object.key.project == project);
     if !asked.wants_objects() {
@@ -67,7 +68,8 @@ async fn list(
 }
 
 async fn show(kind: &'static dyn Kind, one: One) -> Outcome {
-    let (server, _, asked, object) = meant(kind, one)?;
+    let (server, _, asked, path) = meant(kind, one)?;
+    let object = path.object(&server)?;
     let target = asked.target();
     if let Some(target) = &target {
         server.member(target)?;
@@ -87,43 +89,21 @@ async fn create(
     caller.trusted()?;
     let mut fields: Map<String, Value> = parse(&body)?;
     let name = fields.remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
-    let key = home(&server, kind, &asked, &name)?;
+    let path = ObjectPath::new(kind, &asked, &name);
     let spec = change::spec_of(fields);
-    change::create(&server, &caller, &key, &spec, asked.target().as_ref()).await?;
+    let key = change::create(&server, &caller, &path, &spec, asked.target().as_ref()).await?;
     tell(&server, kind, &key, "created");
     Answer::created(location(kind, &key, &asked))
 }
 
 async fn replace(kind: &'static dyn Kind, one: One, method: Method, headers: HeaderMap, body: Bytes) -> Outcome {
-    let (server, caller, asked, object) = meant(kind, one)?;
-    let target = asked.target();
-    let now = shown::show(kind, &object, target.as_ref(), &shown::Usage::default());
-    check_match(&headers, &shown::editable(&now))?;
+    let (server, caller, asked, path) = meant(kind, one)?;
     let mut fields: Map<String, Value> = parse(&body)?;
     fields.remove("name");
-    if method == Method::PATCH {
-        fields = change::amended(shown::editable(&now), fields);
-    }
-    if target.is_none() {
-        keep_secrets(kind, &object, &mut fields);
-    }
-    change::update(&server, &caller, &object.key, &change::spec_of(fields), target.as_ref()).await?;
+    let target = asked.target();
+    let revision = Revision { headers: &headers, method: &method, fields: &fields, target: target.as_ref() };
+    change::update(&server, &caller, &path, &revision).await?;
     Answer::done()
-}
-
-/// Secrets are not shown, so that whoever sends back what was shown leaves them out: they stay until they are set anew, or
-/// unset by an empty value.
-fn keep_secrets(kind: &dyn Kind, object: &Object, fields: &mut Map<String, Value>) {
-    let mut secrets = object.spec.config().0;
-    secrets.retain(|key, _| kinds::is_secret(kind.words().kind, key));
-    if secrets.is_empty() {
-        return;
-    }
-    let config = fields.entry("config").or_insert_with(|| Value::Object(Map::new()));
-    let Some(config) = config.as_object_mut() else { return };
-    for (key, secret) in secrets {
-        config.entry(key).or_insert(Value::String(secret));
-    }
 }
 
 async fn rename(kind: &'static dyn Kind, Extension(caller): Extension<Caller>, Path(name): Path<String>) -> Outcome {
@@ -138,18 +118,18 @@ async fn rename(kind: &'static dyn Kind, Extension(caller): Extension<Caller>, P
 }
 
 async fn remove(kind: &'static dyn Kind, one: One) -> Outcome {
-    let (server, caller, _, object) = meant(kind, one)?;
-    change::delete(&server, &caller, &object).await?;
-    tell(&server, kind, &object.key, "deleted");
+    let (server, caller, _, path) = meant(kind, one)?;
+    let key = change::delete(&server, &caller, &path).await?;
+    tell(&server, kind, &key, "deleted");
     Answer::done()
 }
 
-/// The object of a request, for somebody who may ask.
-fn meant(kind: &dyn Kind, one: One) -> Result<(Arc<Server>, Caller, Asked, Object), ApiError> {
+/// What a request is about, for somebody who may ask.
+fn meant(kind: &'static dyn Kind, one: One) -> Result<(Arc<Server>, Caller, Asked, ObjectPath), ApiError> {
     let (State(server), Extension(caller), Path(name), asked) = one;
     caller.trusted()?;
-    let object = found(&server, kind, &asked, &name)?;
-    Ok((server, caller, asked, object))
+    let path = ObjectPath::new(kind, &asked, &name);
+    Ok((server, caller, asked, path))
 }
 
 /// Tells those who listen what has become of an object.
@@ -157,30 +137,6 @@ fn tell(server: &Server, kind: &dyn Kind, key: &Key, what: &str) {
     let words = kind.words();
     let path = format!("/1.0/{}/{}", words.collection, key.name);
     server.events.lifecycle(&format!("{}-{what}", words.kind), key, &path, server.now(), &server.node().name);
-}
-
-/// The object that a path means.
-pub fn found(server: &Server, kind: &dyn Kind, asked: &Asked, name: &str) -> Result<Object, ApiError> {
-    let key = home(server, kind, asked, name)?;
-    let object = server.store().get(&key).map_err(store_failed)?;
-    object.ok_or_else(|| {
-        let spoken = kind.words().spoken;
-        let mut text: String = spoken.chars().take(1).flat_map(char::to_uppercase).collect();
-        text.extend(spoken.chars().skip(1));
-        ApiError::not_found(format!("{text} not found"))
-    })
-}
-
-/// The key of an object of this name as the request means it.
-fn home(server: &Server, kind: &dyn Kind, asked: &Asked, name: &str) -> Result<Key, ApiError> {
-    let project = asked.project();
-    let key = Key::in_project(kind.words().kind, &project, name);
-    if project.is_default() {
-        return Ok(key);
-    }
-    let stored = server.store().get(&Key::new("project", project.as_str())).map_err(store_failed)?;
-    let config = stored.ok_or_else(|| ApiError::not_found("Project not found"))?.spec.config();
-    Ok(kinds::home(&key, |_: &ProjectName| Some(config.clone())))
 }
 
 fn address(collection: &str, object: &Object) -> Value {

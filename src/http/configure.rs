@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::caller::Caller;
+use super::commit::{self, Attempt, Attempts};
 use super::password;
 use super::server::{Server, store_failed};
 use super::write;
@@ -16,36 +17,97 @@ pub const HTTPS_ADDRESS: &str = "core.https_address";
 /// The key that says under which address a member is known in its cluster.
 pub const CLUSTER_ADDRESS: &str = "cluster.https_address";
 
-/// Makes `new` the whole configuration, as `member` sees it.
-pub async fn set(server: &Arc<Server>, caller: &Caller, member: &MemberName, new: Config) -> Result<(), ApiError> {
+/// Makes what `edit` gives of the present configuration the whole of it, as `member` sees it. `edit` is asked again when
+/// somebody else was faster.
+///
+/// # Errors
+/// What is wrong with the new one, in LXD's words; 404 for a member that there is not.
+pub async fn set(
+    server: &Arc<Server>,
+    caller: &Caller,
+    member: &MemberName,
+    edit: &(dyn Fn(&Config) -> Result<Config, ApiError> + Send + Sync),
+) -> Result<(), ApiError> {
+    let (mut attempts, mut moved) = (Attempts::default(), None);
+    let outcome = loop {
+        let judged = match attempt(server, caller, member, edit, &mut moved).await {
+            Ok(attempt) => attempts.judge(server, attempt).await,
+            Err(error) => Err(error),
+        };
+        match judged {
+            Ok(None) => {}
+            Ok(Some(())) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    if let (Err(_), Some(before)) = (&outcome, moved) {
+        server.former.listen(server, Config::value(&before, HTTPS_ADDRESS)).await?;
+    }
+    outcome
+}
+
+/// One attempt. `moved` takes the keys that this member had before its port was moved.
+async fn attempt(
+    server: &Arc<Server>,
+    caller: &Caller,
+    member: &MemberName,
+    edit: &(dyn Fn(&Config) -> Result<Config, ApiError> + Send + Sync),
+    moved: &mut Option<Config>,
+) -> Result<Attempt<()>, ApiError> {
     let found = server.store().get(&Key::server()).map_err(store_failed)?;
     let object = found.ok_or_else(|| ApiError::unavailable("this member is still starting"))?;
     let own = object.placements.get(member).map(|placement| placement.config.clone()).unwrap_or_default();
-    let (new_own, mut shared): (Vec<_>, Vec<_>) = new.0.into_iter().partition(|(key, _)| kinds::server::is_local(key));
-    let new_own: Config = new_own.into_iter().collect();
-    let mut shared: Config = shared.drain(..).collect();
-    hide_password(server, &mut shared, &object).await?;
-    check(&object, member, &shared, &new_own)?;
-    if shared == object.spec.config() && new_own == own {
-        return Ok(());
-    }
-    check_cluster_address(server, &own, &new_own)?;
-    let is_moving = new_own.value(HTTPS_ADDRESS) != own.value(HTTPS_ADDRESS);
-    if is_moving {
-        check_listen_address(server, member, new_own.value(HTTPS_ADDRESS))?;
+    let new = match revised(server, member, &object, edit).await {
+        Ok(new) => new,
+        Err(refusal) => return Ok(Attempt::Decided(Err(refusal))),
+    };
+    let Some((shared, new_own)) = new else { return Ok(Attempt::Decided(Ok(()))) };
+    let address = new_own.value(HTTPS_ADDRESS);
+    if address != own.value(HTTPS_ADDRESS) && *member == server.node().name {
         // First the port, then the record: an occupied one leaves everything as it was.
-        server.former.listen(server, new_own.value(HTTPS_ADDRESS)).await?;
+        server.former.listen(server, address).await?;
+        moved.get_or_insert(own);
     }
     let mut spec = object.spec.clone();
     spec.set_config(&shared);
     let mut placements = write::placements(&object);
     placements.insert(member.clone(), new_own);
     let change = write::revised(&object, spec, placements);
-    let written = write::submit(server, caller, vec![write::unchanged(&object)], vec![change]).await;
-    if written.is_err() && is_moving {
-        server.former.listen(server, own.value(HTTPS_ADDRESS)).await?;
+    let entry = write::entry(server, caller.audit(), vec![write::unchanged(&object)], vec![change]);
+    Ok(match commit::submit(server, entry).await? {
+        Some(_) => Attempt::Committed(()),
+        None => Attempt::Overtaken,
+    })
+}
+
+/// The shared keys and the member's own as they are to be; `None` when they are that already.
+async fn revised(
+    server: &Server,
+    member: &MemberName,
+    object: &Object,
+    edit: &(dyn Fn(&Config) -> Result<Config, ApiError> + Send + Sync),
+) -> Result<Option<(Config, Config)>, ApiError> {
+    server.member(member)?;
+    let own = object.placements.get(member).map(|placement| placement.config.clone()).unwrap_or_default();
+    let new = edit(&object.spec.config().overlaid(&own))?;
+    let (new_own, shared): (Vec<_>, Vec<_>) = new.0.into_iter().partition(|(key, _)| kinds::server::is_local(key));
+    let (new_own, mut shared): (Config, Config) = (new_own.into_iter().collect(), shared.into_iter().collect());
+    hide_password(server, &mut shared, object).await?;
+    check(object, member, &shared, &new_own)?;
+    if shared == object.spec.config() && new_own == own {
+        return Ok(None);
     }
-    written.map(|_| ())
+    check_cluster_address(server, &own, &new_own)?;
+    let address = new_own.value(HTTPS_ADDRESS);
+    if address != own.value(HTTPS_ADDRESS) {
+        check_listen_address(server, member, address)?;
+        if *member != server.node().name {
+            // Requests that move a port are passed on to its member; this one was not, because nobody answers there.
+            let text = format!("member {member} is offline: its core.https_address cannot be changed until it is back");
+            return Err(ApiError::unavailable(text));
+        }
+    }
+    Ok(Some((shared, new_own)))
 }
 
 /// Replaces a password by its hash; the same password keeps the hash that is stored.

@@ -91,7 +91,7 @@ async fn confirm(State(server): State<Arc<Server>>, Extension(caller): Extension
     }
     let shown = shown(&server, &pending)?;
     let changes = [Pending::key(), Written::key()].map(|key| Change::Forget { key });
-    write::submit(&server, &caller, vec![write::unchanged(&record)], changes.to_vec()).await?;
+    write::submit_as(&server, caller.audit(), vec![write::unchanged(&record)], changes.to_vec()).await?;
     Answer::of(&shown)
 }
 
@@ -103,19 +103,19 @@ async fn revert(State(server): State<Arc<Server>>, Extension(caller): Extension<
     let until = pending.until.min(server.now());
     let given_up = Pending { until, given_up_by: caller.audit(), ..pending };
     let change = write::record(Pending::key(), write::spec_of(&given_up)?);
-    write::submit(&server, &caller, vec![write::unchanged(&record)], vec![change]).await?;
+    write::submit_as(&server, caller.audit(), vec![write::unchanged(&record)], vec![change]).await?;
     Answer::of(&shown)
 }
 
 /// `DELETE /1.0/seedbed/confirm`: somebody has seen what could not be taken back.
 async fn dismiss(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
     caller.trusted()?;
-    server.store().barrier().await.map_err(store_failed)?;
-    let found = server.store().get(&Left::key()).map_err(store_failed)?;
-    let Some(record) = found else {
-        return Err(ApiError::not_found("nothing was left of an apply that was taken back"));
-    };
-    write::submit(&server, &caller, vec![write::unchanged(&record)], vec![Change::Forget { key: Left::key() }]).await?;
+    write::commit(&server, &caller.audit(), || {
+        let found = server.store().get(&Left::key()).map_err(store_failed)?;
+        let record = found.ok_or_else(|| ApiError::not_found("nothing was left of an apply that was taken back"))?;
+        Ok((vec![write::unchanged(&record)], vec![Change::Forget { key: Left::key() }]))
+    })
+    .await?;
     Answer::done()
 }
 

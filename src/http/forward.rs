@@ -1,7 +1,7 @@
 //! Requests that another member must answer are passed on to it.
 
 use axum::body::Bytes;
-use axum::http::Method;
+use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 
 use super::caller::Caller;
@@ -18,13 +18,24 @@ pub async fn to_member(
     caller: &Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
+    to_member_if(server, member, (method, path, None), caller, body).await
+}
+
+/// The same with the `If-Match` that the request came with.
+pub async fn to_member_if(
+    server: &Server,
+    member: &MemberName,
+    (method, path, matching): (Method, &str, Option<HeaderValue>),
+    caller: &Caller,
+    body: Bytes,
+) -> Result<Response, ApiError> {
     let record = server.member(member)?;
     if !server.liveness.borrow().is_reachable(member) {
         return Err(ApiError::unavailable(format!(
             "member {member} is offline: nothing can be done on it until it is back"
         )));
     }
-    server.peers.forward(record.spec.text("address"), method, path, &caller.audit(), body).await
+    server.peers.forward_if(record.spec.text("address"), (method, path, matching), &caller.audit(), body).await
 }
 
 /// Passes a request on to the leader, or `None` when this member leads.

@@ -110,7 +110,7 @@ async fn commit(server: &Server, caller: &Caller, record: &Object) -> Result<(),
         Change::Forget { key: record.key.clone() },
         write::revised(&membership, membership.spec.clone(), Default::default()),
     ];
-    write::submit(server, caller, expect, changes).await.map(|_| ())
+    write::submit_as(server, caller.audit(), expect, changes).await.map(|_| ())
 }
 
 /// What stands on this member alone would be lost.

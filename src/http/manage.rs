@@ -22,20 +22,20 @@ pub async fn manage(State(server): State<Arc<Server>>, Extension(caller): Extens
     if request.keys.is_empty() || (request.source.is_none() && request.protect.is_none()) {
         return Err(ApiError::bad_request("this names no object, or nothing to change of it"));
     }
-    let mut expect = expected_source(&server, &request)?;
-    let mut changes = Vec::new();
-    for key in &request.keys {
-        let object = found(&server, key)?;
-        let management = managed(&object, &request);
-        if management != object.management {
-            expect.push(write::unchanged(&object));
-            changes.push(Change::Put(plan::revised(&object, management)));
+    write::commit(&server, &caller.audit(), || {
+        let mut expect = expected_source(&server, &request)?;
+        let mut changes = Vec::new();
+        for key in &request.keys {
+            let object = found(&server, key)?;
+            let management = managed(&object, &request);
+            if management != object.management {
+                expect.push(write::unchanged(&object));
+                changes.push(Change::Put(plan::revised(&object, management)));
+            }
         }
-    }
-    if changes.is_empty() {
-        return Answer::done();
-    }
-    write::submit(&server, &caller, expect, changes).await?;
+        Ok((expect, changes))
+    })
+    .await?;
     Answer::done()
 }
 

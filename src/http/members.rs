@@ -17,7 +17,7 @@ use super::write;
 use super::{forward, leave};
 use crate::api::{ApiError, ClusterMember, ClusterMemberPut, paths};
 use crate::kinds::member::Member;
-use crate::model::{Key, Liveness, MemberId, MemberName, Object, Timestamp};
+use crate::model::{Key, Liveness, MemberId, MemberName, Object, Spec, Timestamp};
 use crate::store::Role;
 
 const COLLECTION: &str = "cluster/members";
@@ -54,29 +54,33 @@ pub async fn replace(
     body: Bytes,
 ) -> Outcome {
     caller.trusted()?;
-    let object = server.member(&name)?;
-    let now = editable(&object)?;
-    check_match(&headers, &now)?;
-    let new = match method {
-        Method::PATCH => amended(&now, &body)?,
-        _ => parse(&body)?,
-    };
-    check_roles(&server, &object, &new)?;
-    let mut record: Member = write::typed(&object)?;
+    write::commit(&server, &caller.audit(), || {
+        let object = server.member(&name)?;
+        let now = editable(&object)?;
+        check_match(&headers, &now)?;
+        let new = match method {
+            Method::PATCH => amended(&now, &body)?,
+            _ => parse(&body)?,
+        };
+        check_roles(&server, &object, &new)?;
+        let spec = revised(&object, new)?;
+        if spec == object.spec {
+            return Ok(write::Decision::default());
+        }
+        Ok((vec![write::unchanged(&object)], vec![write::revised(&object, spec, Default::default())]))
+    })
+    .await?;
+    Answer::done()
+}
+
+/// The member's record with what people choose.
+fn revised(object: &Object, new: ClusterMemberPut) -> Result<Spec, ApiError> {
+    let mut record: Member = write::typed(object)?;
     let ClusterMemberPut { roles, failure_domain, description, config, groups } = new;
     record.roles = roles.into_iter().filter(|role| !role.starts_with("database")).collect();
     (record.failure_domain, record.description, record.config) = (failure_domain, description, config);
     record.groups = groups;
-    let spec = write::spec_of(&record)?;
-    if let Some(kind) = crate::kinds::find(Key::MEMBER) {
-        let problems = kind.check(&object.key, &spec, &Default::default());
-        if let Some(problem) = problems.first() {
-            return Err(ApiError::bad_request(problem.message.clone()));
-        }
-    }
-    let change = write::revised(&object, spec, Default::default());
-    write::submit(&server, &caller, vec![write::unchanged(&object)], vec![change]).await?;
-    Answer::done()
+    write::admitted(&object.key, write::spec_of(&record)?)
 }
 
 /// `POST /1.0/cluster/members/X`: a new name.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{Method, Request, StatusCode};
+use axum::http::header::IF_MATCH;
+use axum::http::{HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::credentials::Credentials;
@@ -78,6 +79,17 @@ impl Peers {
         by: &str,
         body: Bytes,
     ) -> Result<Response, ApiError> {
+        self.forward_if(address, (method, path, None), by, body).await
+    }
+
+    /// The same with the `If-Match` that the request came with.
+    pub async fn forward_if(
+        &self,
+        address: &str,
+        (method, path, matching): (Method, &str, Option<HeaderValue>),
+        by: &str,
+        body: Bytes,
+    ) -> Result<Response, ApiError> {
         let client = self.client(address, Line::Calls)?.with_timeout(FORWARD_LIMIT);
         let request = Request::builder()
             .method(method)
@@ -86,6 +98,10 @@ impl Peers {
             .header(ON_BEHALF, by);
         let request = match origin::header() {
             Some(from) => request.header(origin::HEADER, from),
+            None => request,
+        };
+        let request = match matching {
+            Some(tag) => request.header(IF_MATCH, tag),
             None => request,
         };
         let request = request

@@ -79,9 +79,12 @@ async fn save(State(server): State<Arc<Server>>, Extension(caller): Extension<Ca
         work: Some(SavedWork { expect, changes }),
         used: None,
     };
-    let (expect, mut changes) = room_for(&server, &name, now)?;
-    changes.push(write::record(SavedPlan::key(&name), write::spec_of(&saved)?));
-    write::submit(&server, &caller, expect, changes).await?;
+    write::commit(&server, &caller.audit(), || {
+        let (expect, mut changes) = room_for(&server, &name, now)?;
+        changes.push(write::record(SavedPlan::key(&name), write::spec_of(&saved)?));
+        Ok((expect, changes))
+    })
+    .await?;
     Answer::of(&file(&server, &name, &saved)?)
 }
 
@@ -128,8 +131,11 @@ async fn forget(
     Path(name): Path<String>,
 ) -> Outcome {
     caller.trusted()?;
-    let record = found(&server, &name)?;
-    write::submit(&server, &caller, vec![write::unchanged(&record)], vec![Change::Forget { key: record.key }]).await?;
+    write::commit(&server, &caller.audit(), || {
+        let record = found(&server, &name)?;
+        Ok((vec![write::unchanged(&record)], vec![Change::Forget { key: record.key }]))
+    })
+    .await?;
     Answer::done()
 }
 

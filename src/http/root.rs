@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header::IF_MATCH;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, check_match, parse};
 use super::asked::Asked;
 use super::caller::Caller;
-use super::configure;
+use super::configure::{self, HTTPS_ADDRESS};
 use super::extensions::EXTENSIONS;
 use super::forward;
 use super::server::{Server, store_failed};
@@ -54,16 +55,30 @@ pub async fn replace(
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Answer, ApiError> {
+) -> Result<Response, ApiError> {
     caller.trusted()?;
     let request: ServerPut = parse(&body)?;
-    let member = asked.target().unwrap_or_else(|| server.node().name.clone());
-    let now = configuration(&server, &member)?;
-    check_match(&headers, &shown(&now))?;
-    let named = texts(request.config, &now);
-    let new = if method == Method::PATCH { now.overlaid(&named) } else { named };
-    configure::set(&server, &caller, &member, new).await?;
-    Answer::done()
+    let me = server.node().name.clone();
+    let member = asked.target().unwrap_or_else(|| me.clone());
+    let is_patch = method == Method::PATCH;
+    let edit = |now: &Config| {
+        check_match(&headers, &shown(now))?;
+        let named = texts(&request.config, now)?;
+        let mut new = if is_patch { now.overlaid(&named) } else { named };
+        new.retain(|_, value| !value.is_empty());
+        Ok(new)
+    };
+    if member != me && server.liveness.borrow().is_reachable(&member) {
+        let now = configuration(&server, &member)?;
+        // Its port is opened there before its address is stored.
+        if edit(&now).is_ok_and(|new| new.value(HTTPS_ADDRESS) != now.value(HTTPS_ADDRESS)) {
+            let path = format!("{}?target={}", paths::SERVER, paths::escape(member.as_str()));
+            let matching = headers.get(IF_MATCH).cloned();
+            return forward::to_member_if(&server, &member, (method, &path, matching), &caller, body).await;
+        }
+    }
+    configure::set(&server, &caller, &member, &edit).await?;
+    Ok(Answer::done()?.into_response())
 }
 
 fn info(auth: &str) -> ServerInfo {
@@ -121,22 +136,26 @@ fn shown(config: &Config) -> Map<String, Value> {
     config.iter().map(show).collect()
 }
 
-/// Values as text. `true` for a hidden key leaves it as it is, because that is how it was shown.
-fn texts(config: Map<String, Value>, now: &Config) -> Config {
+/// Values as text; null unsets, as an empty text does. `true` for a hidden key leaves it as it is, because that is how
+/// it was shown.
+fn texts(config: &Map<String, Value>, now: &Config) -> Result<Config, ApiError> {
     let mut texts = Config::default();
     for (key, value) in config {
-        let value = match value {
-            Value::Bool(true) if kinds::is_secret("config", &key) => match now.value(&key) {
-                Some(kept) => kept.to_owned(),
-                None => continue,
-            },
+        let text = match value {
+            Value::Bool(true) if kinds::is_secret("config", key) => now.value(key).unwrap_or_default(),
             Value::String(text) => text,
-            Value::Null => continue,
-            other => other.to_string(),
+            Value::Null => "",
+            Value::Bool(_) => return Err(invalid_type(key, "bool")),
+            Value::Number(_) => return Err(invalid_type(key, "float64")),
+            Value::Array(_) => return Err(invalid_type(key, "slice")),
+            Value::Object(_) => return Err(invalid_type(key, "map")),
         };
-        if !value.is_empty() {
-            texts.insert(key, value);
-        }
+        texts.insert(key.clone(), text.to_owned());
     }
-    texts
+    Ok(texts)
+}
+
+/// In LXD's words.
+fn invalid_type(key: &str, found: &str) -> ApiError {
+    ApiError::bad_request(format!("cannot set '{key}': invalid type {found}"))
 }

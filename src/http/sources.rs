@@ -21,8 +21,6 @@ use crate::api::{ApiError, ApplyReply, ApplyRequest, Envelope, Kind, paths};
 use crate::kinds::source::{SourceSpec, SourceStatus};
 use crate::model::{Key, Object, Timestamp};
 
-/// Others write a status in between; more often than this in a row they do not.
-const TRIES: usize = 20;
 /// Larger than any answer to an apply.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
@@ -56,7 +54,11 @@ async fn sync(
     Path(name): Path<String>,
 ) -> Outcome {
     caller.trusted()?;
-    found(&server, &name)?;
+    if found(&server, &name).is_err() {
+        // It may have been added through another member just now.
+        server.store().barrier().await.map_err(store_failed)?;
+        found(&server, &name)?;
+    }
     let ask = |status: SourceStatus| SourceStatus { requested: status.requested + 1, ..status };
     let status = set_source_status(&server, &name, &caller.audit(), ask).await?;
     Answer::of(&json!({ "requested": status.requested }))
@@ -92,12 +94,16 @@ async fn resume(
     change(&server, &caller, &name, |spec| spec.suspended_until = None).await
 }
 
-async fn change(server: &Server, caller: &Caller, name: &str, edit: impl FnOnce(&mut SourceSpec)) -> Outcome {
-    let object = found(server, name)?;
-    let mut spec: SourceSpec = write::typed(&object)?;
-    edit(&mut spec);
-    let put = write::revised(&object, write::spec_of(&spec)?, write::placements(&object));
-    write::submit(server, caller, vec![write::unchanged(&object)], vec![put]).await?;
+async fn change(server: &Server, caller: &Caller, name: &str, edit: impl Fn(&mut SourceSpec)) -> Outcome {
+    write::commit(server, &caller.audit(), || {
+        let object = found(server, name)?;
+        let mut spec: SourceSpec = write::typed(&object)?;
+        edit(&mut spec);
+        let put =
+            write::revised(&object, write::admitted(&object.key, write::spec_of(&spec)?)?, write::placements(&object));
+        Ok((vec![write::unchanged(&object)], vec![put]))
+    })
+    .await?;
     Answer::done()
 }
 
@@ -125,26 +131,21 @@ pub async fn set_source_status(
     edit: impl Fn(SourceStatus) -> SourceStatus,
 ) -> Result<SourceStatus, ApiError> {
     let key = SourceStatus::key(name);
-    let mut conflict = None;
-    for _ in 0..TRIES {
+    let mut stored = SourceStatus::default();
+    write::commit(server, by, || {
         let object = server.store().get(&key).map_err(store_failed)?;
         let (before, expect) = match &object {
             Some(object) => (write::typed(object)?, write::unchanged(object)),
             None => (SourceStatus::default(), write::absent(&key)),
         };
-        let after = edit(before.clone());
-        if object.is_some() && after == before {
-            return Ok(after);
+        stored = edit(before.clone());
+        if object.is_some() && stored == before {
+            return Ok(write::Decision::default());
         }
-        let record = write::record(key.clone(), write::spec_of(&after)?);
-        match write::submit_as(server, by.to_owned(), vec![expect], vec![record]).await {
-            Ok(_) => return Ok(after),
-            // Somebody was faster: the change is made again on top of that.
-            Err(error) if error.status == 409 || error.status == 412 => conflict = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(conflict.unwrap_or_else(|| ApiError::conflict("the status of the source changes too fast")))
+        Ok((vec![expect], vec![write::record(key.clone(), write::spec_of(&stored)?)]))
+    })
+    .await?;
+    Ok(stored)
 }
 
 /// Takes in what a source declares, in its name: the leader plans and commits, as for any client.

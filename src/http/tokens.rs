@@ -18,7 +18,7 @@ use super::server::{Server, store_failed};
 use super::write;
 use crate::api::{ApiError, Operation, OperationClass};
 use crate::kinds::token::TokenSpec;
-use crate::model::{Change, Key, MemberName, Object, Timestamp};
+use crate::model::{Change, Expect, Key, MemberName, Object, Timestamp};
 
 const KIND: &str = "token";
 const SECRET_BYTES: usize = 32;
@@ -45,11 +45,18 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
         expires_at: Timestamp(server.now().0 + expiry_ms(&server)?),
         addresses: addresses(&server)?,
     };
-    let older = server.store().list(KIND).map_err(store_failed)?;
-    let older = older.into_iter().filter(|token| token.spec.text("member") == server_name.as_str());
-    let mut changes: Vec<Change> = older.map(|token| Change::Forget { key: token.key }).collect();
-    changes.push(write::record(Key::new(KIND, &uuid::Uuid::new_v4().to_string()), write::spec_of(&spec)?));
-    write::submit(&server, &caller, Vec::new(), changes).await?;
+    let key = Key::new(KIND, &uuid::Uuid::new_v4().to_string());
+    write::commit(&server, &caller.audit(), || {
+        let older = server.store().list(KIND).map_err(store_failed)?;
+        let older: Vec<_> =
+            older.into_iter().filter(|token| token.spec.text("member") == server_name.as_str()).collect();
+        let mut expect: Vec<Expect> = older.iter().map(write::unchanged).collect();
+        expect.push(write::absent(&key));
+        let mut changes: Vec<Change> = older.into_iter().map(|token| Change::Forget { key: token.key }).collect();
+        changes.push(write::record(key.clone(), write::spec_of(&spec)?));
+        Ok((expect, changes))
+    })
+    .await?;
     let subject = Subject {
         description: "Executing operation",
         resources: [("cluster".to_owned(), json!([]))].into_iter().collect(),

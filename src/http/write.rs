@@ -1,33 +1,44 @@
 //! Writes that handlers make themselves: small ones on records. Everything bigger goes through `plan`.
 
-use super::caller::Caller;
+use super::commit;
 use super::origin;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
+use crate::kinds;
 use crate::model::{
-    Change, Command, Config, Expect, Key, MemberName, Object, Put, Reply, Revision, Rollout, Spec, Stage, Write,
+    Change, Command, Config, Expect, Finding, Key, MemberName, Object, Put, Reply, Revision, Rollout, Spec, Stage,
+    Write,
 };
 
-/// Puts changes into the log, all or none.
-pub async fn submit(
+/// What a handler wants changed, on conditions.
+pub type Decision = (Vec<Expect>, Vec<Change>);
+
+/// Commits what `decide` gives, which is asked again whenever an object that it relied on has changed. `None` when
+/// there is nothing to change.
+///
+/// # Errors
+/// Those of `decide` on a current copy, and those of the store.
+pub async fn commit(
     server: &Server,
-    caller: &Caller,
-    expect: Vec<Expect>,
-    changes: Vec<Change>,
-) -> Result<Revision, ApiError> {
-    submit_as(server, caller.audit(), expect, changes).await
+    by: &str,
+    mut decide: impl FnMut() -> Result<Decision, ApiError>,
+) -> Result<Option<Revision>, ApiError> {
+    commit::commit(server, || {
+        let (expect, changes) = decide()?;
+        Ok(entry(server, by.to_owned(), expect, changes))
+    })
+    .await
 }
 
-/// The same in the name of somebody whose request is long over.
+/// Puts changes into the log, all or none. What has changed since it was read is an error: for loops that look again.
 pub async fn submit_as(
     server: &Server,
     by: String,
     expect: Vec<Expect>,
     changes: Vec<Change>,
 ) -> Result<Revision, ApiError> {
-    let request = uuid::Uuid::new_v4().to_string();
-    let write = Write { request, at: server.now(), by, origin: origin::now(), expect, changes };
-    match server.store().submit(Command::Write(write)).await.map_err(store_failed)? {
+    let entry = entry(server, by, expect, changes);
+    match server.store().submit(Command::Write(entry)).await.map_err(store_failed)? {
         Reply::Applied { revision } => Ok(revision),
         Reply::Nothing => Err(ApiError::failed("the log took no command")),
         Reply::Refused { faults } => {
@@ -35,6 +46,12 @@ pub async fn submit_as(
             Err(ApiError::conflict(format!("changed by somebody else in between: {}; try again", moved.join(", "))))
         }
     }
+}
+
+/// An entry of this moment, under an id of its own.
+pub fn entry(server: &Server, by: String, expect: Vec<Expect>, changes: Vec<Change>) -> Write {
+    let request = uuid::Uuid::new_v4().to_string();
+    Write { request, at: server.now(), by, origin: origin::now(), expect, changes }
 }
 
 /// That the object is as it was read.
@@ -65,6 +82,19 @@ pub fn record(key: Key, spec: Spec) -> Change {
         applied: None,
         management: None,
         placements: Default::default(),
+    })
+}
+
+/// The stored form of a record, when nothing is wrong with it.
+///
+/// # Errors
+/// 400 with everything that is.
+pub fn admitted(key: &Key, spec: Spec) -> Result<Spec, ApiError> {
+    kinds::admit(key, &spec).map_err(|problems| {
+        let texts: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        let text = texts.join("; ");
+        let findings = problems.iter().map(|problem| Finding::error(problem.code, problem.message.clone()));
+        ApiError::bad_request(text).with_findings(findings.collect())
     })
 }
 

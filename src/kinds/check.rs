@@ -10,6 +10,8 @@ use crate::model::{Config, Key, MemberName, Rollout, Spec};
 
 /// The table has to be searched for each unknown key: after so many in one object nobody waits for more.
 const PROBLEMS_MAX: usize = 1_000;
+/// The longest name of an object; kinds whose names become interfaces or host names allow less.
+const NAME_BYTES_MAX: usize = 255;
 
 /// What an object says of itself.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +62,7 @@ pub fn examine(
     };
     let of_table = shared.chain(here_only).chain(members.iter().flat_map(of_member));
     let mut problems: Vec<Problem> = of_table.take(PROBLEMS_MAX).collect();
+    problems.extend(long_name(kind, key));
     let found = by_kind(&*read, key, members, here);
     // What a kind says of a value is more than what the table says.
     let is_said = |problem: &Problem| {
@@ -70,6 +73,16 @@ pub fn examine(
     problems.retain(|problem| !is_said(problem));
     problems.extend(found);
     Examined { problems, needs: read.needs(key) }
+}
+
+// The path of an object must fit into the line of a request. What names a hold is made of another name.
+fn long_name(kind: &dyn Kind, key: &Key) -> Option<Problem> {
+    if key.name.len() <= NAME_BYTES_MAX || kind.words().kind == "hold" {
+        return None;
+    }
+    let start: String = key.name.chars().take(16).collect();
+    let text = format!("`{start}…` cannot name a {}: it is longer than {NAME_BYTES_MAX} bytes", kind.words().spoken);
+    Some(Problem::at_value("SB018", &["name"], text))
 }
 
 // The kind sees the keys that name no member as those of a member without a name.

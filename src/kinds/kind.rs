@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::admit::drop_empty;
 use super::node::AnyNode;
 use super::problem::Problem;
 use crate::model::{ClusterState, Config, Key, MemberName, Rollout, Spec};
@@ -184,7 +185,7 @@ pub trait Kind: Send + Sync {
     /// # Errors
     /// One problem, when the value is no spec of this kind.
     fn read(&self, spec: &Spec) -> Result<Box<dyn Reading + '_>, Problem>;
-    /// The stored form of a spec: unknown fields refused, defaults filled in.
+    /// The stored form of a spec: unknown fields refused, defaults filled in, empty values of keys left out.
     ///
     /// # Errors
     /// One problem, when the value is no spec of this kind.
@@ -280,7 +281,9 @@ impl<R: Resource> Kind for R {
     }
 
     fn normalise(&self, spec: &Spec) -> Result<Spec, Problem> {
-        parse::<R>(spec).map(|typed| write(&typed))
+        let mut stored = write(&parse::<R>(spec)?);
+        drop_empty(&mut stored);
+        Ok(stored)
     }
 
     fn entities(&self, spec: &Spec) -> Vec<&'static str> {

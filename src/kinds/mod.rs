@@ -1,5 +1,6 @@
 //! The registry of resource kinds: one folder and one line here for each.
 
+mod admit;
 mod check;
 pub mod dialect;
 pub mod extension;
@@ -30,6 +31,7 @@ pub mod storage_pool;
 pub mod token;
 pub mod webhook;
 
+pub use admit::admit;
 pub use check::{Examined, check, edit_local, examine, is_member_specific, is_secret};
 pub use field::lenient;
 pub use home::home;

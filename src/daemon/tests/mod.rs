@@ -1,5 +1,6 @@
 //! Daemons in this process, on loopback addresses, with imagined machines and real everything else.
 
+mod commits;
 mod forming;
 mod objects;
 mod origins;

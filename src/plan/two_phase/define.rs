@@ -22,7 +22,8 @@ pub fn define(ask: &Ask<'_>, spec: &Spec, target: &MemberName) -> Result<Command
         let text = format!("{} does not support member specific config", about(ask, spec));
         return Err(Refusal::new(400, text));
     }
-    let own = spec.config();
+    let mut own = spec.config();
+    own.retain(|_, value| !value.is_empty());
     if let Some(name) = own.keys().find(|name| !guard::may_differ(kind, spec, name)) {
         return Err(words.global_key_at_define(name));
     }

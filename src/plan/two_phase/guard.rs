@@ -50,11 +50,13 @@ pub fn all_answer(ask: &Ask<'_>, members: &[MemberName]) -> Result<(), Refusal> 
     )))
 }
 
-/// Member-specific keys, and those that all members share. Unknown keys are left with the shared ones.
+/// Member-specific keys, and those that all members share. Unknown keys are left with the shared ones, and empty values
+/// are left out: they unset.
 pub fn split(kind: &dyn Kind, spec: &Spec) -> (Config, Config) {
     let entities = kind.entities(spec);
     let name = kind.words().kind;
-    spec.config().0.into_iter().partition(|(key, _)| kinds::is_member_specific(name, &entities, key)).into_configs()
+    let set = spec.config().0.into_iter().filter(|(_, value)| !value.is_empty());
+    set.partition(|(key, _)| kinds::is_member_specific(name, &entities, key)).into_configs()
 }
 
 trait IntoConfigs {
@@ -110,7 +112,8 @@ pub fn references(ask: &Ask<'_>, old: Option<&Spec>, spec: &Spec) -> Result<Vec<
     if !ask.key.project.is_default() && ask.state.get(&project).is_none() {
         return Err(Refusal::new(404, "Project not found"));
     }
-    let mut relied_upon = Vec::new();
+    // Its features decide where the object lives.
+    let mut relied_upon: Vec<Key> = ask.state.get(&project).map(|object| object.key.clone()).into_iter().collect();
     for need in refer::needs(ask.key, spec).into_iter().filter(|need| !before.contains(&need.key)) {
         let target = home(&need.key, |project| features(project, &nothing, ask.state));
         let kind = kind_of(&target)?;
