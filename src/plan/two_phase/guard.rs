@@ -109,11 +109,14 @@ pub fn references(ask: &Ask<'_>, old: Option<&Spec>, spec: &Spec) -> Result<Vec<
     let before: Vec<Key> = old.into_iter().flat_map(|old| refer::needs(ask.key, old)).map(|need| need.key).collect();
     let nothing = BTreeMap::new();
     let project = Key::new("project", ask.key.project.as_str());
-    if !ask.key.project.is_default() && ask.state.get(&project).is_none() {
-        return Err(Refusal::new(404, "Project not found"));
+    let mut relied_upon = Vec::new();
+    if !ask.key.project.is_default() {
+        if ask.state.get(&project).is_none() {
+            return Err(Refusal::new(404, "Project not found"));
+        }
+        // Its features decide where the object lives.
+        relied_upon.push(project);
     }
-    // Its features decide where the object lives.
-    let mut relied_upon: Vec<Key> = ask.state.get(&project).map(|object| object.key.clone()).into_iter().collect();
     for need in refer::needs(ask.key, spec).into_iter().filter(|need| !before.contains(&need.key)) {
         let target = home(&need.key, |project| features(project, &nothing, ask.state));
         let kind = kind_of(&target)?;
