@@ -30,15 +30,10 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
-    /// The state directory of the daemon to talk to (its socket is DIR/unix.socket)
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "SEEDBED_DIR",
-        default_value = "/var/lib/seedbed",
-        hide_env_values = true
-    )]
+    /// The state directory of the daemon to talk to (its socket is DIR/unix.socket) [env: SEEDBED_DIR] [default:
+    /// /var/lib/seedbed]
+    // A default, not clap's `env`: what stands in the environment is no word of the command line, and usage lines show none.
+    #[arg(long, global = true, value_name = "DIR", default_value_os_t = state_dir(), hide_default_value = true)]
     pub state_dir: PathBuf,
     /// How data is written: table, json, yaml, csv or compact
     #[arg(short, long, global = true, value_enum, default_value_t, hide_possible_values = true)]
@@ -135,6 +130,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Global, W
         return Ok((global, Wish::Noun(kind, inner.clone())));
     }
     Ok((global, Wish::Verb(Verb::from_arg_matches(&matches)?)))
+}
+
+fn state_dir() -> PathBuf {
+    let named = std::env::var_os("SEEDBED_DIR").filter(|dir| !dir.is_empty());
+    named.map_or_else(|| PathBuf::from("/var/lib/seedbed"), PathBuf::from)
 }
 
 fn exit_codes() -> String {

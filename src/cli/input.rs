@@ -28,6 +28,10 @@ pub struct Reading {
     has_unreadable: bool,
 }
 
+/// Findings about files that nobody has given to a cluster yet. Where one is asked, it knows whether a name is there, and
+/// the files are for Seedbed.
+const FOR_FILES_ALONE: [&str; 2] = ["SB113", "SB175"];
+
 impl Input {
     /// Reads and validates.
     ///
@@ -81,7 +85,8 @@ impl Input {
     /// # Errors
     /// The findings, when an error is among them.
     pub fn read_valid(paths: &[String], layers: &LayerArgs, screen: Screen) -> Result<Self, Failure> {
-        let input = Self::read(paths, layers)?;
+        let mut input = Self::read(paths, layers)?;
+        input.loaded.findings.retain(|finding| !FOR_FILES_ALONE.contains(&finding.code.as_str()));
         let findings = &input.loaded.findings;
         if !findings.is_empty() && (!screen.is_quiet || !input.loaded.is_usable()) {
             screen.print_talk(&input.render(screen.talk));

@@ -123,6 +123,9 @@ async fn add(member: &str, session: &Session) -> Result<(), Failure> {
     let operation: Operation =
         session.client.post(paths::MEMBERS, &json!({ "server_name": member })).await.map_err(failure)?;
     let token = token(&operation)?;
+    if session.screen.format.is_for_programs() {
+        return session.screen.write_value(&json!({ "server_name": member, "token": token }));
+    }
     session.screen.say(&format!("Member {member} join token:"));
     session.screen.write(&format!("{token}\n"))
 }

@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
 use crate::cli::layers::LayerArgs;
-use crate::cli::screen::{Palette, Screen};
+use crate::cli::screen::{Format, Palette, Screen, Table};
 use crate::cli::session::Session;
 use crate::client::ClientError;
 use crate::http;
@@ -60,10 +60,10 @@ pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
         (None, None) => (whole(&wish, session).await?, None),
         (_, name) => saved::save(&wish, name.as_deref(), args.keep.expires, session).await?,
     };
-    if session.screen.format.is_for_programs() {
-        session.screen.write_value(&serde_json::json!(plan))?;
-    } else {
-        session.screen.write(&text(&plan, &wish.title, session.screen))?;
+    match session.screen.format {
+        Format::Json | Format::Yaml => session.screen.write_value(&serde_json::json!(plan))?,
+        Format::Csv => session.screen.write(&rows(&plan).csv())?,
+        Format::Table | Format::Compact => session.screen.write(&text(&plan, &wish.title, session.screen))?,
     }
     if let Some(failure) = barred(&plan, &wish) {
         return Err(failure);
@@ -101,6 +101,29 @@ pub fn barred(plan: &Plan, wish: &apply::Wish) -> Option<Failure> {
 pub fn text(plan: &Plan, title: &str, screen: Screen) -> String {
     let paint = |meaning: Meaning, text: &str| painted(screen.data, meaning, text);
     plan.render(&Look { title, width: screen.width, paint: &paint })
+}
+
+// One row a value that changes, and one for a change without any.
+fn rows(plan: &Plan) -> Table {
+    let mut table = Table::new(["ACTION", "OBJECT", "MEMBER", "FIELD", "BEFORE", "AFTER"]);
+    for change in &plan.changes {
+        let (action, key) = (format!("{:?}", change.action).to_lowercase(), change.key.to_string());
+        let shared = change.fields.iter().map(|field| (String::new(), field));
+        let own = change.members.iter().flat_map(|row| row.fields.iter().map(|field| (row.member.to_string(), field)));
+        let mut has_fields = false;
+        for (member, field) in shared.chain(own) {
+            let shown = |value: &Option<String>| {
+                if field.secret { "***".to_owned() } else { value.clone().unwrap_or_default() }
+            };
+            let (before, after) = (shown(&field.before), shown(&field.after));
+            table.push([action.clone(), key.clone(), member, field.path.clone(), before, after]);
+            has_fields = true;
+        }
+        if !has_fields {
+            table.push([action, key, String::new(), String::new(), String::new(), String::new()]);
+        }
+    }
+    table
 }
 
 fn painted(palette: Palette, meaning: Meaning, text: &str) -> String {

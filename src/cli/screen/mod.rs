@@ -1,5 +1,6 @@
 //! What a command may print on: data on standard output, talk on standard error.
 
+mod fit;
 mod format;
 mod palette;
 mod table;
@@ -26,8 +27,10 @@ pub struct Screen {
     pub is_live: bool,
     /// Whether talk is wanted.
     pub is_quiet: bool,
-    /// The columns of the terminal, or of a file.
+    /// The columns of the terminal, or of a page.
     pub width: usize,
+    /// The columns of the terminal that data goes to; `None` for files and programs, which get tables whole.
+    pub columns: Option<usize>,
 }
 
 impl Screen {
@@ -40,6 +43,7 @@ impl Screen {
             is_live: io::stderr().is_terminal(),
             is_quiet,
             width: width(),
+            columns: columns(),
         }
     }
 
@@ -71,8 +75,14 @@ impl Screen {
     /// See [`Screen::write`].
     pub fn write_table(&self, table: &Table, value: &serde_json::Value) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.write(&table.boxed()),
-            Format::Compact => self.write(&table.aligned(self.data)),
+            Format::Table => self.write(&match self.columns {
+                Some(width) => table.fitted(self.data, width),
+                None => table.boxed(),
+            }),
+            Format::Compact => self.write(&match self.columns {
+                Some(width) => table.aligned_in(self.data, width),
+                None => table.aligned(self.data),
+            }),
             Format::Csv => self.write(&table.csv()),
             Format::Json | Format::Yaml => self.write_value(value),
         }
@@ -97,9 +107,15 @@ impl Screen {
     }
 }
 
-// A program that reads is given the width of a wide page.
+/// The columns of a wide page, for talk that goes to no terminal.
+const PAGE: usize = 100;
+
+// What a program reads is not cut to a width.
+fn columns() -> Option<usize> {
+    io::stdout().is_terminal().then(width)
+}
+
 fn width() -> usize {
-    const PAGE: usize = 100;
     let told = std::env::var_os("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
     told.or_else(|| Some(usize::from(rustix::termios::tcgetwinsize(io::stdout()).ok()?.ws_col)))
         .filter(|columns| *columns >= 40)

@@ -1,5 +1,6 @@
 //! Tables: boxed as LXD's client prints them, aligned without lines, and comma-separated.
 
+use super::fit::{self, GAP};
 use super::palette::Palette;
 
 /// Rows under headers. A cell may have several lines.
@@ -44,18 +45,52 @@ impl Table {
         text
     }
 
+    /// The same in no more than `width` columns, as far as that can be: without columns that hold nothing, without lines
+    /// around the cells, and with long cells wrapped, whichever is needed first.
+    pub fn fitted(&self, palette: Palette, width: usize) -> String {
+        if self.boxed_width() <= width {
+            return self.boxed();
+        }
+        let filled = self.without_empty_columns();
+        if filled.boxed_width() <= width {
+            return filled.boxed();
+        }
+        filled.aligned_in(palette, width)
+    }
+
+    /// Columns under bold headers, in no more than `width` columns as far as that can be.
+    pub fn aligned_in(&self, palette: Palette, width: usize) -> String {
+        let shares = fit::shares(&self.widths(), width);
+        let wrap = |row: &Vec<String>| row.iter().zip(&shares).map(|(cell, share)| fit::wrap(cell, *share)).collect();
+        Self { headers: wrap(&self.headers), rows: self.rows.iter().map(wrap).collect() }.aligned(palette)
+    }
+
+    fn boxed_width(&self) -> usize {
+        self.widths().iter().map(|width| width + 3).sum::<usize>() + 1
+    }
+
+    fn without_empty_columns(&self) -> Self {
+        let filled = fit::filled(self.headers.len(), &self.rows);
+        let keep = |cells: &Vec<String>| {
+            cells.iter().zip(&filled).filter(|(_, filled)| **filled).map(|(cell, _)| cell.clone()).collect()
+        };
+        Self { headers: keep(&self.headers), rows: self.rows.iter().map(keep).collect() }
+    }
+
     /// Columns under bold headers, without lines. Cells may be painted.
     pub fn aligned(&self, palette: Palette) -> String {
         let widths = self.widths();
         let mut text = String::new();
         let mut line = |cells: &[String], paint: bool| {
             let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| padded(cell, *width)).collect();
-            let joined = padded.join("  ");
+            let joined = padded.join(&" ".repeat(GAP));
             let trimmed = joined.trim_end();
             text.push_str(&if paint { palette.strong(trimmed) } else { trimmed.to_owned() });
             text.push('\n');
         };
-        line(&self.headers, true);
+        for cells in lines(&self.headers) {
+            line(&cells, true);
+        }
         for row in &self.rows {
             for cells in lines(row) {
                 line(&cells, false);
@@ -64,10 +99,11 @@ impl Table {
         text
     }
 
-    /// Comma-separated, without headers, as LXD's client does.
+    /// Comma-separated, without headers, one line a row, as LXD's client does: lines of a cell become a list.
     pub fn csv(&self) -> String {
         let quoted = |cell: &String| {
-            if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() }
+            let cell = &cell.replace('\n', ",");
+            if cell.contains([',', '"']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() }
         };
         self.rows.iter().map(|row| row.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n").collect()
     }
@@ -75,7 +111,7 @@ impl Table {
     fn widths(&self) -> Vec<usize> {
         let widest = |column: usize, header: &String| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.flat_map(|cell| cell.lines()).map(visible).max().unwrap_or(0).max(visible(header))
+            cells.flat_map(|cell| cell.lines()).chain(header.lines()).map(visible).max().unwrap_or(0)
         };
         self.headers.iter().enumerate().map(|(column, header)| widest(column, header)).collect()
     }
@@ -143,8 +179,28 @@ mod tests {
     }
 
     #[test]
+    fn a_table_fits_the_terminal_as_far_as_it_can() {
+        let mut table = Table::new(["REVISION", "WHO", "DESCRIPTION", "WHAT"]);
+        table.push(["14", "unix:0", "", "change network/br0: config.ipv4.address, config.ipv4.nat, description"]);
+        table.push(["15", "web", "", "create profile/web"]);
+        let plain = Palette::plain();
+        assert_eq!(table.fitted(plain, 200), table.boxed());
+        let narrow = table.fitted(plain, 101);
+        assert!(narrow.starts_with('+') && !narrow.contains("DESCRIPTION"), "{narrow}");
+        insta::assert_snapshot!(table.fitted(plain, 60), @r"
+        REVISION  WHO     WHAT
+        14        unix:0  change network/br0: config.ipv4.address,
+                          config.ipv4.nat, description
+        15        web     create profile/web
+        ");
+        for width in [40, 60, 80, 99, 120] {
+            assert!(table.fitted(plain, width).lines().all(|line| line.chars().count() <= width), "{width}");
+        }
+    }
+
+    #[test]
     fn csv_quotes_what_needs_it() {
-        assert_eq!(members().csv(), "node1,\"database-leader\ndatabase\",ONLINE\nnode2,database,ONLINE\n");
+        assert_eq!(members().csv(), "node1,\"database-leader,database\",ONLINE\nnode2,database,ONLINE\n");
     }
 
     #[test]
