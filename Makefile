@@ -3,7 +3,8 @@
 # `make demo` shows the main job on this machine, `make test` checks everything, `make bench` measures beside LXD and etcd.
 
 # Debian packages that the daemon, its tests and its build use at run time.
-PACKAGES := gcc g++ libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates libxml2-utils
+PACKAGES := gcc g++ libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates libxml2-utils \
+    e2fsprogs mount xfsprogs
 
 # A shell that has not been restarted since rustup ran does not know cargo; one that is not root's does not know `ip`.
 export PATH := $(HOME)/.cargo/bin:$(PATH):/usr/sbin:/sbin
@@ -13,7 +14,7 @@ FUZZ_TARGETS := parse validate plan
 
 DENY_VERSION := 0.20.2
 
-.PHONY: demo test deny soak bench bench-validate fuzz packages toolchain
+.PHONY: demo test deny soak chaos bench bench-validate fuzz packages toolchain
 
 demo: packages toolchain
 	cargo build --release
@@ -42,6 +43,11 @@ deny: toolchain
 SOAK_SECONDS ?= 1800
 soak: packages toolchain
 	SEEDBED_SOAK_SEED=$${SEEDBED_SOAK_SEED:-$$(date +%s)} SEEDBED_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --test cluster soak -- --nocapture
+
+# The same faults that `make test` has in 45 seconds, for as long as one likes. SEEDBED_CHAOS_SEED=N repeats a run.
+CHAOS_SECONDS ?= 1800
+chaos: packages toolchain
+	SEEDBED_CHAOS_SEED=$${SEEDBED_CHAOS_SEED:-$$(date +%s)} SEEDBED_CHAOS_SECONDS=$(CHAOS_SECONDS) cargo test --test cluster whatever_happens_nothing -- --nocapture
 
 # Takes about half an hour. ROUNDS, ONLY, IDLE and QUICK are the knobs: see tests/bench/run.
 bench: packages toolchain

@@ -60,12 +60,16 @@ pub struct AuditOfMember {
     pub error: String,
     /// Whether it tells another story than most of the others.
     pub differs: bool,
+    /// Up to which revision it should have applied the log, where it has not: its chain ends before that of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<Revision>,
 }
 
 impl AuditVerdict {
     /// Whether nothing is wrong with what could be looked at.
     pub fn is_whole(&self) -> bool {
-        self.members.iter().all(|it| !it.differs && it.check.as_ref().is_none_or(|check| check.broken.is_none()))
+        let whole = |it: &AuditOfMember| !it.differs && it.lacks.is_none();
+        self.members.iter().all(|it| whole(it) && it.check.as_ref().is_none_or(|check| check.broken.is_none()))
     }
 
     /// Whether every member was asked.

@@ -38,6 +38,9 @@ pub enum DaemonError {
     /// The database.
     #[error("the database cannot be opened")]
     Store(#[from] StoreError),
+    /// The database stopped while the daemon ran: it ends, so that whoever started it can start it again.
+    #[error("the daemon ends")]
+    Stopped(#[source] StoreError),
     /// A certificate cannot be made or used.
     #[error("cannot {doing}: {detail}")]
     Certificate {

@@ -28,10 +28,12 @@ use crate::http::{
     store_failed,
 };
 use crate::model::{Liveness, Tally};
-use crate::store::Role;
+use crate::store::{PeerStatus, Role, StoreError};
 
 /// Handing over the lead must not hold up a machine that shuts down.
 const HANDOVER_LIMIT: Duration = Duration::from_secs(2);
+/// A voter that has been silent for longer is not asked to take over the lead.
+const HEARD_MS_MAX: u64 = 1000;
 /// Requests under way at the end get as long.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
@@ -43,10 +45,10 @@ pub struct Daemon {
     socket: PathBuf,
 }
 
-/// Runs a daemon until it is told to stop.
+/// Runs a daemon until it is told to stop, or cannot go on.
 ///
 /// # Errors
-/// When it cannot start.
+/// When it cannot start, or when its store has stopped, as with a full disk.
 pub async fn run(options: DaemonOptions) -> Result<(), DaemonError> {
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|source| DaemonError::disk("wait for signals of", "/", source))?;
@@ -57,13 +59,34 @@ pub async fn run(options: DaemonOptions) -> Result<(), DaemonError> {
     if let Some(socket) = notify_socket {
         notify::ready(&socket);
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let ended = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        why = store_stopped(daemon.server()) => Err(DaemonError::Stopped(why)),
+    };
     tracing::info!("stopping");
     daemon.stop().await;
-    Ok(())
+    ended
+}
+
+/// Returns when the store of the present place, or of a join under way, has stopped by itself.
+async fn store_stopped(server: &Server) -> StoreError {
+    let (mut places, mut joins) = (server.node.subscribe(), server.joining.subscribe());
+    loop {
+        let (place, join) = (Arc::clone(&places.borrow_and_update()), joins.borrow_and_update().clone());
+        let joining = async {
+            match &join {
+                Some(join) => join.store.stopped().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            why = place.store.stopped() => return why,
+            why = joining => return why,
+            _ = places.changed() => {}
+            _ = joins.changed() => {}
+        }
+    }
 }
 
 impl Daemon {
@@ -240,7 +263,10 @@ async fn hand_over(node: &Node) {
     if !node.store.leadership().borrow().is_me {
         return;
     }
+    // One that has not answered for a while cannot take over: the last of a cluster that stops has nobody to wait for.
+    let is_there = |peer: &PeerStatus| peer.silent_ms.is_some_and(|silent_ms| silent_ms <= HEARD_MS_MAX);
     let voters = node.store.peers().into_iter().filter(|peer| peer.role == Role::Voter && peer.peer.id != node.id);
+    let voters = voters.filter(is_there);
     let Some(next) = voters.min_by_key(|peer| peer.silent_ms.unwrap_or(u64::MAX)) else { return };
     if let Err(error) = node.store.transfer_leadership(next.peer.id).await {
         tracing::warn!(error = %store_failed(error).message, "the lead was not handed over");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Extension, Router};
+use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, Outcome};
 use super::asked::Asked;
@@ -21,6 +22,9 @@ use crate::store::AuditAsk;
 const CHECK: &str = "/internal/audit";
 /// A chain of tens of thousands of entries is walked in a fraction of this.
 const LIMIT: Duration = Duration::from_secs(20);
+/// A member that answers has what was acknowledged within milliseconds.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(2);
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What can be asked of the audit log.
 pub fn routes() -> Router<Arc<Server>> {
@@ -60,8 +64,25 @@ async fn walk(server: &Server, from: Revision, to: Revision) -> Result<AuditChec
 async fn verify(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
     caller.trusted()?;
     // First what each has, then what all have: members keep more or less, and none is ahead for long.
-    let (from, to) = common(&ask(&server, Revision(0), Revision(0)).await?);
-    Answer::of(&judged(ask(&server, from, to).await?, (from, to)))
+    let (found, must_have) = what_each_has(&server).await?;
+    let (from, to) = common(&found);
+    Answer::of(&judged(ask(&server, from, to).await?, (from, to), must_have))
+}
+
+/// Asks until every member has all that was acknowledged when the question came, or has had the time to get it.
+async fn what_each_has(server: &Server) -> Result<(Found, Revision), ApiError> {
+    let acknowledged = server.store().barrier().await;
+    let until = Instant::now() + CATCH_UP_LIMIT;
+    loop {
+        let found = ask(server, Revision(0), Revision(0)).await?;
+        let mut applied = found.iter().filter_map(|(_, check)| Some(check.as_ref().ok()?.applied));
+        // Without a leader nobody knows what was acknowledged: at least what one of them has.
+        let must_have = acknowledged.as_ref().ok().copied().or(applied.clone().max()).unwrap_or_default();
+        if applied.all(|applied| applied >= must_have) || Instant::now() >= until {
+            return Ok((found, must_have));
+        }
+        sleep(ASK_AGAIN).await;
+    }
 }
 
 type Found = Vec<(MemberName, Result<AuditCheck, String>)>;
@@ -79,7 +100,7 @@ fn common(found: &Found) -> (Revision, Revision) {
 }
 
 /// Who tells another story than most of the members. Where no story has most, nobody is believed.
-fn judged(found: Found, compared: (Revision, Revision)) -> AuditVerdict {
+fn judged(found: Found, compared: (Revision, Revision), must_have: Revision) -> AuditVerdict {
     let mut stories: BTreeMap<&String, usize> = BTreeMap::new();
     let digests = found.iter().filter_map(|(_, check)| check.as_ref().ok()).map(|check| &check.digest);
     digests.for_each(|digest| *stories.entry(digest).or_default() += 1);
@@ -88,9 +109,10 @@ fn judged(found: Found, compared: (Revision, Revision)) -> AuditVerdict {
     let of_member = |(member, check): (MemberName, Result<AuditCheck, String>)| match check {
         Ok(check) => {
             let differs = believed.as_ref() != Some(&check.digest);
-            AuditOfMember { member, check: Some(check), error: String::new(), differs }
+            let lacks = (check.applied < must_have).then_some(must_have);
+            AuditOfMember { member, check: Some(check), error: String::new(), differs, lacks }
         }
-        Err(error) => AuditOfMember { member, check: None, error, differs: false },
+        Err(error) => AuditOfMember { member, check: None, error, differs: false, lacks: None },
     };
     AuditVerdict { members: found.into_iter().map(of_member).collect(), compared }
 }
@@ -115,11 +137,21 @@ mod tests {
             (vec![check("a")], vec![false]),
         ] {
             let named = checks.into_iter().enumerate().map(|(n, check)| (MemberName(format!("n{n}")), check)).collect();
-            let verdict = judged(named, (Revision(1), Revision(2)));
+            let verdict = judged(named, (Revision(1), Revision(2)), Revision(0));
             let found: Vec<bool> = verdict.members.iter().map(|member| member.differs).collect();
             assert_eq!(found, differing);
             assert_eq!(verdict.is_whole(), !differing.contains(&true));
         }
+    }
+
+    #[test]
+    fn a_log_that_ends_before_what_was_acknowledged_is_not_whole() {
+        let upto = |applied| Ok(AuditCheck { applied: Revision(applied), ..AuditCheck::default() });
+        let found = vec![("a".into(), upto(90)), ("b".into(), upto(70)), ("c".into(), Err("away".to_owned()))];
+        let verdict = judged(found, (Revision(1), Revision(70)), Revision(90));
+        let lacks: Vec<Option<Revision>> = verdict.members.iter().map(|member| member.lacks).collect();
+        assert_eq!(lacks, [None, Some(Revision(90)), None]);
+        assert!(!verdict.is_whole());
     }
 
     #[test]

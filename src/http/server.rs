@@ -107,8 +107,10 @@ pub fn store_failed(error: StoreError) -> ApiError {
     let status = match &error {
         StoreError::NoLeader { .. }
         | StoreError::Timeout { .. }
+        | StoreError::Unknown { .. }
         | StoreError::NotLeader { .. }
         | StoreError::Stopped { .. }
+        | StoreError::Closed
         | StoreError::Peer { .. }
         | StoreError::NotFormed => 503,
         StoreError::TooLarge { .. } => 413,

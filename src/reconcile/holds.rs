@@ -8,10 +8,13 @@ use crate::store::{Store, StoreError};
 pub(super) async fn sweep(store: &Store, at: Timestamp) -> Result<(), StoreError> {
     let holds = store.list("hold")?;
     let old = outdated(&holds, at);
-    let Some(newest) = old.iter().map(|hold| hold.uid.0 + hold.generation.0).max() else { return Ok(()) };
+    if old.is_empty() {
+        return Ok(());
+    }
+    // The same holds give the same request, so that a retry after a lost answer does it once; other holds give another.
+    let which: Vec<String> = old.iter().map(|hold| format!("{}.{}", hold.uid, hold.generation)).collect();
     let write = Write {
-        // The same holds give the same request: a retry after a lost answer does it once.
-        request: format!("sweep-holds-{}-{newest}", old.len()),
+        request: format!("sweep-holds-{}", which.join(",")),
         at,
         by: "reconciler".to_owned(),
         origin: None,

@@ -11,19 +11,21 @@ use super::machine::{self, Incoming};
 use super::transport::Rpc;
 use super::types::{Config, Snapshot, SnapshotMeta};
 use super::wire::{self, SnapshotHead};
-use super::{barrier, pace, submit};
+use super::{barrier, fitness, pace, submit};
 
 /// Answers one call.
 pub(super) async fn answer(store: &Inner, rpc: Rpc, body: &Bytes) -> Result<Bytes, StoreError> {
     let rest = wire::open(body, store.me.id)?;
-    store.failure.check()?;
+    store.check_open()?;
     let fatal = |error: RaftError<Config, Infallible>| match error {
         RaftError::Fatal(fatal) => store.fatal(&fatal),
         RaftError::APIError(never) => match never {},
     };
     match rpc {
         Rpc::Append => {
-            let answer = store.raft.append_entries(wire::read_append(rest)?).await.map_err(fatal)?;
+            let request = wire::read_append(rest)?;
+            fitness::check(store, &request).await?;
+            let answer = store.raft.append_entries(request).await.map_err(fatal)?;
             pace::heard(store, &answer);
             wire::answer(&answer)
         }
@@ -42,7 +44,7 @@ pub(super) async fn answer(store: &Inner, rpc: Rpc, body: &Bytes) -> Result<Byte
 /// Takes over a snapshot that a peer has sent, having checked that it arrived whole.
 pub(super) async fn receive_snapshot(store: &Inner, header: &Bytes, file: Incoming) -> Result<Bytes, StoreError> {
     let SnapshotHead { vote, meta, sha256 } = wire::read(&wire::open(header, store.me.id)?)?;
-    store.failure.check()?;
+    store.check_open()?;
     let path = file.path().to_owned();
     let checked = tokio::task::spawn_blocking(move || {
         check(&path, &sha256, &meta)?;

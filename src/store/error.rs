@@ -82,9 +82,7 @@ pub enum StoreError {
         silent_ms: u64,
     },
     /// The call took too long.
-    #[error(
-        "no answer after {waited_ms} ms: the outcome is unknown; trying again with the same request id is safe, and does nothing when it was carried out"
-    )]
+    #[error("no answer after {waited_ms} ms")]
     Timeout {
         /// How long it waited, in milliseconds.
         waited_ms: u64,
@@ -95,14 +93,26 @@ pub enum StoreError {
         /// Where the leader is, if known.
         leader: Option<String>,
     },
-    /// The store has stopped taking writes.
+    /// A command was on its way when something went wrong: it may have been carried out, or be carried out yet.
     #[error(
-        "the store on this member has stopped: {reason}; nothing that was acknowledged is lost; set that right, then restart the daemon"
+        "nobody knows yet whether this was carried out: look at what there is before you ask for it again, for it may have been"
+    )]
+    Unknown {
+        /// What went wrong.
+        #[source]
+        cause: Box<StoreError>,
+    },
+    /// The store has stopped: it takes no writes, and what it has may be old.
+    #[error(
+        "the store on this member has stopped: {reason}; nothing that was acknowledged is lost; the daemon ends, and goes on when it is started again after that was set right"
     )]
     Stopped {
         /// Why, with the cause.
         reason: String,
     },
+    /// The daemon is shutting down, or this member goes over to another database.
+    #[error("this member is shutting down: ask another one, or again in a moment")]
+    Closed,
     /// The member list could not be changed.
     #[error("cannot {doing}: {detail}")]
     Membership {

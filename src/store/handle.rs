@@ -1,7 +1,7 @@
 //! The store of one member: the one handle that every other layer uses.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::error::StoreError;
 use super::failure::Failure;
+use super::fitness::Replicas;
 use super::inner::{self, Inner};
 use super::leadership::{self, Leadership, PeerStatus};
 use super::lock::DirLock;
@@ -51,7 +52,8 @@ impl Store {
             tokio::task::spawn_blocking(move || open_files(&dir, id, failure)).await
         };
         let (lock, log, machine) = opened.map_err(|panic| failure.error(panic))??;
-        let network = Network { me: me.id, transport, addresses: Addresses::default() };
+        let (addresses, replicas) = (Addresses::default(), Replicas::default());
+        let network = Network { me: me.id, transport, addresses, replicas };
         let config = Arc::new(raft_config(&timing)?);
         let raft = Raft::new(me.id.0, config, network.clone(), log.clone(), machine.clone()).await;
         let raft = raft.map_err(|fatal| failure.error(fatal))?;
@@ -73,6 +75,7 @@ impl Store {
             heard: Mutex::default(),
             incoming: AtomicU64::new(0),
             lock: Mutex::new(Some(lock)),
+            is_closing: AtomicBool::new(false),
             changing: tokio::sync::Mutex::default(),
         });
         inner::start_tasks(&inner, parcels_out, readers_out);
@@ -133,8 +136,7 @@ impl Store {
     /// A [`Write`](crate::model::Write) is carried out once, however often it is submitted: its `request` tells.
     ///
     /// # Errors
-    /// [`StoreError::Timeout`] leaves the outcome open; [`StoreError::NoLeader`] and [`StoreError::Stopped`] say why
-    /// nothing goes on. A failed precondition is no error but [`Reply::Refused`].
+    /// [`StoreError::Unknown`] leaves the outcome open; after any other error nothing was carried out. A failed precondition is no error but [`Reply::Refused`].
     pub async fn submit(&self, command: Command) -> Result<Reply, StoreError> {
         submit::submit(&self.inner, command).await
     }
@@ -203,7 +205,7 @@ impl Store {
 
     /// All members of the Raft group.
     pub fn peers(&self) -> Vec<PeerStatus> {
-        leadership::peers(&self.inner.metrics())
+        leadership::peers(&self.inner)
     }
 
     /// Adds a member that follows without a vote, and waits until it has what was there when it came. On the leader only.
@@ -270,13 +272,21 @@ impl Store {
         result.unwrap_or_else(|_| Err(StoreError::Timeout { waited_ms: submit::millis(started.elapsed()) }))
     }
 
+    /// Returns once this store has stopped by itself, as with a full disk: it takes no writes and answers no reads, for
+    /// what it has may be old. Only opening it anew helps. Never returns because of a [`shutdown`](Self::shutdown).
+    pub async fn stopped(&self) -> StoreError {
+        self.inner.failure.happened().await
+    }
+
     /// Stops. What was acknowledged is on disk; reads and writes fail from now on.
     pub async fn shutdown(&self) {
         let inner = self.inner.clone();
-        // Whether openraft ended well or not, the files are closed all the same.
-        let _ended = inner.raft.shutdown().await;
+        // Nobody may ask Raft for anything any more when it ends: it would call that an error.
+        inner.is_closing.store(true, Ordering::Relaxed);
         let tasks = inner.tasks.lock().map(|mut tasks| std::mem::take(&mut *tasks)).unwrap_or_default();
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        // Whether openraft ended well or not, the files are closed all the same.
+        let _ended = inner.raft.shutdown().await;
         inner.leadership.send_replace(Leadership::nobody());
         let closing = tokio::task::spawn_blocking(move || {
             inner.log.close();
@@ -311,6 +321,9 @@ fn raft_config(timing: &Timing) -> Result<RaftConfig, StoreError> {
         max_in_snapshot_log_to_keep: timing.keep_entries,
         replication_lag_threshold: timing.snapshot_after_entries + timing.keep_entries,
         enable_pre_vote: Some(true),
+        // A follower whose disk was put back to an old copy has lost what it confirmed: it is sent it again. What makes
+        // openraft advise against it is that such a member may vote twice in one term; see `fitness`.
+        allow_log_reversion: Some(true),
         // A state that was rolled back by a power cut must not answer reads as the leader that it was.
         enable_leader_restore: Some(false),
         backoff: "50ms 100ms 200ms ...500ms".to_owned(),

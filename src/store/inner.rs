@@ -1,7 +1,7 @@
 //! What the parts of a store share, and how they wait for each other.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use openraft::RaftMetrics;
@@ -34,6 +34,8 @@ pub(super) struct Inner {
     pub(super) parcels: mpsc::UnboundedSender<Parcel>,
     pub(super) readers: mpsc::UnboundedSender<oneshot::Sender<Option<u64>>>,
     pub(super) tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    /// Whether the store is being closed by its owner: nothing that ends from now on is a failure.
+    pub(super) is_closing: AtomicBool,
     /// Held by whoever changes the group.
     pub(super) changing: tokio::sync::Mutex<()>,
     /// When the leader was last heard.
@@ -45,12 +47,29 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Whether this member takes part in a cluster and has not failed.
+    /// Whether this member takes part in a cluster, has not failed and is not being closed.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        self.failure.check()?;
+        self.check_open()?;
         match self.log.is_pristine() {
             true => Err(StoreError::NotFormed),
             false => Ok(()),
+        }
+    }
+
+    /// Whether it has not failed and is not being closed.
+    pub(super) fn check_open(&self) -> Result<(), StoreError> {
+        self.failure.check()?;
+        match self.is_closing.load(Ordering::Relaxed) {
+            true => Err(StoreError::Closed),
+            false => Ok(()),
+        }
+    }
+
+    /// Raft has ended. Unless its owner closes the store, that is a failure as any other.
+    pub(super) fn raft_has_ended(&self) {
+        if !self.is_closing.load(Ordering::Relaxed) {
+            let why = self.metrics().running_state.err().map_or_else(String::new, |fatal| format!(": {fatal}"));
+            self.failure.stop_because(format!("Raft has ended{why}"));
         }
     }
 

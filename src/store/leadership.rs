@@ -34,6 +34,9 @@ pub struct PeerStatus {
     pub role: Role,
     /// On the leader: milliseconds since the peer last answered; `None` elsewhere, and for a peer never heard.
     pub silent_ms: Option<u64>,
+    /// On the leader: what is wrong with the peer's log, as that it was put back to an old copy of its disk, stopped, or
+    /// takes in nothing for ten seconds. It follows "NAME: " in a message.
+    pub trouble: Option<String>,
 }
 
 /// Whether a member votes.
@@ -78,6 +81,7 @@ pub(super) async fn follow(store: Owner, mut metrics: WatchReceiverOf<Config, Ra
         }
         if metrics.changed().await.is_err() {
             let Some(store) = store.upgrade() else { return };
+            store.raft_has_ended();
             store.leadership.send_replace(Leadership::nobody());
             return;
         }
@@ -98,7 +102,9 @@ fn update(store: &Inner, metrics: &RaftServerMetrics<Config>) {
 }
 
 /// All members of the group.
-pub(super) fn peers(metrics: &RaftMetrics<Config>) -> Vec<PeerStatus> {
+pub(super) fn peers(store: &Inner) -> Vec<PeerStatus> {
+    let metrics: RaftMetrics<Config> = store.metrics();
+    let leads = metrics.state == ServerState::Leader;
     let membership = metrics.membership_config.membership();
     let voters: Vec<u64> = membership.voter_ids().collect();
     let silent_ms = |id: &u64| {
@@ -113,6 +119,7 @@ pub(super) fn peers(metrics: &RaftMetrics<Config>) -> Vec<PeerStatus> {
         peer: peer(*id, node),
         role: if voters.contains(id) { Role::Voter } else { Role::Learner },
         silent_ms: silent_ms(id),
+        trouble: store.network.replicas.trouble(*id, silent_ms(id)).filter(|_| leads),
     };
     membership.nodes().map(status).collect()
 }

@@ -153,7 +153,10 @@ where
         Ok(Err(RaftError::APIError(refusal))) => {
             Err(StoreError::Membership { doing: doing.to_owned(), detail: refusal.to_string() })
         }
-        Err(_) => Err(StoreError::Timeout { waited_ms: millis(store.timing.wait()) }),
+        Err(_) => {
+            let cause = Box::new(StoreError::Timeout { waited_ms: millis(store.timing.wait()) });
+            Err(StoreError::Unknown { cause })
+        }
     }
 }
 

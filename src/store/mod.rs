@@ -13,6 +13,7 @@ mod codec;
 mod disk;
 mod error;
 mod failure;
+mod fitness;
 mod handle;
 mod inner;
 mod leadership;

@@ -16,6 +16,7 @@ use openraft::raft::{
 use openraft::{AnyError, BasicNode, OptionalSend, RPCTypes, RaftNetworkFactory, RaftNetworkV2};
 
 use super::error::StoreError;
+use super::fitness::Replicas;
 use super::machine;
 use super::options::Peer;
 use super::transport::{Rpc, Transport, TransportError};
@@ -54,6 +55,7 @@ pub(super) struct Network {
     pub(super) me: MemberId,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) addresses: Addresses,
+    pub(super) replicas: Replicas,
 }
 
 /// The way to one member.
@@ -89,6 +91,10 @@ impl Link {
         match call.await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(TransportError::Timeout)) | Err(_) => Err(self.timeout(rpc, limit).into()),
+            Ok(Err(TransportError::Failed(reason))) if rpc == Rpc::Append => {
+                self.network.replicas.refused(self.peer.id.0, &reason);
+                Err(Unreachable::new(&AnyError::error(reason)).into())
+            }
             // Unreachable makes openraft wait a moment before it tries again, so that the log is not flooded.
             Ok(Err(error)) => Err(Unreachable::new(&AnyError::new(&error)).into()),
         }
@@ -122,8 +128,12 @@ impl RaftNetworkV2<Config> for Link {
             (Ok(body), false) => option.hard_ttl() + append_limit(body.len()),
             _ => option.hard_ttl(),
         };
+        let (replicas, id) = (self.network.replicas.clone(), self.peer.id.0);
+        replicas.sending(id, &request);
         let answer = self.call(Rpc::Append, body, limit).await?;
-        wire::read(&answer).map_err(network_error)
+        let response = wire::read(&answer).map_err(network_error)?;
+        replicas.answered(id, &request, &response);
+        Ok(response)
     }
 
     async fn vote(

@@ -32,18 +32,26 @@ pub(super) struct Parcel {
     outcome: oneshot::Sender<Result<Outcome, TransportError>>,
 }
 
-/// Submits a command and waits until this member has applied it.
+/// Submits a command and waits until this member has applied it. What goes wrong once it was sent leaves its outcome
+/// open, and the error says so.
 pub(super) async fn submit(store: &Inner, command: Command) -> Result<Reply, StoreError> {
-    let proposal = codec::propose(command)?;
+    let mut is_sent = false;
+    let submitted = send(store, codec::propose(command)?, &mut is_sent).await;
+    submitted.map_err(|cause| match (is_sent, &cause) {
+        (false, _) | (true, StoreError::Message { .. }) => cause,
+        (true, _) => StoreError::Unknown { cause: Box::new(cause) },
+    })
+}
+
+async fn send(store: &Inner, proposal: Proposal, is_sent: &mut bool) -> Result<Reply, StoreError> {
     let started = Instant::now();
     let deadline = started + store.timing.wait();
-    let mut is_sent = false;
     while Instant::now() < deadline {
         store.check()?;
         let Some(leader) = store.wait_for_leader(deadline).await else { break };
-        is_sent = true;
         let until = deadline.min(Instant::now() + ATTEMPT);
         let deposed = store.wait_for_other_leader(leader.clone());
+        *is_sent = true;
         let outcome = tokio::select! {
             outcome = timeout_at(until, attempt(store, leader, proposal.clone())) => outcome,
             // A call to a leader that was cut off would hang until its limit.
@@ -60,7 +68,7 @@ pub(super) async fn submit(store: &Inner, command: Command) -> Result<Reply, Sto
         }
     }
     store.check()?;
-    Err(match is_sent && store.knows_leader() {
+    Err(match store.knows_leader() {
         true => StoreError::Timeout { waited_ms: millis(started.elapsed()) },
         false => store.no_leader(),
     })

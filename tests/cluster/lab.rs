@@ -208,7 +208,7 @@ impl Node {
     fn start_with(&mut self, arguments: &[&str]) {
         let log = fs::File::options().create(true).append(true).open(&self.log).expect("open the log");
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.space, PROGRAM, "daemon", "--log", "info,openraft=error", "--state-dir"]);
+        command.args(["netns", "exec", &self.space, PROGRAM, "daemon", "--log", "info", "--state-dir"]);
         command.arg(&self.state_dir).args(arguments);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
         self.daemon = Some(command.spawn().expect("start a daemon"));
@@ -233,6 +233,35 @@ impl Node {
             self.daemon = None;
         }
         ended
+    }
+
+    /// The exit code of a daemon that has ended by itself by now; -1 where a signal ended it.
+    pub fn ended(&mut self) -> Option<i32> {
+        let status = self.daemon.as_mut()?.try_wait().expect("its status")?;
+        self.daemon = None;
+        Some(status.code().unwrap_or(-1))
+    }
+
+    /// What its daemons have said so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends the daemon a signal.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "signal {name} to {}", self.name);
+    }
+
+    /// Stops the daemon as a service manager does, and waits for its end, which must be a good one.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        let (name, mut code) = (self.name.clone(), None);
+        wait_for(&format!("the end of {name}"), Duration::from_secs(90), || {
+            code = code.or_else(|| self.ended());
+            code.is_some()
+        });
+        assert_eq!(code, Some(0), "{name} was stopped");
     }
 
     /// Waits for the end of a daemon that was started to die.

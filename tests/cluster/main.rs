@@ -1,6 +1,7 @@
 //! Real daemons in network namespaces, driven as an operator drives them.
 
 mod bad_input;
+mod chaos;
 mod confirm;
 mod exports;
 mod forming;

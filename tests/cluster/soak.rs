@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::chaos::Dice;
 use crate::lab::{Lab, Node, wait_for, with_three};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,20 +33,6 @@ struct Harm {
     network: String,
     member: usize,
     at: i64,
-}
-
-/// Numbers from a seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let bound = u64::try_from(bound).expect("a small number");
-        usize::try_from((mixed ^ (mixed >> 31)) % bound).expect("a small number")
-    }
 }
 
 /// What the files declare.
@@ -337,7 +324,7 @@ fn has_link(node: &Node, name: &str) -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever runs the test says how long, and repeats a run by its seed")]
-fn number_of(variable: &str) -> Option<u64> {
+pub fn number_of(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 

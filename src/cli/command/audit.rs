@@ -162,6 +162,10 @@ fn said(member: &AuditOfMember) -> String {
         Some(check) => match &check.broken {
             Some(broken) => format!("broken at {}", broken.revision),
             None if member.differs => "differs from the others".to_owned(),
+            None if member.lacks.is_some() => {
+                let upto = member.lacks.unwrap_or_default();
+                format!("behind: it is at revision {}, the cluster at {upto}", check.applied)
+            }
             None => "whole".to_owned(),
         },
     }

@@ -81,13 +81,18 @@ pub async fn run(args: &DaemonArgs, session: &Session) -> Result<Exit, Failure> 
 }
 
 fn told(error: &DaemonError) -> Failure {
-    let failure = Failure::new(Exit::Failed, chain(error)).untouched("Nothing in the state directory was changed.");
+    let failure = Failure::new(Exit::Failed, chain(error));
+    if matches!(error, DaemonError::Stopped(_)) {
+        return failure.hint("set that right; a service manager that restarts it lets it go on by itself then");
+    }
+    let failure = failure.untouched("Nothing in the state directory was changed.");
     match error {
         DaemonError::Busy(_) => failure.exiting(Exit::Refused),
         DaemonError::StateDir { .. }
         | DaemonError::NoGroup(_)
         | DaemonError::Unreadable { .. }
         | DaemonError::Store(_)
+        | DaemonError::Stopped(_)
         | DaemonError::Certificate { .. }
         | DaemonError::Api(_)
         | DaemonError::Client(_) => failure,
@@ -100,8 +105,9 @@ fn not_root() -> Failure {
 }
 
 fn log(args: &DaemonArgs) -> Result<(), Failure> {
-    // Raft tells at every try that a peer is away; the daemon says it once, in its own words.
-    let levels = format!("openraft=error,{}", args.log);
+    // Raft tells at every try that a peer is away, and calls a clean stop an error. The daemon says once what matters, in its
+    // own words: whatever ends Raft stops the store.
+    let levels = format!("openraft=off,{}", args.log);
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(levels);
     let filter = filter.map_err(|cause| {
         Failure::usage(format!("`{}` are no log levels: {cause}", args.log))

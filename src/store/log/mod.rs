@@ -91,6 +91,17 @@ impl LogStore {
         lock(&self.shared.recent).last().map_or(0, |id| id.index)
     }
 
+    /// The last vote of this member.
+    pub(super) fn vote(&self) -> Option<Vote> {
+        lock(&self.shared.recent).vote
+    }
+
+    /// The id of one entry; none where it was purged or is still to come.
+    pub(super) async fn id_at(&self, index: u64) -> io::Result<Option<LogId>> {
+        let found = self.clone().try_get_log_entries(index..=index).await?;
+        Ok(found.first().map(|entry| entry.log_id))
+    }
+
     /// Whether Raft has ever written here.
     pub(super) fn is_pristine(&self) -> bool {
         lock(&self.shared.recent).is_pristine()

@@ -121,11 +121,11 @@ impl StateMachine {
         let thread = Mutex::new(Some(thread.map_err(disk::disk("start the writer of", &path))?));
         let shared = Shared {
             dir: dir.to_owned(),
+            reads: Reads::new(path, failure.clone()),
             failure,
             jobs,
             progress,
             revision,
-            reads: Reads::new(path),
             snapshot_wanted: AtomicBool::new(false),
             last_snapshot: Mutex::default(),
             thread,

@@ -11,6 +11,7 @@ use super::{lock, rows};
 use crate::model::{AuditCheck, Audited, ClusterState, Extent, Key, Known, MemberName, Object, Revision};
 use crate::store::disk;
 use crate::store::error::StoreError;
+use crate::store::failure::Failure;
 
 /// So many connections are kept. More readers at once open their own.
 const KEPT: usize = 4;
@@ -18,12 +19,13 @@ const KEPT: usize = 4;
 /// The reading connections.
 pub(in crate::store) struct Reads {
     path: PathBuf,
+    failure: Failure,
     idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Reads {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Some(Vec::new())) }
+    pub(super) fn new(path: PathBuf, failure: Failure) -> Self {
+        Self { path, failure, idle: Mutex::new(Some(Vec::new())) }
     }
 
     /// Closes them, so that the writer can fold its WAL into the file. Readers at work close theirs when they are done.
@@ -31,12 +33,14 @@ impl Reads {
         lock(&self.idle).take();
     }
 
-    /// Runs a short query in one read transaction: it sees one revision.
+    /// Runs a short query in one read transaction: it sees one revision. What has stopped falls behind, and must not
+    /// show its old copy as if it were the present.
     fn query<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.failure.check()?;
         let idle = match lock(&self.idle).as_mut() {
             Some(idle) => idle.pop(),
             // Another database may lie at this path by now.
-            None => return Err(StoreError::Stopped { reason: "it was closed".to_owned() }),
+            None => return Err(StoreError::Closed),
         };
         let connection = match idle {
             Some(connection) => connection,

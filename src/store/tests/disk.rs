@@ -226,12 +226,17 @@ async fn when_the_log_cannot_be_written_the_member_stops_with_one_clear_error_an
     // SQLite reports this like any other write that fails, such as one on a full disk.
     let full = Connection::open(cluster.dir(1).join("raft-log.db")).expect("the log");
     full.execute_batch("BEGIN IMMEDIATE").expect("it is held");
-    let refused = store.submit(write("lost", profile("lost"), "x", None)).await.expect_err("it stops").to_string();
-    assert!(refused.contains("has stopped: cannot write the log") && refused.contains("restart"), "{refused}");
+    let refused = store.submit(write("lost", profile("lost"), "x", None)).await.expect_err("it stops");
+    let StoreError::Unknown { cause } = &refused else { panic!("it may have been carried out: {refused:?}") };
+    let refused = format!("{refused}: {cause}");
+    assert!(refused.contains("has stopped: cannot write the log") && refused.contains("may have been"), "{refused}");
+    let why = tokio::time::timeout(Duration::from_secs(5), store.stopped()).await.expect("it says that it stopped");
+    assert!(matches!(why, StoreError::Stopped { .. }), "{why:?}");
     full.execute_batch("ROLLBACK").expect("it is let go");
     let again = store.submit(write("again", profile("again"), "x", None)).await.expect_err("it stays stopped");
     assert!(matches!(again, StoreError::Stopped { .. }), "{again:?}");
-    assert_eq!(names(store), ["before"], "reads go on");
+    let read = store.list("profile").expect_err("an old copy is not shown as the present");
+    assert!(matches!(read, StoreError::Stopped { .. }), "{read:?}");
     super::kit::eventually("it no longer leads", || !store.leadership().borrow().is_me).await;
     let dir = cluster.dir(1);
     store.shutdown().await;

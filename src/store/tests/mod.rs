@@ -6,6 +6,7 @@ mod world;
 mod audit;
 mod cluster;
 mod disk;
+mod fitness;
 mod golden;
 mod random;
 mod suite;
