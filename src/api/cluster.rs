@@ -104,6 +104,16 @@ pub struct ClusterMemberPut {
     pub groups: Vec<String>,
 }
 
+/// What `PUT /1.0/cluster/certificate` takes. With neither, the cluster makes a new pair.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterCertificatePut {
+    /// The certificate as PEM, with those that vouch for it, if any.
+    pub cluster_certificate: String,
+    /// Its private key as PEM.
+    pub cluster_certificate_key: Secret,
+}
+
 /// A join token, which travels as base64 of its JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -15,14 +15,18 @@ mod server;
 
 pub use audit::{AuditOfMember, AuditRecord, AuditVerdict};
 pub use cluster::{
-    Certificate, CertificateAdd, Cluster, ClusterMember, ClusterMemberPut, ClusterPut, JoinToken, MemberConfigKey,
+    Certificate, CertificateAdd, Cluster, ClusterCertificatePut, ClusterMember, ClusterMemberPut, ClusterPut,
+    JoinToken, MemberConfigKey,
 };
 pub use drift::{DRIFT_FORMAT, DriftItem, DriftReport, DriftRequest, HostFinding, PendingItem, UnknownMember};
 pub use envelope::{ApiError, Envelope, Kind};
 pub use event::Event;
 pub use objects::{Network, Profile, Project, StoragePool};
 pub use operation::{Operation, OperationClass, OperationStatus};
-pub use peer::{JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Standing};
+pub use peer::{
+    JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, MEMBER_NAME, PeerInfo, SharedPair,
+    Standing,
+};
 pub use secret::Secret;
 pub use seedbed::{
     ApplyReply, ApplyRequest, ClusterSection, ConfirmState, DeclaredMember, InitOutcome, InitReply, InitRequest,

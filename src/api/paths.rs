@@ -6,6 +6,8 @@ use crate::model::MemberName;
 pub const SERVER: &str = "/1.0";
 /// The cluster.
 pub const CLUSTER: &str = "/1.0/cluster";
+/// The certificate that all its members answer with.
+pub const CLUSTER_CERTIFICATE: &str = "/1.0/cluster/certificate";
 /// Its members.
 pub const MEMBERS: &str = "/1.0/cluster/members";
 /// Trusted certificates.

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::secret::Secret;
 use crate::model::{Desired, MemberId, MemberName};
 
+/// The server name that a member asks for in the handshake when it wants another member's own certificate. Everybody
+/// else is answered with the one that all members share.
+pub const MEMBER_NAME: &str = "member.seedbed.internal";
+
 /// First half of a join: who wants in, and what its file declares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoinRequest {
@@ -53,15 +57,12 @@ pub struct JoinChallenge {
     pub parameters: String,
 }
 
-/// What the leader answers: the new member's place, and everything it needs to answer as a member.
+/// What the leader answers: the new member's place, and whom it will meet. The key of the cluster's certificate comes
+/// when the join is committed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoinOffer {
     /// The Raft identity of the new member.
     pub id: MemberId,
-    /// The certificate that every member answers with, as PEM.
-    pub cluster_certificate: String,
-    /// Its private key, as PEM.
-    pub cluster_key: Secret,
     /// The same kind of proof for the way back: the cluster knows the password too. Empty for tokens.
     pub proof: Secret,
     /// The members so far.
@@ -88,6 +89,15 @@ pub struct JoinCommit {
     pub id: MemberId,
     /// The request of the first half once more: the leader may have changed in between.
     pub request: JoinRequest,
+}
+
+/// The certificate that all members answer clients with, and its key, as one member hands it to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedPair {
+    /// The certificate as PEM, with those that vouch for it, if any.
+    pub certificate: String,
+    /// Its private key as PEM.
+    pub key: Secret,
 }
 
 /// What a member says of another one that may have been removed.

@@ -29,6 +29,7 @@ pub const EXTENSIONS: &[&str] = &[
     "clustering_config",
     "clustering_description",
     "clustering_architecture",
+    "clustering_update_cert",
     "event_lifecycle",
     "event_location",
     "event_project",

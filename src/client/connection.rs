@@ -13,6 +13,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde::de::DeserializeOwned;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
@@ -20,7 +21,6 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::error::ClientError;
-use super::tls;
 use crate::api::Envelope;
 
 /// The body of a request.
@@ -49,7 +49,7 @@ const KEPT: usize = 16;
 /// Where requests go.
 pub(super) enum Target {
     Unix(PathBuf),
-    Https { address: String, config: Arc<rustls::ClientConfig> },
+    Https { address: String, name: ServerName<'static>, config: Arc<rustls::ClientConfig> },
 }
 
 pub(super) struct Connections {
@@ -181,10 +181,9 @@ impl Connections {
                 let stream = UnixStream::connect(path).await.map_err(|cause| no_daemon(path, cause))?;
                 self.shake(stream).await
             }
-            Target::Https { address, config } => {
+            Target::Https { address, name, config } => {
                 let stream = dial(address).await?;
-                let name = tls::server_name(address);
-                let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await;
+                let stream = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream).await;
                 self.shake(stream.map_err(|cause| tls_failed(address, &cause))?).await
             }
         }

@@ -42,7 +42,18 @@ impl Client {
     /// When a certificate or key is not readable.
     pub fn https(address: &str, pinned: &str, identity: Option<&Identity>) -> Result<Self, ClientError> {
         let config = tls::client_config(pinned, identity)?;
-        let target = Target::Https { address: address.to_owned(), config };
+        let target = Target::Https { address: address.to_owned(), name: tls::server_name(address), config };
+        Ok(Self { connections: Arc::new(Connections::new(target)), timeout: None })
+    }
+
+    /// The member at `host:port`, which must answer with exactly this certificate of its own (PEM), not with the one
+    /// that all members share.
+    ///
+    /// # Errors
+    /// When a certificate or key is not readable.
+    pub fn to_member(address: &str, own: &str, identity: &Identity) -> Result<Self, ClientError> {
+        let config = tls::client_config(own, Some(identity))?;
+        let target = Target::Https { address: address.to_owned(), name: tls::member_name(), config };
         Ok(Self { connections: Arc::new(Connections::new(target)), timeout: None })
     }
 

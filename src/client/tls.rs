@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::connection::dial;
 use super::error::ClientError;
+use crate::api::MEMBER_NAME;
 
 /// A certificate with its key: who the caller is.
 #[derive(Clone)]
@@ -81,6 +82,11 @@ pub(super) fn server_name(address: &str) -> ServerName<'static> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(host.to_owned())
         .unwrap_or_else(|_| ServerName::try_from("seedbed").expect("a plain word is a name"))
+}
+
+/// The name under which a member answers with its own certificate.
+pub(super) fn member_name() -> ServerName<'static> {
+    ServerName::try_from(MEMBER_NAME).expect("a plain word is a name")
 }
 
 fn certificate_der(text: &str) -> Result<CertificateDer<'static>, ClientError> {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::error::DaemonError;
 use super::machine;
-use crate::http::{EXTENSIONS, Pair, SCHEMA};
+use crate::http::{CLUSTER_CERTIFICATE, EXTENSIONS, Pair, SCHEMA};
 use crate::kinds::member::Member;
 use crate::kinds::profile::ProfileSpec;
 use crate::kinds::project::ProjectSpec;
@@ -42,16 +42,21 @@ pub async fn ensure(store: &Store, name: &MemberName, server: &Pair, at: Timesta
 
 /// Whether a member is in a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clustering {
+pub enum Clustering<'a> {
     /// It stands alone.
     Off,
-    /// It is in a cluster.
-    On,
+    /// It is in a cluster, whose members answer with this certificate.
+    On(&'a Pair),
 }
 
 /// The content of the record of the member list.
-pub fn membership(clustering: Clustering) -> Result<Spec, DaemonError> {
-    spec(&json!({"name": "members", "enabled": clustering == Clustering::On}))
+pub fn membership(clustering: Clustering<'_>) -> Result<Spec, DaemonError> {
+    match clustering {
+        Clustering::Off => spec(&json!({"name": "members", "enabled": false})),
+        Clustering::On(Pair { certificate, .. }) => {
+            spec(&json!({"name": "members", "enabled": true, CLUSTER_CERTIFICATE: certificate}))
+        }
+    }
 }
 
 /// This member's record while it stands alone.

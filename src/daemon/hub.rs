@@ -12,8 +12,9 @@ use super::form;
 use super::listen::Port;
 use super::loops::Loops;
 use super::state_dir::{Belongs, StateDir};
+use super::{certificate, tls};
 use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
-use crate::http::{Former, Forming, Leaving, Node, Server, with_causes};
+use crate::http::{Former, Forming, Leaving, Node, Pair, Server, with_causes};
 use crate::model::{Key, MemberId, MemberName, Object};
 use crate::store::{Peer, Store, StoreError, StoreOptions, Timing, Transport};
 
@@ -123,6 +124,20 @@ impl Former for Hub {
 
     fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> Forming<'a, ()> {
         Box::pin(form::leave(self, server, why))
+    }
+
+    fn new_pair(&self) -> Result<Pair, ApiError> {
+        certificate::of_cluster(first::hostname().as_str()).map_err(|error| told(&error))
+    }
+
+    fn check_pair(&self, pair: &Pair) -> Result<(), ApiError> {
+        tls::check(pair).map_err(|detail| ApiError::bad_request(format!("the certificate cannot be used: {detail}")))
+    }
+
+    fn adopt(&self, server: &Server, pair: Pair) -> Result<(), ApiError> {
+        self.dir.set_pair("cluster", Some(&pair)).map_err(|error| told(&error))?;
+        server.credentials.set_cluster(Some(pair));
+        Ok(())
     }
 
     fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()> {

@@ -18,7 +18,6 @@ use super::durable;
 use super::error::DaemonError;
 use super::state_dir::{Belongs, StateDir};
 use crate::api::PeerInfo;
-use crate::http::Pair;
 use crate::model::MemberName;
 
 const PREPARED: &str = "prepared";
@@ -29,8 +28,6 @@ const COMMITTED: &str = "committed";
 pub struct Prepared {
     /// Who it will be.
     pub belongs: Belongs,
-    /// The certificate of the cluster: who shows it is a member.
-    pub cluster: Pair,
     /// Whom to ask, and where to listen.
     pub contacts: Contacts,
 }
@@ -49,13 +46,7 @@ pub struct Contacts {
 type Step = fn(&StateDir) -> Result<(), DaemonError>;
 
 /// What brings a directory into order, in this order. Each step finds by itself whether it has been done.
-const FINISH: [Step; 7] = [
-    |dir| {
-        if_committed(dir, |dir| durable::rename_if_there(&dir.joining().join("cluster.key"), &dir.path("cluster.key")))
-    },
-    |dir| {
-        if_committed(dir, |dir| durable::rename_if_there(&dir.joining().join("cluster.crt"), &dir.path("cluster.crt")))
-    },
+const FINISH: [Step; 5] = [
     |dir| if_committed(dir, |dir| durable::remove_tree(&dir.database())),
     |dir| if_committed(dir, |dir| durable::rename(&dir.joining(), &dir.database())),
     |dir| durable::remove(&dir.database().join(COMMITTED)),
@@ -78,8 +69,6 @@ impl StateDir {
         self.drop_joining()?;
         let (dir, path) = (self.joining(), self.joining().join(PREPARED));
         self.set_belongs(&dir, &prepared.belongs)?;
-        durable::write(&dir.join("cluster.key"), prepared.cluster.key.reveal(), 0o600)?;
-        durable::write(&dir.join("cluster.crt"), &prepared.cluster.certificate, 0o644)?;
         let text = serde_json::to_string(&prepared.contacts)
             .map_err(|cause| DaemonError::Unreadable { path: path.clone(), detail: cause.to_string() })?;
         durable::write(&path, &text, 0o600)
@@ -93,8 +82,7 @@ impl StateDir {
         let contacts = serde_json::from_str(&text).map_err(|cause| unreadable(cause.to_string()))?;
         let missing = || unreadable("files beside it are missing".to_owned());
         let belongs = self.belongs(&dir)?.ok_or_else(missing)?;
-        let cluster = super::state_dir::pair(&dir, "cluster")?.ok_or_else(missing)?;
-        Ok(Some(Prepared { belongs, cluster, contacts }))
+        Ok(Some(Prepared { belongs, contacts }))
     }
 
     /// The cluster has committed the join: from here on this is a member, whatever happens.
@@ -119,7 +107,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::api::Secret;
     use crate::model::MemberId;
 
     const ALONE: u64 = 1;
@@ -132,7 +119,6 @@ mod tests {
     fn prepared() -> Prepared {
         Prepared {
             belongs: belongs(MEMBER),
-            cluster: Pair { certificate: "certificate".to_owned(), key: Secret::new("key") },
             contacts: Contacts { name: "node".into(), listen: Some("a:1".to_owned()), members: Vec::new() },
         }
     }
@@ -144,12 +130,12 @@ mod tests {
     }
 
     /// What the next start finds.
-    fn found(place: &Path) -> (u64, bool, bool) {
+    fn found(place: &Path) -> (u64, bool) {
         let dir = StateDir::open(place).expect("a state directory");
         let belongs = dir.belongs(&dir.database()).expect("readable").expect("a database");
         let prepared = dir.prepared().expect("readable").is_some();
         assert_eq!(dir.joining().exists(), prepared, "leftovers");
-        (belongs.id.0, prepared, dir.pair("cluster").expect("readable").is_some())
+        (belongs.id.0, prepared)
     }
 
     type TestStep = Box<dyn Fn(&StateDir)>;
@@ -162,8 +148,6 @@ mod tests {
         let mut steps: Vec<TestStep> = vec![
             Box::new(|dir| durable::make_dir(&dir.joining()).expect("made")),
             Box::new(|dir| dir.set_belongs(&dir.joining(), &belongs(MEMBER)).expect("written")),
-            joining("cluster.key"),
-            joining("cluster.crt"),
             Box::new(|dir| dir.prepare(&prepared()).expect("written")),
             joining("raft-log.db"),
             Box::new(|dir| dir.commit().expect("renamed")),
@@ -176,9 +160,9 @@ mod tests {
 
     #[test]
     fn a_join_that_stops_anywhere_is_dropped_asked_about_or_finished() {
-        let alone_as_before = (ALONE, false, false);
-        let to_be_asked = (ALONE, true, false);
-        let member = (MEMBER, false, true);
+        let alone_as_before = (ALONE, false);
+        let to_be_asked = (ALONE, true);
+        let member = (MEMBER, false);
         let steps = join_steps();
         for stopped_after in 0..=steps.len() {
             let place = tempfile::tempdir().expect("a directory");
@@ -186,8 +170,8 @@ mod tests {
             steps.iter().take(stopped_after).for_each(|step| step(&dir));
             drop(dir);
             let wanted = match stopped_after {
-                0..=4 => alone_as_before,
-                5..=6 => to_be_asked,
+                0..=2 => alone_as_before,
+                3..=4 => to_be_asked,
                 _ => member,
             };
             assert_eq!(found(place.path()), wanted, "stopped after {stopped_after} steps");
@@ -197,18 +181,16 @@ mod tests {
 
     #[test]
     fn a_join_that_is_dropped_is_dropped_also_when_that_stops_in_the_middle() {
-        for left in [&["cluster.key", "member.json"][..], &["cluster.key"], &[]] {
+        for left in [&["member.json"][..], &[]] {
             let place = tempfile::tempdir().expect("a directory");
             let dir = alone(place.path());
             dir.prepare(&prepared()).expect("written");
             durable::remove(&dir.joining().join(PREPARED)).expect("removed");
-            for name in ["cluster.crt", "cluster.key", "member.json"] {
-                if !left.contains(&name) {
-                    durable::remove(&dir.joining().join(name)).expect("removed");
-                }
+            if left.is_empty() {
+                durable::remove(&dir.joining().join("member.json")).expect("removed");
             }
             drop(dir);
-            assert_eq!(found(place.path()), (ALONE, false, false), "left: {left:?}");
+            assert_eq!(found(place.path()), (ALONE, false), "left: {left:?}");
         }
     }
 

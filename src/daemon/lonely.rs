@@ -40,7 +40,7 @@ pub async fn look(server: &Arc<Server>, node: &Arc<Node>, silent: Duration) -> F
     Found::Removed
 }
 
-/// Whether a member that knows a leader says so. Its certificate is the cluster's: nobody else can.
+/// Whether a member that knows a leader says so. It shows its own certificate: nobody else can.
 async fn was_removed(server: &Server, node: &Node) -> bool {
     let Ok(members) = node.store.list(Key::MEMBER) else { return false };
     let path = format!("/internal/cluster/standing/{}", node.id);

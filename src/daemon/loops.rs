@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{liveness, renew, sources, webhooks};
+use super::{liveness, renew, shared_certificate, sources, webhooks};
 use crate::http::SystemDice;
 use crate::http::{HTTPS_ADDRESS, Node, Server};
 use crate::model::{Key, MemberName, Object};
@@ -40,6 +40,7 @@ impl Loops {
         tasks.spawn(liveness::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         tasks.spawn(sources::run(Arc::clone(server), Arc::clone(node), sources, stopped.clone()));
         tasks.spawn(webhooks::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
+        tasks.spawn(shared_certificate::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         tasks.spawn(renew::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         tasks.spawn(follow(Arc::clone(server), Arc::clone(node), stopped));
         Self { stop, name, tasks }

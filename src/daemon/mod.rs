@@ -16,6 +16,7 @@ mod notify;
 mod options;
 mod renew;
 mod run;
+mod shared_certificate;
 mod sources;
 mod state_dir;
 mod tls;

@@ -98,7 +98,8 @@ impl Daemon {
         let dir = StateDir::open(&options.state_dir)?;
         let host = host(&options);
         let credentials = Arc::new(credentials(&dir)?);
-        let peers = Arc::new(Peers::new(Arc::clone(&credentials)));
+        let trust = Arc::new(Trust::default());
+        let peers = Arc::new(Peers::new(Arc::clone(&credentials), Arc::clone(&trust)));
         let hub = Arc::new(Hub {
             dir,
             timing: options.timing.clone(),
@@ -115,7 +116,7 @@ impl Daemon {
             undecided: watch::Sender::new(None),
             liveness: watch::Sender::new(Liveness::default()),
             members_changed: Notify::new(),
-            trust: Trust::default(),
+            trust,
             credentials,
             peers,
             operations: Operations::default(),
@@ -190,7 +191,7 @@ fn credentials(dir: &StateDir) -> Result<Credentials, DaemonError> {
             return Err(DaemonError::Unreadable { path: dir.path("server.crt"), detail: "it is missing".to_owned() });
         }
         None => {
-            let pair = certificate::generate(first::hostname().as_str())?;
+            let pair = certificate::of_machine(first::hostname().as_str())?;
             dir.set_pair("server", Some(&pair))?;
             pair
         }

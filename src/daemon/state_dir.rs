@@ -66,6 +66,7 @@ impl StateDir {
         }
         let dir = Self { path: path.to_owned(), lock: Mutex::new(Some(lock)) };
         dir.finish()?;
+        ["server", "cluster"].iter().try_for_each(|name| dir.finish_pair(name))?;
         Ok(dir)
     }
 
@@ -101,21 +102,38 @@ impl StateDir {
 
     /// The certificate and key under this name, when they exist.
     pub fn pair(&self, name: &str) -> Result<Option<Pair>, DaemonError> {
-        pair(&self.path, name)
+        let (certificate, key) = (self.path(&format!("{name}.crt")), self.path(&format!("{name}.key")));
+        match (read(&certificate)?, read(&key)?) {
+            (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key: Secret::new(key) })),
+            // The certificate is removed before its key.
+            (None, _) => Ok(None),
+            (Some(_), None) => Err(DaemonError::Unreadable { path: key, detail: "it is missing".to_owned() }),
+        }
     }
 
     /// Keeps a certificate and its key, or removes them.
     pub fn set_pair(&self, name: &str, pair: Option<&Pair>) -> Result<(), DaemonError> {
-        let (certificate, key) = (self.path.join(format!("{name}.crt")), self.path.join(format!("{name}.key")));
         match pair {
             Some(pair) => {
-                durable::write(&key, pair.key.reveal(), 0o600)?;
-                durable::write(&certificate, &pair.certificate, 0o644)
+                durable::write(&self.path(&format!("{name}.next.key")), pair.key.reveal(), 0o600)?;
+                durable::write(&self.path(&format!("{name}.next.crt")), &pair.certificate, 0o644)?;
+                self.finish_pair(name)
             }
-            None => {
-                durable::remove(&certificate)?;
-                durable::remove(&key)
-            }
+            None => ["next.crt", "next.key", "crt", "key"]
+                .iter()
+                .try_for_each(|ending| durable::remove(&self.path(&format!("{name}.{ending}")))),
+        }
+    }
+
+    /// Puts a new pair in the place of the old one. It counts from the moment that its certificate is written: then
+    /// its key is there, too, and both names can be changed one after the other.
+    fn finish_pair(&self, name: &str) -> Result<(), DaemonError> {
+        let path = |ending: &str| self.path(&format!("{name}.{ending}"));
+        if path("next.crt").exists() {
+            durable::rename_if_there(&path("next.key"), &path("key"))?;
+            durable::rename(&path("next.crt"), &path("crt"))
+        } else {
+            durable::remove(&path("next.key"))
         }
     }
 
@@ -154,17 +172,6 @@ impl StateDir {
     }
 }
 
-/// The certificate and key under this name below `dir`, when they exist.
-pub fn pair(dir: &Path, name: &str) -> Result<Option<Pair>, DaemonError> {
-    let (certificate, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
-    match (read(&certificate)?, read(&key)?) {
-        (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key: Secret::new(key) })),
-        // The key is written before its certificate and removed after it.
-        (None, _) => Ok(None),
-        (Some(_), None) => Err(DaemonError::Unreadable { path: key, detail: "it is missing".to_owned() }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +201,27 @@ mod tests {
         let (place, _dir) = opened();
         let refused = StateDir::open(place.path()).expect_err("locked");
         assert!(matches!(refused, DaemonError::Busy(_)), "{refused}");
+    }
+
+    #[test]
+    fn a_pair_is_the_old_or_the_new_one_wherever_its_change_stops() {
+        let pair = |text: &str| Pair { certificate: format!("certificate {text}"), key: Secret::new(text) };
+        for (stopped_after, wanted) in [(0, "old"), (1, "old"), (2, "new"), (3, "new"), (4, "new")] {
+            let (place, dir) = opened();
+            dir.set_pair("cluster", Some(&pair("old"))).expect("written");
+            let at = |ending: &str| dir.path(&format!("cluster.{ending}"));
+            let steps: [Box<dyn Fn()>; 4] = [
+                Box::new(|| durable::write(&at("next.key"), "new", 0o600).expect("written")),
+                Box::new(|| durable::write(&at("next.crt"), "certificate new", 0o644).expect("written")),
+                Box::new(|| durable::rename(&at("next.key"), &at("key")).expect("renamed")),
+                Box::new(|| durable::rename(&at("next.crt"), &at("crt")).expect("renamed")),
+            ];
+            steps.iter().take(stopped_after).for_each(|step| step());
+            drop(steps);
+            dir.unlock();
+            let dir = StateDir::open(place.path()).expect("a state directory");
+            assert_eq!(dir.pair("cluster").expect("readable"), Some(pair(wanted)), "stopped after {stopped_after}");
+            assert!(!dir.path("cluster.next.key").exists() && !dir.path("cluster.next.crt").exists());
+        }
     }
 }

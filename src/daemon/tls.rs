@@ -11,6 +11,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 
 use super::error::DaemonError;
+use crate::api::MEMBER_NAME;
 use crate::http::{Credentials, Pair};
 
 /// How this daemon answers HTTPS: always with the certificate that its credentials present at that moment.
@@ -19,8 +20,9 @@ use crate::http::{Credentials, Pair};
 /// When the certificate cannot be used.
 pub fn server_config(credentials: Arc<Credentials>) -> Result<Arc<ServerConfig>, DaemonError> {
     let failed = |cause: Error| DaemonError::Certificate { doing: "set up TLS", detail: cause.to_string() };
-    let resolver = Presented { current: Mutex::new(None), credentials };
-    resolver.current().map_err(failed)?;
+    let resolver = Presented { shared: Mutex::new(None), own: Mutex::new(None), credentials };
+    resolver.shared().map_err(failed)?;
+    resolver.own().map_err(failed)?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(failed)?
@@ -29,34 +31,54 @@ pub fn server_config(credentials: Arc<Credentials>) -> Result<Arc<ServerConfig>,
     Ok(Arc::new(config))
 }
 
+/// Refuses a certificate that cannot be answered with, or a key that is not its key.
+///
+/// # Errors
+/// What is wrong.
+pub fn check(pair: &Pair) -> Result<(), String> {
+    read(pair, &Mutex::default()).map(|_| ()).map_err(|error| error.to_string())
+}
+
 /// The certificate may change while connections are open: new ones get the new certificate.
 #[derive(Debug)]
 struct Presented {
     credentials: Arc<Credentials>,
-    current: Mutex<Option<(Arc<Pair>, Arc<CertifiedKey>)>>,
+    shared: Mutex<Kept>,
+    own: Mutex<Kept>,
 }
 
+/// A certificate as it was last used, read.
+type Kept = Option<(String, Arc<CertifiedKey>)>;
+
 impl Presented {
-    fn current(&self) -> Result<Arc<CertifiedKey>, Error> {
-        let pair = self.credentials.presented();
-        let mut current = self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((known, key)) = current.as_ref()
-            && known.certificate == pair.certificate
-        {
-            return Ok(Arc::clone(key));
-        }
-        let unreadable = |cause: rustls::pki_types::pem::Error| Error::General(cause.to_string());
-        let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).map_err(unreadable)?;
-        let key = PrivateKeyDer::from_pem_slice(pair.key.reveal().as_bytes()).map_err(unreadable)?;
-        let key = Arc::new(CertifiedKey::from_der(vec![certificate], key, &provider())?);
-        *current = Some((pair, Arc::clone(&key)));
-        Ok(key)
+    fn shared(&self) -> Result<Arc<CertifiedKey>, Error> {
+        read(&self.credentials.presented(), &self.shared)
+    }
+
+    fn own(&self) -> Result<Arc<CertifiedKey>, Error> {
+        read(self.credentials.server(), &self.own)
     }
 }
 
+fn read(pair: &Pair, kept: &Mutex<Kept>) -> Result<Arc<CertifiedKey>, Error> {
+    let mut kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some((certificate, key)) = kept.as_ref()
+        && *certificate == pair.certificate
+    {
+        return Ok(Arc::clone(key));
+    }
+    let unreadable = |cause: rustls::pki_types::pem::Error| Error::General(cause.to_string());
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pair.certificate.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(pair.key.reveal().as_bytes()).map_err(unreadable)?;
+    let key = Arc::new(CertifiedKey::from_der(chain.map_err(unreadable)?, key, &provider())?);
+    *kept = Some((pair.certificate.clone(), Arc::clone(&key)));
+    Ok(key)
+}
+
 impl ResolvesServerCert for Presented {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.current().inspect_err(|error| tracing::error!(%error, "cannot use the certificate")).ok()
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let found = if hello.server_name() == Some(MEMBER_NAME) { self.own() } else { self.shared() };
+        found.inspect_err(|error| tracing::error!(%error, "cannot use the certificate")).ok()
     }
 }
 

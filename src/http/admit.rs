@@ -31,6 +31,9 @@ pub fn check(server: &Server, request: &JoinRequest) -> Result<(), ApiError> {
             "The joining server version doesn't match (expected {ours} with API count {count})"
         )));
     }
+    if request.certificate.trim() == server.credentials.presented().certificate.trim() {
+        return Err(ApiError::bad_request("the certificate that all members share cannot be that of a new member"));
+    }
     for member in server.store().list(Key::MEMBER).map_err(store_failed)? {
         check_name_and_address(request, &member)?;
     }

@@ -1,12 +1,9 @@
-//! Who asks, and whether the store trusts them.
+//! Who asks.
 
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use crate::api::ApiError;
-use crate::client::fingerprint;
-use crate::model::{Key, MemberName, Revision};
-use crate::store::Store;
+use crate::model::MemberName;
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +15,8 @@ pub enum Caller {
     },
     /// Another member.
     Member(MemberName),
+    /// A member that is still joining: until the cluster has committed that, only the join itself is open to it.
+    Joining(MemberName),
     /// A client with a trusted certificate.
     Client {
         /// SHA-256 of it, in hex.
@@ -47,7 +46,10 @@ pub struct PeerCertificate {
 impl Caller {
     /// Whether the whole API is open to them.
     pub fn is_trusted(&self) -> bool {
-        !matches!(self, Self::Stranger { .. })
+        match self {
+            Self::Local { .. } | Self::Member(_) | Self::Client { .. } | Self::Forwarded { .. } => true,
+            Self::Joining(_) | Self::Stranger { .. } => false,
+        }
     }
 
     /// Refuses strangers.
@@ -59,9 +61,11 @@ impl Caller {
     pub fn member(&self) -> Result<(), ApiError> {
         match self {
             Self::Member(_) => Ok(()),
-            Self::Local { .. } | Self::Client { .. } | Self::Forwarded { .. } | Self::Stranger { .. } => {
-                Err(ApiError::forbidden())
-            }
+            Self::Local { .. }
+            | Self::Joining(_)
+            | Self::Client { .. }
+            | Self::Forwarded { .. }
+            | Self::Stranger { .. } => Err(ApiError::forbidden()),
         }
     }
 
@@ -69,7 +73,7 @@ impl Caller {
     pub fn audit(&self) -> String {
         match self {
             Self::Local { uid } => format!("unix:{uid}"),
-            Self::Member(name) => format!("member:{name}"),
+            Self::Member(name) | Self::Joining(name) => format!("member:{name}"),
             Self::Client { fingerprint } => fingerprint.clone(),
             Self::Forwarded { by } => by.clone(),
             Self::Stranger { certificate } => {
@@ -77,98 +81,4 @@ impl Caller {
             }
         }
     }
-}
-
-/// The certificates that the store trusts, kept in memory because every request asks.
-#[derive(Default)]
-pub struct Trust {
-    known: RwLock<Arc<Known>>,
-}
-
-#[derive(Default)]
-struct Known {
-    revision: Revision,
-    certificates: HashMap<String, Trusted>,
-    /// Members that offered this one a place, before the store knows them.
-    offered: HashMap<String, MemberName>,
-}
-
-#[derive(Clone)]
-enum Trusted {
-    Member(MemberName),
-    Client,
-}
-
-impl Trust {
-    /// Who uses this certificate. What is known may be a moment old; who is unknown is looked up afresh.
-    pub fn caller(&self, certificate: &Arc<PeerCertificate>, store: &Store) -> Caller {
-        let known = self.known();
-        if let Some(caller) = known.caller(&certificate.fingerprint) {
-            return caller;
-        }
-        if known.revision < *store.applied().borrow() {
-            self.refresh(store);
-        }
-        self.known()
-            .caller(&certificate.fingerprint)
-            .unwrap_or_else(|| Caller::Stranger { certificate: Some(Arc::clone(certificate)) })
-    }
-
-    /// Reads what the store trusts now.
-    pub fn refresh(&self, store: &Store) {
-        let revision = *store.applied().borrow();
-        match read(store) {
-            Ok(certificates) => {
-                let offered = self.known().offered.clone();
-                self.set(Known { revision, certificates, offered });
-            }
-            Err(error) => tracing::warn!(%error, "cannot read the trusted certificates; the last ones stay"),
-        }
-    }
-
-    /// Trusts these members as long as the store does not know them: a joining member answers to them.
-    pub fn offer(&self, members: HashMap<String, MemberName>) {
-        let known = self.known();
-        self.set(Known { revision: known.revision, certificates: known.certificates.clone(), offered: members });
-    }
-
-    fn known(&self) -> Arc<Known> {
-        Arc::clone(&self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-
-    fn set(&self, known: Known) {
-        *self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(known);
-    }
-}
-
-impl Known {
-    fn caller(&self, fingerprint: &str) -> Option<Caller> {
-        match self.certificates.get(fingerprint) {
-            Some(Trusted::Member(name)) => Some(Caller::Member(name.clone())),
-            Some(Trusted::Client) => Some(Caller::Client { fingerprint: fingerprint.to_owned() }),
-            None => self.offered.get(fingerprint).cloned().map(Caller::Member),
-        }
-    }
-}
-
-fn read(store: &Store) -> Result<HashMap<String, Trusted>, crate::store::StoreError> {
-    let mut trusted = HashMap::new();
-    for client in store.list("certificate")? {
-        // The whole API is open to a client. One who may use only some projects, or only metrics, gets nothing rather
-        // than all of it.
-        let is_restricted = client.spec.0.get("restricted").and_then(serde_json::Value::as_bool).unwrap_or(false);
-        if !is_restricted && matches!(client.spec.text("type"), "" | "client") {
-            trusted.insert(client.key.name.clone(), Trusted::Client);
-        }
-    }
-    // A member that is still joining is trusted too: it proved its right when it was recorded.
-    for member in store.list(Key::MEMBER)? {
-        match fingerprint(member.spec.text("certificate")) {
-            Ok(print) => {
-                trusted.insert(print, Trusted::Member(MemberName(member.key.name.clone())));
-            }
-            Err(error) => tracing::debug!(member = %member.key.name, %error, "a member without a certificate"),
-        }
-    }
-    Ok(trusted)
 }

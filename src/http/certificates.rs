@@ -63,6 +63,10 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
         return Err(ApiError::bad_request(format!("Unknown request type {}", request.kind)));
     }
     let certificate = given(&request, &caller)?;
+    if certificate.fingerprint == server.credentials.fingerprint()? {
+        let text = "the certificate that all members share says who answers, never who asks: make one for the client";
+        return Err(ApiError::bad_request(text));
+    }
     let key = Key::new(KIND, &certificate.fingerprint);
     let spec = CertificateSpec {
         name: request.name,
@@ -122,6 +126,7 @@ fn given(request: &CertificateAdd, caller: &Caller) -> Result<PeerCertificate, A
             Caller::Stranger { certificate: None }
             | Caller::Local { .. }
             | Caller::Member(_)
+            | Caller::Joining(_)
             | Caller::Forwarded { .. } => Err(ApiError::bad_request("No client certificate provided")),
         };
     }

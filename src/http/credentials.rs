@@ -19,12 +19,14 @@ pub struct Pair {
 pub struct Credentials {
     server: Pair,
     cluster: RwLock<Option<Arc<Pair>>>,
+    /// One that is about to become the cluster's, when the log takes it.
+    next: RwLock<Option<Arc<Pair>>>,
 }
 
 impl Credentials {
     /// The certificates as they lie in the state directory.
     pub fn new(server: Pair, cluster: Option<Pair>) -> Self {
-        Self { server, cluster: RwLock::new(cluster.map(Arc::new)) }
+        Self { server, cluster: RwLock::new(cluster.map(Arc::new)), next: RwLock::default() }
     }
 
     /// Who this member is to its peers.
@@ -41,6 +43,18 @@ impl Credentials {
     /// Replaces the cluster's certificate; `None` when this member stands alone again.
     pub fn set_cluster(&self, pair: Option<Pair>) {
         *self.cluster.write().unwrap_or_else(std::sync::PoisonError::into_inner) = pair.map(Arc::new);
+    }
+
+    /// Keeps a pair that is about to become the cluster's, so that members get it as soon as the log says so.
+    pub fn set_next(&self, pair: Pair) {
+        *self.next.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::new(pair));
+    }
+
+    /// The shared pair with this certificate (PEM), when this member has it.
+    pub fn shared_as(&self, certificate: &str) -> Option<Arc<Pair>> {
+        let read =
+            |place: &RwLock<Option<Arc<Pair>>>| place.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        [&self.cluster, &self.next].into_iter().filter_map(read).find(|pair| pair.certificate == certificate)
     }
 
     /// SHA-256 of what it answers with, in hex.

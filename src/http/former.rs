@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::credentials::Pair;
 use super::server::Server;
 use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
 
@@ -34,6 +35,24 @@ pub trait Former: Send + Sync + 'static {
 
     /// Stands alone from now on, with nothing.
     fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> Forming<'a, ()>;
+
+    /// A new certificate for all members of a cluster, and its key.
+    ///
+    /// # Errors
+    /// When none can be made.
+    fn new_pair(&self) -> Result<Pair, ApiError>;
+
+    /// Refuses a certificate that this member cannot answer with.
+    ///
+    /// # Errors
+    /// What is wrong with it, or with its key.
+    fn check_pair(&self, pair: &Pair) -> Result<(), ApiError>;
+
+    /// Answers with the cluster's certificate from now on, also after a restart.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn adopt(&self, server: &Server, pair: Pair) -> Result<(), ApiError>;
 
     /// Listens on this address, or nowhere; what is listened on already stays as it is.
     fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()>;

@@ -160,7 +160,7 @@ fn own_certificate(caller: &Caller, request: &JoinRequest) -> Result<String, Api
     let is_own = match caller {
         Caller::Stranger { certificate } => certificate.as_ref().is_some_and(|used| used.fingerprint == given),
         // Known since the first half, which compared the certificates.
-        Caller::Member(name) => *name == request.server_name,
+        Caller::Member(name) | Caller::Joining(name) => *name == request.server_name,
         Caller::Forwarded { by } => *by == given,
         Caller::Client { fingerprint } => *fingerprint == given,
         Caller::Local { .. } => false,
@@ -220,7 +220,6 @@ async fn write_down(server: &Server, request: &JoinRequest, print: &str) -> Resu
 }
 
 fn place(server: &Server, request: &JoinRequest, print: &str, id: MemberId) -> Result<JoinOffer, ApiError> {
-    let presented = server.credentials.presented();
     let proof = match (&request.proof, stored_password(server)?) {
         (JoinProof::Password(_), Some(stored)) => {
             let key = password::stored_key(&stored)?;
@@ -228,13 +227,7 @@ fn place(server: &Server, request: &JoinRequest, print: &str, id: MemberId) -> R
         }
         (JoinProof::Password(_) | JoinProof::Token(_), _) => Secret::default(),
     };
-    Ok(JoinOffer {
-        id,
-        cluster_certificate: presented.certificate.clone(),
-        cluster_key: presented.key.clone(),
-        proof,
-        members: server.members()?.iter().map(peer).collect::<Result<_, _>>()?,
-    })
+    Ok(JoinOffer { id, proof, members: server.members()?.iter().map(peer).collect::<Result<_, _>>()? })
 }
 
 fn peer(object: &Object) -> Result<PeerInfo, ApiError> {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::caller::Caller;
 use super::peers::Line;
 use super::server::{Server, store_failed};
-use super::write;
+use super::{shared_certificate, write};
 use crate::api::ApiError;
-use crate::model::{Change, Extent, Key, MemberId, MemberName, Object, Rollout};
+use crate::client::Client;
+use crate::model::{Change, Extent, Key, MemberId, MemberName, Object, Rollout, Spec};
 use crate::store::Role;
 
 /// Where the leader tells a member that it is out, and what it is to take down before it stands alone.
@@ -55,8 +56,14 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
         // Whoever forces a removal may want to look at what is left on the machine.
         Force::Yes => Vec::new(),
     };
-    forget(server, caller, &record).await?;
-    if is_reachable && let Err(error) = reset(server, &address, &held).await {
+    // Nobody knows it any more afterwards.
+    let line = server.peers.client(&address, Line::Calls).map(|client| client.with_timeout(RESET_LIMIT));
+    match force {
+        Force::No => forget(server, caller, &record).await?,
+        // Nobody has seen it give its copies of the key back.
+        Force::Yes => expel(server, caller, &record).await?,
+    }
+    if is_reachable && let Err(error) = reset(line, &held).await {
         tracing::warn!(member = %name, error = %error.message, "the removed member must be reset by hand");
     }
     server.peers.forget_address(&address);
@@ -65,13 +72,28 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
 
 /// Makes a removal official, without a word to the machine.
 pub async fn forget(server: &Server, caller: &Caller, record: &Object) -> Result<(), ApiError> {
-    commit(server, caller, record).await?;
+    let membership = membership(server)?;
+    commit(server, caller, record, (&membership, membership.spec.clone()), Vec::new()).await?;
+    take_seat(server, record).await;
+    Ok(())
+}
+
+/// The same for a member that is not asked: the cluster has another certificate from the same entry on.
+async fn expel(server: &Server, caller: &Caller, record: &Object) -> Result<(), ApiError> {
+    let (membership, pair) = (membership(server)?, server.former.new_pair()?);
+    server.credentials.set_next(pair.clone());
+    let (spec, also) = shared_certificate::renewal(server, &membership, &pair)?;
+    commit(server, caller, record, (&membership, spec), also).await?;
+    take_seat(server, record).await;
+    server.former.adopt(server, pair)
+}
+
+async fn take_seat(server: &Server, record: &Object) {
     if let Err(error) = server.store().remove(id_of(record)).await {
         tracing::warn!(member = %record.key.name, %error, "its seat in Raft is still there; the leader's loop takes it away");
     }
     server.trust.refresh(&server.store());
     server.members_changed.notify_one();
-    Ok(())
 }
 
 /// A leader that is to go lets another one lead: it cannot remove itself.
@@ -100,16 +122,27 @@ pub async fn hand_over(server: &Server) -> Result<(), ApiError> {
     }
 }
 
-async fn commit(server: &Server, caller: &Caller, record: &Object) -> Result<(), ApiError> {
+/// The record of the member list.
+pub fn membership(server: &Server) -> Result<Object, ApiError> {
     let membership = server.store().get(&Key::membership()).map_err(store_failed)?;
-    let membership = membership.ok_or_else(|| ApiError::failed("the record of the member list is missing"))?;
+    membership.ok_or_else(|| ApiError::failed("the record of the member list is missing"))
+}
+
+async fn commit(
+    server: &Server,
+    caller: &Caller,
+    record: &Object,
+    (membership, spec): (&Object, Spec),
+    also: Vec<Change>,
+) -> Result<(), ApiError> {
     let member = MemberName(record.key.name.clone());
-    let expect = vec![write::unchanged(record), write::unchanged(&membership)];
-    let changes = vec![
+    let expect = vec![write::unchanged(record), write::unchanged(membership)];
+    let mut changes = vec![
         Change::ForgetMember { member },
         Change::Forget { key: record.key.clone() },
-        write::revised(&membership, membership.spec.clone(), Default::default()),
+        write::revised(membership, spec, Default::default()),
     ];
+    changes.extend(also);
     write::submit_as(server, caller.audit(), expect, changes).await.map(|_| ())
 }
 
@@ -129,9 +162,8 @@ fn placed() -> Extent {
     Extent { placed: true, ..Extent::default() }
 }
 
-async fn reset(server: &Server, address: &str, held: &[Object]) -> Result<(), ApiError> {
-    let client = server.peers.client(address, Line::Calls)?.with_timeout(RESET_LIMIT);
-    client.post::<serde_json::Value>(RESET, &held).await.map_err(super::peers::unreachable).map(|_| ())
+async fn reset(line: Result<Client, ApiError>, held: &[Object]) -> Result<(), ApiError> {
+    line?.post::<serde_json::Value>(RESET, &held).await.map_err(super::peers::unreachable).map(|_| ())
 }
 
 /// The Raft identity of a member's record.

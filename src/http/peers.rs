@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::credentials::Credentials;
 use super::origin;
+use super::trust::Trust;
 use crate::api::ApiError;
 use crate::client::{Client, ClientError};
 
@@ -36,26 +37,39 @@ pub enum Line {
 /// The clients by address and use.
 pub struct Peers {
     credentials: Arc<Credentials>,
-    clients: Mutex<HashMap<(String, Line), Client>>,
+    trust: Arc<Trust>,
+    clients: Mutex<HashMap<(String, Line), Known>>,
+}
+
+/// A client and the certificate that it insists on.
+struct Known {
+    certificate: String,
+    client: Client,
 }
 
 impl Peers {
     /// No connections yet.
-    pub fn new(credentials: Arc<Credentials>) -> Self {
-        Self { credentials, clients: Mutex::new(HashMap::new()) }
+    pub fn new(credentials: Arc<Credentials>, trust: Arc<Trust>) -> Self {
+        Self { credentials, trust, clients: Mutex::new(HashMap::new()) }
     }
 
-    /// The client for an address.
+    /// The client for the member at an address, which must answer with its own certificate: the one that all members
+    /// share may be in the hands of somebody who was one.
+    ///
+    /// # Errors
+    /// 503 when no member is known to be there.
     pub fn client(&self, address: &str, line: Line) -> Result<Client, ApiError> {
+        let unknown = || ApiError::unavailable(format!("no member is known here at {address} yet; try again"));
+        let certificate = self.trust.certificate_at(address).ok_or_else(unknown)?;
         let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(client) = clients.get(&(address.to_owned(), line)) {
-            return Ok(client.clone());
+        let place = (address.to_owned(), line);
+        if let Some(known) = clients.get(&place).filter(|known| known.certificate == certificate) {
+            return Ok(known.client.clone());
         }
-        let pinned = self.credentials.presented();
         let identity = self.credentials.identity()?;
-        let client = Client::https(address, &pinned.certificate, Some(&identity))
-            .map_err(|error| ApiError::failed(error.to_string()))?;
-        clients.insert((address.to_owned(), line), client.clone());
+        let client =
+            Client::to_member(address, &certificate, &identity).map_err(|error| ApiError::failed(error.to_string()))?;
+        clients.insert(place, Known { certificate, client: client.clone() });
         Ok(client)
     }
 

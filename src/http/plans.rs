@@ -295,7 +295,7 @@ fn check_mark(server: &Server, mut file: Value) -> Result<(), ApiError> {
     Err(ApiError::conflict(if cluster == server.credentials.fingerprint()? {
         "the plan file was changed after the cluster had signed it: make a new one"
     } else {
-        "the plan file was made by another cluster, or before this one got its certificate: make a new one"
+        "the plan file was made by another cluster, or under another certificate than this one has now: make a new one"
     }))
 }
 

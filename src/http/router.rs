@@ -11,7 +11,7 @@ use axum::routing::{get, post, put};
 use super::server::Server;
 use super::{
     audit, certificates, cluster, collection, confirm, drift, events, gate, history, internal, join, leave, machine,
-    manage, members, metrics, operations, plans, raft, root, seedbed, sources, tokens, webhooks,
+    manage, members, metrics, operations, plans, raft, root, seedbed, shared_certificate, sources, tokens, webhooks,
 };
 use crate::api::{ApiError, paths};
 
@@ -45,6 +45,7 @@ fn cluster_routes() -> Router<Arc<Server>> {
         get(members::show).put(members::replace).patch(members::replace).post(members::rename).delete(members::remove);
     Router::new()
         .route(paths::CLUSTER, get(cluster::show).put(cluster::put))
+        .route(paths::CLUSTER_CERTIFICATE, put(shared_certificate::replace))
         .route(paths::MEMBERS, get(members::list).post(tokens::add))
         .route(&format!("{}/{{name}}", paths::MEMBERS), member)
         .route(paths::CERTIFICATES, get(certificates::list).post(certificates::add))
@@ -79,6 +80,7 @@ fn internal_routes() -> Router<Arc<Server>> {
         .route(join::OFFER, post(join::offer))
         .route(join::COMMIT, post(join::commit))
         .route(join::UNDO, post(join::undo))
+        .route(shared_certificate::PATH, get(shared_certificate::show))
         .route("/internal/cluster/standing/{id}", get(internal::standing))
         .route(leave::RESET, post(internal::reset))
         .route("/internal/liveness", put(internal::set_liveness).get(internal::liveness))

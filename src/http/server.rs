@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use super::caller::Trust;
 use super::crash::Crash;
 use super::credentials::Credentials;
 use super::events::Events;
@@ -12,6 +11,7 @@ use super::former::Former;
 use super::operations::Operations;
 use super::password::Remembered;
 use super::peers::Peers;
+use super::trust::Trust;
 use crate::api::{ApiError, Environment};
 use crate::host::Host;
 use crate::model::{Key, Liveness, MemberId, MemberName, Object, Tally, Timestamp};
@@ -40,7 +40,7 @@ pub struct Server {
     /// Wakes whoever keeps the table of who answers.
     pub members_changed: Notify,
     /// Whom the store trusts.
-    pub trust: Trust,
+    pub trust: Arc<Trust>,
     /// What this member shows and signs with.
     pub credentials: Arc<Credentials>,
     /// The way to other members.

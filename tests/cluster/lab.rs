@@ -385,8 +385,8 @@ impl Node {
     }
 
     pub fn certificate_doubled(&self) -> String {
-        let path = self.state_dir.join("server.crt");
-        fs::read_to_string(path).expect("the server's certificate").replace('\n', "\n\n")
+        let path = self.state_dir.join("cluster.crt");
+        fs::read_to_string(path).expect("the cluster's certificate").replace('\n', "\n\n")
     }
 
     fn show_log(&self) {

@@ -1,6 +1,7 @@
 //! `seedbed cluster`: the members, as in LXD's client.
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +9,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::api::{ClusterMember, ClusterPut, JoinToken, Operation, Secret, paths};
+use crate::api::{ClusterCertificatePut, ClusterMember, ClusterPut, JoinToken, Operation, Secret, paths};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Table;
@@ -58,6 +59,17 @@ enum ClusterVerb {
         /// The name that the token was made for
         member: String,
     },
+    /// Give the cluster another certificate: all members answer with it from then on
+    ///
+    /// Without files a new one is made. Clients and scrapers that know the cluster by the one before need the new one
+    /// (cluster.crt on any member), and tokens that were not used yet are worthless afterwards.
+    UpdateCertificate {
+        /// The certificate as PEM, with those that vouch for it
+        #[arg(requires = "key")]
+        certificate: Option<PathBuf>,
+        /// Its private key as PEM
+        key: Option<PathBuf>,
+    },
     /// Form a cluster with this daemon as its first member
     Enable {
         /// The name that this member gets
@@ -77,6 +89,9 @@ pub async fn run(args: &ClusterArgs, session: &Session) -> Result<Exit, Failure>
         ClusterVerb::Remove { member, force, yes } => return remove(member, *force, *yes, session).await,
         ClusterVerb::ListTokens => list_tokens(session).await?,
         ClusterVerb::RevokeToken { member } => revoke(member, session).await?,
+        ClusterVerb::UpdateCertificate { certificate, key } => {
+            return update_certificate(certificate.as_deref(), key.as_deref(), session).await;
+        }
         ClusterVerb::Enable { member } => enable(member, session).await?,
     }
     Ok(Exit::Done)
@@ -160,6 +175,12 @@ async fn remove(member: &str, force: bool, yes: bool, session: &Session) -> Resu
     let force = if force { Force::Yes } else { Force::No };
     session.client.remove_member(&MemberName::from(member), force).await.map_err(failure)?;
     session.screen.say(&format!("Member {member} removed"));
+    if force == Force::Yes {
+        session.screen.say(
+            "The cluster has a new certificate: whoever knows it by the old one needs the new cluster.crt. The removed \
+             machine may still know what was stored: set core.trust_password anew, or unset it.",
+        );
+    }
     Ok(Exit::Done)
 }
 
@@ -213,6 +234,32 @@ async fn tokens(session: &Session) -> Result<Vec<Operation>, Failure> {
 fn metadata(operation: &Operation, key: &str) -> String {
     let value = operation.metadata.as_ref().and_then(|metadata| metadata.get(key));
     value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+async fn update_certificate(
+    certificate: Option<&Path>,
+    key: Option<&Path>,
+    session: &Session,
+) -> Result<Exit, Failure> {
+    let text = |path: Option<&Path>| match path {
+        None => Ok(String::new()),
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|cause| Failure::because(&format!("read {}", path.display()), &cause))
+        }
+    };
+    let put = ClusterCertificatePut {
+        cluster_certificate: text(certificate)?,
+        cluster_certificate_key: Secret::new(text(key)?),
+    };
+    let answer: Value = session.client.put(paths::CLUSTER_CERTIFICATE, &put).await.map_err(failure)?;
+    let fingerprint = answer["fingerprint"].as_str().unwrap_or_default();
+    session.screen.say(&format!("The cluster's certificate is {fingerprint} now"));
+    let late: Vec<&str> = answer["late"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if late.is_empty() {
+        return Ok(Exit::Done);
+    }
+    session.screen.say(&format!("{} will answer with it later", late.join(", ")));
+    Ok(Exit::NotConverged)
 }
 
 async fn enable(member: &str, session: &Session) -> Result<(), Failure> {

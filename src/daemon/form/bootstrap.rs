@@ -9,7 +9,7 @@ use super::apply::limit;
 use super::failed;
 use super::part::Part;
 use crate::api::{ApiError, InitOutcome, InitReply};
-use crate::http::{self, Node, Server, SystemDice, store_failed, write};
+use crate::http::{self, Node, Pair, Server, SystemDice, store_failed, write};
 use crate::kinds::member::Member;
 use crate::model::{Change, Claim, ClusterState, Command, Desired, Expect, Key, MemberName, Reply, Revision, Write};
 use crate::plan::{Context, Mode, Plan, plan};
@@ -27,17 +27,16 @@ pub async fn bootstrap(
     http::hide_secrets(server, &mut desired).await?;
     let node = server.node();
     let state = node.store.state().map_err(store_failed)?;
-    let naming = naming(server, part, &node, &state, by)?;
+    let shared = server.former.new_pair()?;
+    let naming = naming(server, part, &node, (&state, &shared), by)?;
     let plan = rehearse(server, part, &desired, state, &naming)?;
-    let own = server.credentials.server().clone();
     let listen = listen_address(&desired, part);
     server.former.listen(server, Some(&listen)).await?;
+    hub.dir.set_pair("cluster", Some(&shared)).map_err(failed)?;
     let outcome = commit(hub, server, part, &node, naming, &plan, listen).await;
     match outcome {
         Ok(revision) => {
-            // The certificate that is known already becomes the cluster's: whoever copied it can join with it.
-            hub.dir.set_pair("cluster", Some(&own)).map_err(failed)?;
-            server.credentials.set_cluster(Some(own));
+            server.credentials.set_cluster(Some(shared));
             let keys: Vec<Key> = plan.changes.into_iter().map(|change| change.key).collect();
             http::settle(server, &keys, limit(timeout_ms)).await?;
             Ok(InitReply {
@@ -47,6 +46,7 @@ pub async fn bootstrap(
             })
         }
         Err(error) => {
+            hub.dir.set_pair("cluster", None).map_err(failed)?;
             let before = http::configuration(server, &node.name)?.value(http::HTTPS_ADDRESS).map(str::to_owned);
             server.former.listen(server, before.as_deref()).await?;
             Err(error)
@@ -60,7 +60,13 @@ fn listen_address(desired: &Desired, part: &Part) -> String {
 }
 
 /// What makes the standalone member a cluster of one, under its new name.
-fn naming(server: &Server, part: &Part, node: &Node, state: &ClusterState, by: &str) -> Result<Write, ApiError> {
+fn naming(
+    server: &Server,
+    part: &Part,
+    node: &Node,
+    (state, shared): (&ClusterState, &Pair),
+    by: &str,
+) -> Result<Write, ApiError> {
     let missing = || ApiError::failed("the first records of this member are missing: restart the daemon");
     let old = state.get(&Key::member(&node.name)).ok_or_else(missing)?;
     let membership = state.get(&Key::membership()).ok_or_else(missing)?;
@@ -79,7 +85,7 @@ fn naming(server: &Server, part: &Part, node: &Node, state: &ClusterState, by: &
         changes.push(Change::RenameMember { from: node.name.clone(), to: part.name.clone() });
     }
     changes.push(write::record(Key::member(&part.name), write::spec_of(&member)?));
-    changes.push(write::record(Key::membership(), first::membership(Clustering::On).map_err(failed)?));
+    changes.push(write::record(Key::membership(), first::membership(Clustering::On(shared)).map_err(failed)?));
     Ok(Write {
         request: uuid::Uuid::new_v4().to_string(),
         at: server.now(),

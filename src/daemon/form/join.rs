@@ -16,7 +16,7 @@ use super::failed;
 use super::part::{Doors, Part};
 use super::undecided;
 use crate::api::{ApiError, InitOutcome, InitReply, JoinCommit, JoinEnd, JoinOffer, JoinRequest, JoinUndo};
-use crate::http::{self, CrashPoint, Pair, Server, store_failed};
+use crate::http::{self, CrashPoint, Server, store_failed};
 use crate::kinds::server::TRUST_PASSWORD;
 use crate::model::{Desired, Extent, Key, MemberName, Object, Phase, PlacementPhase, Revision};
 
@@ -156,7 +156,6 @@ fn prepared(request: &JoinRequest, offer: JoinOffer) -> Prepared {
     let (address, name) = (request.address.clone(), Some(request.server_name.clone()));
     Prepared {
         belongs: Belongs { id: offer.id, address, name, listen: listen.clone() },
-        cluster: Pair { certificate: offer.cluster_certificate, key: offer.cluster_key },
         contacts: Contacts { name: request.server_name.clone(), listen, members: offer.members },
     }
 }

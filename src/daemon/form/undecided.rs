@@ -4,7 +4,6 @@
 //! Two things decide. What the joiner's own second store has received says that it is a member. A cluster that has
 //! taken the place back says that it is none, and never will be. Nothing else counts, so nobody has to guess.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use super::super::hub::Hub;
 use super::super::journal::Prepared;
 use super::failed;
 use crate::api::{ApiError, JoinEnd, JoinUndo};
-use crate::client::fingerprint;
 use crate::http::{self, CrashPoint, Line, Node, Server, id_of, store_failed};
 use crate::model::{Key, Liveness, Phase, Revision};
 
@@ -23,15 +21,13 @@ const ASK_LIMIT: Duration = Duration::from_secs(5);
 /// The store that was opened beside the old one has applied the join, and applies it again after its move.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
 
+/// The members may not all know yet that this is one of them.
+const CERTIFICATE_LIMIT: Duration = Duration::from_secs(5);
+const CERTIFICATE_AGAIN: Duration = Duration::from_millis(50);
+
 /// Answers as the member that this one may be already, so that the cluster can go on with it.
 pub async fn stand_by(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
-    let print = |certificate: &str| fingerprint(certificate).map_err(|error| ApiError::failed(error.to_string()));
-    let mut members = HashMap::new();
-    for member in &prepared.contacts.members {
-        members.insert(print(&member.certificate)?, member.name.clone());
-    }
-    server.trust.offer(members);
-    server.credentials.set_cluster(Some(prepared.cluster.clone()));
+    server.trust.offer(&prepared.contacts.members).map_err(|error| ApiError::failed(error.to_string()))?;
     server.peers.forget();
     let belongs = &prepared.belongs;
     let store = hub.open_store(&hub.dir.joining(), belongs).await.map_err(store_failed)?;
@@ -70,7 +66,7 @@ fn is_member(node: &Node) -> bool {
     record.is_some_and(|record| record.phase == Phase::Created && id_of(&record) == node.id)
 }
 
-/// Asks the members in turn. They show the cluster's certificate: nobody else can answer.
+/// Asks the members in turn. Each shows its own certificate: nobody else can answer.
 async fn ask(server: &Server, prepared: &Prepared) -> Option<JoinEnd> {
     let undo = JoinUndo { id: prepared.belongs.id, server_name: prepared.contacts.name.clone() };
     for member in &prepared.contacts.members {
@@ -131,16 +127,36 @@ async fn move_in(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result
         name: prepared.contacts.name.clone(),
         id: belongs.id,
     }));
-    server.trust.offer(HashMap::new());
+    forget_offer(server)?;
     server.trust.refresh(&store);
+    take_certificate(server).await;
     hub.restart_loops(server).await;
     Ok(())
+}
+
+fn forget_offer(server: &Server) -> Result<(), ApiError> {
+    server.trust.offer(&[]).map_err(|error| ApiError::failed(error.to_string()))
+}
+
+/// The members give the key of the certificate that they share now, and not before: this is one of them.
+async fn take_certificate(server: &Server) {
+    let deadline = Instant::now() + CERTIFICATE_LIMIT;
+    loop {
+        match http::follow_shared_certificate(server).await {
+            Ok(true) => return,
+            Err(error) => return tracing::error!(error = %error.message, "cannot keep the cluster's certificate"),
+            Ok(false) if Instant::now() > deadline => {
+                return tracing::warn!("no member gives the cluster's certificate now; it is asked for again");
+            }
+            Ok(false) => sleep(CERTIFICATE_AGAIN).await,
+        }
+    }
 }
 
 /// Stands alone as before.
 pub async fn move_out(hub: &Hub, server: &Arc<Server>) -> Result<(), ApiError> {
     close_joining(server).await;
-    server.trust.offer(HashMap::new());
+    forget_offer(server)?;
     server.credentials.set_cluster(None);
     server.peers.forget();
     hub.dir.drop_joining().map_err(failed)?;

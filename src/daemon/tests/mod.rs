@@ -5,6 +5,7 @@ mod forming;
 mod objects;
 mod origins;
 mod power_cuts;
+mod shared_certificate;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -139,7 +140,7 @@ impl Machine {
             enabled: true,
             server_name: name.to_owned(),
             cluster_address: door.address.clone(),
-            cluster_certificate: door.file("server.crt"),
+            cluster_certificate: door.file("cluster.crt"),
             cluster_password: Secret::new(password),
             ..ClusterSection::default()
         }

@@ -11,7 +11,7 @@ use crate::daemon::certificate;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_address_of_a_client_is_in_the_audit_log_whichever_member_it_asks() {
     let machines = three().await;
-    let pair = certificate::generate("operator").expect("a certificate");
+    let pair = certificate::of_machine("operator").expect("a certificate");
     let encoded: String = pair.certificate.lines().filter(|line| !line.starts_with("-----")).collect();
     let trusted = json!({"type": "client", "name": "operator", "certificate": encoded});
     machines[0].client.post::<Value>("/1.0/certificates", &trusted).await.expect("trusted");
