@@ -18,6 +18,9 @@ pub struct AuditRecord {
     /// The other end of the client's connection.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub address: String,
+    /// The member that the client asked, when another one did it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub via: String,
     /// The source that declared it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
@@ -34,8 +37,8 @@ impl From<Audited> for AuditRecord {
     fn from(audited: Audited) -> Self {
         let Audited { revision, entry, hash } = audited;
         let AuditEntry { at, by, from, what } = entry;
-        let Origin { address, source, revision: source_revision } = from.unwrap_or_default();
-        Self { revision, at, by, address, source, source_revision, what, hash }
+        let Origin { address, via, source, revision: source_revision } = from.unwrap_or_default();
+        Self { revision, at, by, address, via, source, source_revision, what, hash }
     }
 }
 

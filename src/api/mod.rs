@@ -24,8 +24,8 @@ pub use event::Event;
 pub use objects::{Network, Profile, Project, StoragePool};
 pub use operation::{Operation, OperationClass, OperationStatus};
 pub use peer::{
-    JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, MEMBER_NAME, PeerInfo, SharedPair,
-    Standing,
+    JoinChallenge, JoinCommit, JoinEnd, JoinHello, JoinOffer, JoinProof, JoinRequest, JoinUndo, JoinWelcome,
+    MEMBER_NAME, PeerInfo, Reset, SharedPair, Standing,
 };
 pub use secret::Secret;
 pub use seedbed::{

@@ -3,11 +3,28 @@
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
-use crate::model::{Desired, MemberId, MemberName};
+use crate::model::{Desired, MemberId, MemberName, Object};
 
 /// The server name that a member asks for in the handshake when it wants another member's own certificate. Everybody
 /// else is answered with the one that all members share.
 pub const MEMBER_NAME: &str = "member.seedbed.internal";
+
+/// Before it says anything else, a joiner shows that it may join, and learns whether the other end is the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinHello {
+    /// The name that it wants.
+    pub server_name: MemberName,
+    /// Why it may come in. It speaks of the certificate that the connection uses.
+    pub proof: JoinProof,
+}
+
+/// What the cluster answers to whoever may join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinWelcome {
+    /// The same kind of proof for the way back: the cluster knows the password, too. Empty for tokens, which name its
+    /// certificate.
+    pub proof: Secret,
+}
 
 /// First half of a join: who wants in, and what its file declares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,7 +58,7 @@ pub struct JoinRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinProof {
-    /// HMAC-SHA-256 in hex, under the argon2id key of the password, of the purpose and both certificates.
+    /// The proof of SCRAM (RFC 5802) in hex, with argon2id as the costly step, over both certificates.
     Password(Secret),
     /// The secret of a token. The token names the cluster's certificate, so only the cluster reads this.
     Token(Secret),
@@ -63,8 +80,6 @@ pub struct JoinChallenge {
 pub struct JoinOffer {
     /// The Raft identity of the new member.
     pub id: MemberId,
-    /// The same kind of proof for the way back: the cluster knows the password too. Empty for tokens.
-    pub proof: Secret,
     /// The members so far.
     pub members: Vec<PeerInfo>,
 }
@@ -105,8 +120,17 @@ pub struct SharedPair {
 pub struct Standing {
     /// Whether it knows a leader: without one it may not know the newest.
     pub is_certain: bool,
-    /// Whether the other one is in the cluster.
+    /// Whether the one that asks is in the cluster; always false for strangers, whatever number they ask about.
     pub is_member: bool,
+}
+
+/// What the leader tells a member that it has removed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reset {
+    /// The Raft identity that is meant: another member may have the address now.
+    pub id: MemberId,
+    /// What it is to take down before it stands alone.
+    pub held: Vec<Object>,
 }
 
 /// The joiner asks how its join ended, and gives up its place unless the cluster has made it a member by then.

@@ -19,7 +19,7 @@ pub use calls::{Force, Waited};
 pub use connection::{Answer, Body, body, file_body};
 pub use error::ClientError;
 pub use outside::{Outside, OutsideError};
-pub use tls::{Identity, fetch_certificate, fingerprint, pem_of};
+pub use tls::{Identity, der_of, fetch_certificate, fingerprint, pem_of};
 
 use connection::{Connections, Target};
 

@@ -39,6 +39,11 @@ pub fn fingerprint(certificate: &str) -> Result<String, ClientError> {
     Ok(fingerprint_der(&certificate_der(certificate)?))
 }
 
+/// A certificate (PEM) in DER; none when it is not readable.
+pub fn der_of(certificate: &str) -> Option<Vec<u8>> {
+    certificate_der(certificate).ok().map(|der| der.to_vec())
+}
+
 /// The certificate that a server answers with, as PEM. Nothing is trusted by this: the caller compares.
 ///
 /// # Errors

@@ -135,8 +135,10 @@ impl Former for Hub {
     }
 
     fn adopt(&self, server: &Server, pair: Pair) -> Result<(), ApiError> {
-        self.dir.set_pair("cluster", Some(&pair)).map_err(|error| told(&error))?;
-        server.credentials.set_cluster(Some(pair));
+        if server.credentials.presented().certificate != pair.certificate {
+            self.dir.set_pair("cluster", Some(&pair)).map_err(|error| told(&error))?;
+            server.credentials.set_cluster(Some(pair));
+        }
         Ok(())
     }
 

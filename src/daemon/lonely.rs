@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::Standing;
-use crate::http::{Leaving, Line, Node, Server, id_of};
+use crate::http::{Leaving, Line, Node, STANDING, Server, id_of};
 use crate::model::Key;
 
 /// Elections take less.
@@ -43,7 +43,7 @@ pub async fn look(server: &Arc<Server>, node: &Arc<Node>, silent: Duration) -> F
 /// Whether a member that knows a leader says so. It shows its own certificate: nobody else can.
 async fn was_removed(server: &Server, node: &Node) -> bool {
     let Ok(members) = node.store.list(Key::MEMBER) else { return false };
-    let path = format!("/internal/cluster/standing/{}", node.id);
+    let path = format!("{STANDING}{}", node.id);
     for member in members.iter().filter(|member| id_of(member) != node.id) {
         let Ok(client) = server.peers.client(member.spec.text("address"), Line::Raft) else { continue };
         match client.with_timeout(ASK_LIMIT).get::<Standing>(&path).await {

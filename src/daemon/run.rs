@@ -21,11 +21,11 @@ use super::transport::HttpsTransport;
 use super::{certificate, first, machine, notify};
 use crate::host::Host;
 use crate::host::fake::FakeHost;
-use crate::host::linux::{self, SystemClock};
-use crate::http::password::Remembered;
+use crate::host::linux::{self, SystemClock, limits};
+use crate::http::password::Passwords;
 use crate::http::{
-    Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Trust, configuration, router, serve_unix,
-    store_failed,
+    Bodies, ConnectionLimits, Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Strangers, Trust,
+    configuration, router, serve_unix, store_failed,
 };
 use crate::model::{Liveness, Tally};
 use crate::store::{PeerStatus, Role, StoreError};
@@ -54,6 +54,7 @@ pub async fn run(options: DaemonOptions) -> Result<(), DaemonError> {
         signal(SignalKind::terminate()).map_err(|source| DaemonError::disk("wait for signals of", "/", source))?;
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|source| DaemonError::disk("wait for signals of", "/", source))?;
+    limits::prepare();
     let notify_socket = options.notify_socket.clone();
     let daemon = Daemon::start(options).await?;
     if let Some(socket) = notify_socket {
@@ -121,7 +122,10 @@ impl Daemon {
             peers,
             operations: Operations::default(),
             events: Events::default(),
-            passwords: Remembered::default(),
+            strangers: Strangers::default(),
+            connections: ConnectionLimits::new(limits::files_max()),
+            bodies: Bodies::default(),
+            passwords: Passwords::default(),
             tally: watch::Sender::new(Tally::default()),
             host,
             environment: machine::environment(),

@@ -22,6 +22,8 @@ const KEPT: &str = "database.removed";
 pub struct StateDir {
     path: PathBuf,
     lock: Mutex<Option<DirLock>>,
+    /// One change of a certificate at a time.
+    pairs: Mutex<()>,
 }
 
 /// Who the database belongs to: kept beside it, so that both are replaced in one go.
@@ -64,7 +66,7 @@ impl StateDir {
             let below = path.join(below);
             fs::DirBuilder::new().recursive(true).mode(0o711).create(&below).map_err(failed("create", &below))?;
         }
-        let dir = Self { path: path.to_owned(), lock: Mutex::new(Some(lock)) };
+        let dir = Self { path: path.to_owned(), lock: Mutex::new(Some(lock)), pairs: Mutex::default() };
         dir.finish()?;
         ["server", "cluster"].iter().try_for_each(|name| dir.finish_pair(name))?;
         Ok(dir)
@@ -113,6 +115,7 @@ impl StateDir {
 
     /// Keeps a certificate and its key, or removes them.
     pub fn set_pair(&self, name: &str, pair: Option<&Pair>) -> Result<(), DaemonError> {
+        let _one_at_a_time = self.pairs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match pair {
             Some(pair) => {
                 durable::write(&self.path(&format!("{name}.next.key")), pair.key.reveal(), 0o600)?;

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use crate::client::{Answer, Body, ClientError, body, file_body};
-use crate::http::{Line, Peers, SNAPSHOT, TO};
+use crate::http::{Line, Peers, SNAPSHOT, SNAPSHOT_PATH, TO};
 use crate::store::{BoxFuture, Peer, Rpc, Transport, TransportError};
 
 /// The transport of this daemon's stores.
@@ -65,7 +65,7 @@ impl Transport for HttpsTransport {
         let to = to.clone();
         Box::pin(async move {
             let content = open(&file).await?;
-            let request = post("/internal/raft-snapshot", &to).header(SNAPSHOT, STANDARD.encode(&header));
+            let request = post(SNAPSHOT_PATH, &to).header(SNAPSHOT, STANDARD.encode(&header));
             self.send(to, Line::Snapshot, request.body(content), limit).await
         })
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::answer::hex;
 use crate::api::ApiError;
-use crate::model::MemberName;
+use crate::model::{MemberName, Timestamp};
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +25,10 @@ pub enum Caller {
     },
     /// Somebody who asked another member, which checked them and passed the request on.
     Forwarded {
-        /// Who asked, as that member wrote it.
+        /// Who asked: trusted here, too, or somebody for whom only that member can answer.
         by: String,
+        /// That member.
+        via: MemberName,
     },
     /// Nobody whom the store knows.
     Stranger {
@@ -37,10 +40,47 @@ pub enum Caller {
 /// The certificate of the other end of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PeerCertificate {
-    /// Its DER.
+    /// Its DER; empty when another member has seen it.
     pub der: Vec<u8>,
     /// SHA-256 of it, in hex.
     pub fingerprint: String,
+    /// When it is good.
+    pub validity: Validity,
+    /// The member that has seen it and passes the request on; none for the other end of the connection.
+    pub via: Option<MemberName>,
+}
+
+/// From when until when a certificate is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Validity {
+    /// What the certificate itself says; one that cannot be read is never good.
+    pub fn of(der: &[u8]) -> Self {
+        let read = x509_parser::parse_x509_certificate(der).map(|(_, certificate)| {
+            let moment = |time: x509_parser::time::ASN1Time| Timestamp(time.timestamp().saturating_mul(1000));
+            let validity = certificate.validity();
+            Self { from: moment(validity.not_before), until: moment(validity.not_after) }
+        });
+        read.unwrap_or(Self { from: Timestamp(i64::MAX), until: Timestamp(i64::MIN) })
+    }
+
+    /// Whether the certificate is good at this moment.
+    pub fn holds(self, now: Timestamp) -> bool {
+        self.from <= now && now <= self.until
+    }
+}
+
+impl PeerCertificate {
+    /// The certificate of the other end of a connection.
+    pub fn of(der: &[u8]) -> Self {
+        use sha2::Digest as _;
+        let fingerprint = hex(&sha2::Sha256::digest(der));
+        Self { der: der.to_vec(), fingerprint, validity: Validity::of(der), via: None }
+    }
 }
 
 impl Caller {
@@ -75,7 +115,7 @@ impl Caller {
             Self::Local { uid } => format!("unix:{uid}"),
             Self::Member(name) | Self::Joining(name) => format!("member:{name}"),
             Self::Client { fingerprint } => fingerprint.clone(),
-            Self::Forwarded { by } => by.clone(),
+            Self::Forwarded { by, .. } => by.clone(),
             Self::Stranger { certificate } => {
                 certificate.as_ref().map_or_else(|| "nobody".to_owned(), |it| it.fingerprint.clone())
             }

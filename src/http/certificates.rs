@@ -8,9 +8,10 @@ use axum::extract::{Path, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::answer::{Answer, Outcome, hex, parse, url};
+use super::answer::{Answer, Outcome, parse, url};
 use super::asked::Asked;
 use super::caller::{Caller, PeerCertificate};
+use super::key_derivation::Asker;
 use super::root::configuration;
 use super::server::{Server, store_failed};
 use super::write;
@@ -22,6 +23,8 @@ use crate::model::{Change, Key, Object};
 
 const KIND: &str = "certificate";
 const COLLECTION: &str = "certificates";
+/// What lists show of a fingerprint. The first digit alone would soon be that of another one.
+const PREFIX_MIN: usize = 12;
 
 /// `GET /1.0/certificates`.
 pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
@@ -76,6 +79,9 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
         certificate: pem_of(&certificate.der),
         ..CertificateSpec::default()
     };
+    if !certificate.validity.holds(server.now()) {
+        return Err(ApiError::bad_request("the certificate has expired, or is not good yet: nobody could use it"));
+    }
     write::commit(&server, &caller.audit(), || {
         if server.store().get(&key).map_err(store_failed)?.is_some() {
             return Err(ApiError::conflict("Certificate already in trust store"));
@@ -95,6 +101,10 @@ pub async fn remove(
     Path(fingerprint): Path<String>,
 ) -> Outcome {
     caller.trusted()?;
+    if fingerprint.len() < PREFIX_MIN {
+        let text = format!("{PREFIX_MIN} digits of a fingerprint are needed to name a certificate");
+        return Err(ApiError::bad_request(text));
+    }
     write::commit(&server, &caller.audit(), || {
         let object = found(&server, &fingerprint)?;
         write::not_protected(&object)?;
@@ -108,20 +118,29 @@ pub async fn remove(
 async fn check_password(server: &Server, request: &CertificateAdd) -> Result<(), ApiError> {
     let config = configuration(server, &server.node().name)?;
     let stored = config.value(kinds::server::TRUST_PASSWORD);
-    match stored {
-        Some(stored) if !request.password.is_empty() && server.passwords.fits(&request.password, stored).await? => {
+    let Some(stored) = stored.filter(|_| !request.password.is_empty()) else { return Err(ApiError::forbidden()) };
+    server.strangers.guess()?;
+    let fits = server.passwords.fits(&request.password, stored, Asker::Stranger).await;
+    match fits {
+        Ok(true) => {
+            server.strangers.was_right();
             Ok(())
         }
-        Some(_) | None => Err(ApiError::forbidden()),
+        Ok(false) => {
+            server.strangers.was_wrong();
+            Err(ApiError::forbidden())
+        }
+        Err(error) => {
+            server.strangers.was_right();
+            Err(error)
+        }
     }
 }
 
 fn given(request: &CertificateAdd, caller: &Caller) -> Result<PeerCertificate, ApiError> {
     if request.certificate.is_empty() {
         return match caller {
-            Caller::Stranger { certificate: Some(certificate) } => {
-                Ok(PeerCertificate { der: certificate.der.clone(), fingerprint: certificate.fingerprint.clone() })
-            }
+            Caller::Stranger { certificate: Some(certificate) } => Ok(PeerCertificate::of(&certificate.der)),
             Caller::Client { .. } => Err(ApiError::conflict("Certificate already in trust store")),
             Caller::Stranger { certificate: None }
             | Caller::Local { .. }
@@ -133,11 +152,12 @@ fn given(request: &CertificateAdd, caller: &Caller) -> Result<PeerCertificate, A
     let der = STANDARD
         .decode(request.certificate.trim())
         .map_err(|cause| ApiError::bad_request(format!("the certificate is no base64: {cause}")))?;
-    x509_parser::parse_x509_certificate(&der)
+    let (rest, _) = x509_parser::parse_x509_certificate(&der)
         .map_err(|cause| ApiError::bad_request(format!("the certificate cannot be read: {cause}")))?;
-    use sha2::Digest as _;
-    let fingerprint = hex(&sha2::Sha256::digest(&der));
-    Ok(PeerCertificate { der, fingerprint })
+    if !rest.is_empty() {
+        return Err(ApiError::bad_request("there is something behind the certificate: give it alone"));
+    }
+    Ok(PeerCertificate::of(&der))
 }
 
 fn found(server: &Server, fingerprint: &str) -> Result<Object, ApiError> {

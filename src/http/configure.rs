@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::caller::Caller;
 use super::commit::{self, Attempt, Attempts};
-use super::password;
+use super::key_derivation::Asker;
 use super::server::{Server, store_failed};
 use super::write;
 use crate::api::{ApiError, Secret};
@@ -123,12 +123,12 @@ pub async fn hide_password(server: &Server, shared: &mut Config, stored: &Object
         return Ok(());
     }
     let same = match &kept {
-        Some(kept) => server.passwords.fits(&given, kept).await?,
+        Some(kept) => server.passwords.fits(&given, kept, Asker::Trusted).await?,
         None => false,
     };
     let text = match kept {
         Some(kept) if same => kept,
-        Some(_) | None => password::hash(&given).await?,
+        Some(_) | None => server.passwords.hash(&given).await?,
     };
     shared.insert(key.to_owned(), text);
     Ok(())

@@ -33,11 +33,16 @@ impl Default for Events {
 impl Events {
     /// An operation has begun, changed or ended.
     pub fn operation(&self, operation: &Operation) {
+        let mut shown = operation.clone();
+        // Whoever asked for a token has it in the answer; to everybody else it would open the cluster.
+        if let Some(metadata) = shown.metadata.as_mut() {
+            metadata.remove("secret");
+        }
         // Without a listener nobody misses anything.
         let _ = self.sender.send(Event {
             kind: "operation".to_owned(),
             timestamp: operation.updated_at.clone(),
-            metadata: json!(operation),
+            metadata: json!(shown),
             location: operation.location.clone(),
             project: "default".to_owned(),
         });
@@ -74,13 +79,27 @@ pub async fn stream(
     let kinds: Vec<String> =
         asked.value("type").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default();
     let receiver = server.events.sender.subscribe();
-    Ok(upgrade.on_upgrade(move |socket| pass_on(socket, receiver, kinds)).into_response())
+    Ok(upgrade
+        .on_upgrade(async move |socket| {
+            tokio::select! {
+                () = pass_on(socket, receiver, &kinds, || server.trust.still(&caller, &server)) => {}
+                () = server.trust.ended(&caller, &server) => {}
+            }
+        })
+        .into_response())
 }
 
-async fn pass_on(mut socket: WebSocket, mut events: broadcast::Receiver<Event>, kinds: Vec<String>) {
+/// Until the listener goes; nothing is said to one who is trusted no more.
+async fn pass_on(
+    mut socket: WebSocket,
+    mut events: broadcast::Receiver<Event>,
+    kinds: &[String],
+    is_trusted: impl Fn() -> bool,
+) {
     loop {
         tokio::select! {
             event = events.recv() => match event {
+                Ok(_) if !is_trusted() => return,
                 Ok(event) if kinds.is_empty() || kinds.contains(&event.kind) => {
                     let text = serde_json::to_string(&event).unwrap_or_default();
                     if socket.send(Message::Text(text.into())).await.is_err() {

@@ -13,8 +13,7 @@ use super::caller::Caller;
 use super::former::Leaving;
 use super::leave::id_of;
 use super::server::{Server, store_failed};
-use crate::api::ApiError;
-use crate::api::Standing;
+use crate::api::{ApiError, Reset, Standing};
 use crate::kinds::{self, Intent, Local, Outcome as Done, Work};
 use crate::model::{Key, Liveness, MemberId, Object};
 
@@ -43,7 +42,10 @@ pub async fn liveness(State(server): State<Arc<Server>>, Extension(caller): Exte
 /// `POST /internal/cluster/reset`: this member is out. It takes down what it had and stands alone from now on.
 pub async fn reset(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.member()?;
-    let held: Vec<Object> = parse(&body)?;
+    let Reset { id, held } = parse(&body)?;
+    if id != server.node().id {
+        return Err(ApiError::new(421, format!("member {id} is not here: its address belongs to another one now")));
+    }
     let troubles = take_down(&server, held).await;
     // The answer must be given before the connection's world goes away.
     tokio::spawn(async move {
@@ -54,18 +56,28 @@ pub async fn reset(State(server): State<Arc<Server>>, Extension(caller): Extensi
     if troubles.is_empty() { Answer::done() } else { Err(ApiError::failed(troubles.join("; "))) }
 }
 
-/// `GET /internal/cluster/standing/ID`: whether a member with this identity is in the cluster. Anybody may ask: somebody
-/// was removed is nobody here.
-pub async fn standing(State(server): State<Arc<Server>>, Path(id): Path<u64>) -> Outcome {
+/// `GET /internal/cluster/standing/ID`: whether the member that asks is in the cluster. Anybody may ask, for somebody who
+/// was removed is nobody here; and learns nothing about others.
+pub async fn standing(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<u64>,
+) -> Outcome {
     let node = server.node();
     // A leader that is only remembered proves nothing: this member may have missed a join, and would send somebody away.
     let is_current = timeout(CURRENT_LIMIT, node.store.barrier()).await.is_ok_and(|current| current.is_ok());
-    // Raft's own list: a record may not have arrived here yet, or may not have gone yet.
+    // Whoever was unknown a moment ago may have joined meanwhile.
+    let caller = match caller {
+        Caller::Stranger { certificate: Some(used) } => server.trust.caller(&used, &node.store, server.now()),
+        known => known,
+    };
+    // Raft's own list: a record may not have gone yet.
     let is_known = node.store.peers().iter().any(|peer| peer.peer.id == MemberId(id));
     let is_recorded = node.store.list(Key::MEMBER).map_err(store_failed)?.iter().any(|it| id_of(it) == MemberId(id));
-    // Somebody who joins shows the cluster's certificate before it has the cluster's records.
+    // Somebody who joins answers before it has the cluster's records.
     let is_certain = is_current && server.is_clustered()?;
-    Answer::of(&Standing { is_certain, is_member: is_known || is_recorded })
+    let is_member = caller.member().is_ok() && (is_known || is_recorded);
+    Answer::of(&Standing { is_certain, is_member })
 }
 
 async fn take_down(server: &Server, mut held: Vec<Object>) -> Vec<String> {

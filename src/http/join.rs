@@ -16,12 +16,13 @@ use super::caller::Caller;
 use super::crash::CrashPoint;
 use super::forward;
 use super::leave::{self, id_of};
-use super::password::{self, Purpose};
+use super::password;
 use super::root::configuration;
 use super::server::{Server, store_failed};
 use super::{tokens, write};
 use crate::api::{
-    ApiError, JoinChallenge, JoinCommit, JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, PeerInfo, Secret,
+    ApiError, JoinChallenge, JoinCommit, JoinEnd, JoinHello, JoinOffer, JoinProof, JoinRequest, JoinUndo, JoinWelcome,
+    PeerInfo, Secret,
 };
 use crate::client::fingerprint;
 use crate::kinds;
@@ -31,6 +32,8 @@ use crate::store::Peer;
 
 /// What a joiner asks first.
 pub const CHALLENGE: &str = "/internal/cluster/challenge";
+/// Where both ends show that they are whom the other one looks for.
+pub const HELLO: &str = "/internal/cluster/join/hello";
 /// First half of a join.
 pub const OFFER: &str = "/internal/cluster/join";
 /// Second half of a join.
@@ -46,6 +49,33 @@ pub async fn challenge(State(server): State<Arc<Server>>) -> Outcome {
     let stored = stored_password(&server)?;
     let parameters = stored.as_deref().map(password::challenge).transpose()?.unwrap_or_default();
     Answer::of(&JoinChallenge { enabled: server.is_clustered()?, parameters })
+}
+
+/// `POST /internal/cluster/join/hello`: whoever has shown here that it may join may send what it wants to join with.
+pub async fn hello(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    let JoinHello { server_name, proof } = parse(&body)?;
+    if !server.is_clustered()? {
+        return Err(ApiError::bad_request("Clustering isn't enabled"));
+    }
+    let print = match &caller {
+        Caller::Stranger { certificate: Some(used) } => used.fingerprint.clone(),
+        // Its certificate is proof enough: its token went with the join that it knows nothing of.
+        Caller::Member(name) | Caller::Joining(name) if *name == server_name => own_print(&server, name)?,
+        _ => return Err(ApiError::forbidden()),
+    };
+    if matches!(caller, Caller::Stranger { .. }) {
+        server.strangers.guess()?;
+        check_proof(&server, &server_name, &proof, &print).inspect_err(|_| server.strangers.was_wrong())?;
+        server.strangers.was_right();
+        server.strangers.prove(&print);
+    }
+    let proof = match (&proof, stored_password(&server)?) {
+        (JoinProof::Password(_), Some(stored)) => {
+            password::welcome(&stored, &server.credentials.fingerprint()?, &print)?
+        }
+        (JoinProof::Password(_) | JoinProof::Token(_), _) => Secret::default(),
+    };
+    Answer::of(&JoinWelcome { proof })
 }
 
 /// `POST /internal/cluster/join`: checks everything, writes down who comes, and offers a place.
@@ -66,7 +96,7 @@ pub async fn offer(
     let earlier = earlier.filter(|record| admit::is_same_machine(&request, record));
     // A member's own certificate is proof enough: its token went with the join that it knows nothing of.
     if earlier.as_ref().is_none_or(|record| record.phase != Phase::Created) {
-        check_proof(&server, &request, &print)?;
+        check_proof(&server, &request.server_name, &request.proof, &print)?;
     }
     admit::check(&server, &request)?;
     if let Some(earlier) = earlier {
@@ -76,7 +106,7 @@ pub async fn offer(
     server.trust.refresh(&server.store());
     let id = MemberId(record.uid.0);
     server.crash.at(CrashPoint::Recorded);
-    Ok(Answer::of(&place(&server, &request, &print, id)?)?.into_response())
+    Ok(Answer::of(&place(&server, id)?)?.into_response())
 }
 
 /// `POST /internal/cluster/join/commit`: the new member listens; it follows from now on, and is made real.
@@ -115,30 +145,30 @@ pub async fn undo(
     if !server.is_clustered()? {
         return Err(ApiError::unavailable("this member is in no cluster: ask another one"));
     }
-    if let Some(answer) = forward::to_leader(&server, Method::POST, UNDO, &caller.audit(), body).await? {
+    let print = match &caller {
+        Caller::Stranger { certificate: Some(used) } => used.fingerprint.clone(),
+        Caller::Member(name) | Caller::Joining(name) if *name == server_name => own_print(&server, name)?,
+        _ => return Err(ApiError::forbidden()),
+    };
+    if let Some(answer) = forward::to_leader(&server, Method::POST, UNDO, &print, body).await? {
         return Ok(answer);
     }
-    let is_its_own = |record: &Object| {
-        let its_name = Caller::Member(server_name.clone());
-        let by = caller.audit();
-        by == its_name.audit() || fingerprint(record.spec.text("certificate")).is_ok_and(|print| print == by)
-    };
+    let is_its_own = |record: &Object| fingerprint(record.spec.text("certificate")).is_ok_and(|own| own == print);
     Ok(Answer::of(&end(&server, id, is_its_own).await?)?.into_response())
 }
 
-/// Takes a place back that has not become a member. Both answers are final: the log has decided.
+/// Takes a place back that has not become a member. Both answers are final: the log has decided. Whose place it is not
+/// learns nothing about it: for them there is none.
 async fn end(server: &Server, id: MemberId, may: impl Fn(&Object) -> bool) -> Result<JoinEnd, ApiError> {
     let store = server.store();
     let mut last = None;
     for _ in 0..TRIES {
         store.barrier().await.map_err(store_failed)?;
         let records = store.list(Key::MEMBER).map_err(store_failed)?;
-        let Some(record) = records.into_iter().find(|record| id_of(record) == id) else { return Ok(JoinEnd::Undone) };
+        let its_own = records.into_iter().find(|record| id_of(record) == id).filter(|record| may(record));
+        let Some(record) = its_own else { return Ok(JoinEnd::Undone) };
         if record.phase != Phase::Pending {
             return Ok(JoinEnd::Member);
-        }
-        if !may(&record) {
-            return Err(ApiError::forbidden());
         }
         // The leader's loop takes its seat in Raft away: a leader that dies here leaves nothing behind.
         let change = vec![Change::Forget { key: record.key.clone() }];
@@ -161,7 +191,7 @@ fn own_certificate(caller: &Caller, request: &JoinRequest) -> Result<String, Api
         Caller::Stranger { certificate } => certificate.as_ref().is_some_and(|used| used.fingerprint == given),
         // Known since the first half, which compared the certificates.
         Caller::Member(name) | Caller::Joining(name) => *name == request.server_name,
-        Caller::Forwarded { by } => *by == given,
+        Caller::Forwarded { .. } => false,
         Caller::Client { fingerprint } => *fingerprint == given,
         Caller::Local { .. } => false,
     };
@@ -173,23 +203,27 @@ fn stored_password(server: &Server) -> Result<Option<String>, ApiError> {
     Ok(config.value(kinds::server::TRUST_PASSWORD).map(str::to_owned))
 }
 
-fn check_proof(server: &Server, request: &JoinRequest, print: &str) -> Result<(), ApiError> {
-    match &request.proof {
-        JoinProof::Token(secret) => tokens::find(server, &request.server_name, secret.reveal()).map(|_| ()),
+fn check_proof(server: &Server, name: &MemberName, proof: &JoinProof, print: &str) -> Result<(), ApiError> {
+    match proof {
+        JoinProof::Token(secret) => tokens::find(server, name, secret.reveal()).map(|_| ()),
         JoinProof::Password(given) => {
             let Some(stored) = stored_password(server)? else {
                 let text = "the cluster has no trust password: set core.trust_password there, or use a token";
                 return Err(ApiError::forbidden_because(text));
             };
-            let key = password::stored_key(&stored)?;
-            let wanted = password::proof(&key, Purpose::Join, &server.credentials.fingerprint()?, print);
-            if password::is_same(given.reveal().as_bytes(), wanted.reveal().as_bytes()) {
+            if password::is_proven(&stored, &server.credentials.fingerprint()?, print, given)? {
                 Ok(())
             } else {
                 Err(ApiError::forbidden_because("the password is not the cluster's trust password"))
             }
         }
     }
+}
+
+/// The fingerprint of a member's own certificate.
+fn own_print(server: &Server, name: &MemberName) -> Result<String, ApiError> {
+    let record = server.store().get(&Key::member(name)).map_err(store_failed)?.ok_or_else(ApiError::forbidden)?;
+    fingerprint(record.spec.text("certificate")).map_err(|error| ApiError::failed(error.to_string()))
 }
 
 /// Drops what an earlier join of the same machine left.
@@ -219,15 +253,8 @@ async fn write_down(server: &Server, request: &JoinRequest, print: &str) -> Resu
     found.ok_or_else(|| ApiError::conflict("the join was undone in between; try again"))
 }
 
-fn place(server: &Server, request: &JoinRequest, print: &str, id: MemberId) -> Result<JoinOffer, ApiError> {
-    let proof = match (&request.proof, stored_password(server)?) {
-        (JoinProof::Password(_), Some(stored)) => {
-            let key = password::stored_key(&stored)?;
-            password::proof(&key, Purpose::Welcome, &server.credentials.fingerprint()?, print)
-        }
-        (JoinProof::Password(_) | JoinProof::Token(_), _) => Secret::default(),
-    };
-    Ok(JoinOffer { id, proof, members: server.members()?.iter().map(peer).collect::<Result<_, _>>()? })
+fn place(server: &Server, id: MemberId) -> Result<JoinOffer, ApiError> {
+    Ok(JoinOffer { id, members: server.members()?.iter().map(peer).collect::<Result<_, _>>()? })
 }
 
 fn peer(object: &Object) -> Result<PeerInfo, ApiError> {

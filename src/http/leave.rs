@@ -8,7 +8,7 @@ use super::caller::Caller;
 use super::peers::Line;
 use super::server::{Server, store_failed};
 use super::{shared_certificate, write};
-use crate::api::ApiError;
+use crate::api::{ApiError, Reset};
 use crate::client::Client;
 use crate::model::{Change, Extent, Key, MemberId, MemberName, Object, Rollout, Spec};
 use crate::store::Role;
@@ -63,7 +63,7 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
         // Nobody has seen it give its copies of the key back.
         Force::Yes => expel(server, caller, &record).await?,
     }
-    if is_reachable && let Err(error) = reset(line, &held).await {
+    if is_reachable && let Err(error) = reset(line, id_of(&record), held).await {
         tracing::warn!(member = %name, error = %error.message, "the removed member must be reset by hand");
     }
     server.peers.forget_address(&address);
@@ -162,8 +162,8 @@ fn placed() -> Extent {
     Extent { placed: true, ..Extent::default() }
 }
 
-async fn reset(line: Result<Client, ApiError>, held: &[Object]) -> Result<(), ApiError> {
-    line?.post::<serde_json::Value>(RESET, &held).await.map_err(super::peers::unreachable).map(|_| ())
+async fn reset(line: Result<Client, ApiError>, id: MemberId, held: Vec<Object>) -> Result<(), ApiError> {
+    line?.post::<serde_json::Value>(RESET, &Reset { id, held }).await.map_err(super::peers::unreachable).map(|_| ())
 }
 
 /// The Raft identity of a member's record.

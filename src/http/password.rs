@@ -1,73 +1,122 @@
-//! The trust password: kept as an argon2id hash, proven without being sent.
+//! The trust password: kept so that what is kept neither opens anything nor tells it, and proven without being sent.
+//!
+//! As SCRAM has it (RFC 5802), with argon2id for the costly step: of the key that only the password gives, a hash is
+//! kept to know it by, and another key with which the cluster shows that it has that. Whoever copies what is kept, such
+//! as a member that was removed, can join with it no more than a stranger.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::Params;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::answer::hex;
+use super::key_derivation::{Asker, KEY_BYTES, KeyDerivation};
+use super::seal::hmac;
 use crate::api::{ApiError, Secret};
 
-const KEY_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
-const BLOCK_BYTES: usize = 64;
-
-/// What a proof is for. A proof for one purpose is none for the other, so it cannot be sent back as an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A member wants in.
-    Join,
-    /// The cluster shows that it knows the password too.
-    Welcome,
-}
+/// More than this no cluster asks for: one that this member does not know yet must not fill its memory.
+const MEMORY_KIB_MAX: u32 = 64 << 10;
+const PASSES_MAX: u32 = 8;
+const LANES_MAX: u32 = 4;
 
 /// A stored password, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     parameters: Params,
     salt: Vec<u8>,
-    key: Vec<u8>,
+    /// The hash of the key that only somebody who knows the password has.
+    verifier: [u8; KEY_BYTES],
+    /// The key with which the cluster proves itself.
+    cluster: [u8; KEY_BYTES],
 }
 
-/// The text to store for a password: `$argon2id$v=19$m=…,t=…,p=…$SALT$HASH`. Takes some 20 ms on purpose.
-pub async fn hash(password: &Secret) -> Result<String, ApiError> {
-    let mut salt = vec![0; SALT_BYTES];
-    getrandom::fill(&mut salt)
-        .map_err(|cause| ApiError::failed(format!("the system gives no random numbers: {cause}")))?;
-    let key = derive(password.clone(), Params::default(), salt.clone()).await?;
-    Ok(Stored { parameters: Params::default(), salt, key }.text())
+/// What a password gives under the parameters of a challenge.
+pub struct Keys {
+    joiner: [u8; KEY_BYTES],
+    cluster: [u8; KEY_BYTES],
 }
 
-/// Remembers the last password that fitted, so that a manifest that is applied again and again does not cost its
-/// 20 ms each time. Kept is a keyed digest whose key never leaves the process.
-pub struct Remembered {
+impl Keys {
+    fn of(derived: &[u8]) -> Self {
+        Self { joiner: hmac(derived, b"seedbed joiner"), cluster: hmac(derived, b"seedbed cluster") }
+    }
+
+    fn verifier(&self) -> [u8; KEY_BYTES] {
+        Sha256::digest(self.joiner).into()
+    }
+
+    /// The proof of somebody who wants in. It names both certificates: it is worth nothing on another connection.
+    pub fn proof(&self, cluster: &str, joiner: &str) -> Secret {
+        let mask = hmac(&self.verifier(), &said("join", cluster, joiner));
+        Secret::new(hex(&mixed(&self.joiner, &mask)))
+    }
+
+    /// Whether the cluster has shown that it knows the password, too.
+    pub fn is_welcome(&self, cluster: &str, joiner: &str, shown: &Secret) -> bool {
+        let wanted = hex(&hmac(&self.cluster, &said("welcome", cluster, joiner)));
+        is_same(wanted.as_bytes(), shown.reveal().as_bytes())
+    }
+}
+
+/// Derives what passwords give, and remembers the last password that fitted, so that a manifest that is applied again
+/// and again does not cost its 20 ms each time. Kept is a keyed digest whose key never leaves the process.
+pub struct Passwords {
+    derivation: KeyDerivation,
     key: Vec<u8>,
     last: std::sync::Mutex<Option<[u8; KEY_BYTES]>>,
 }
 
-impl Default for Remembered {
+impl Default for Passwords {
     fn default() -> Self {
         let mut key = vec![0; KEY_BYTES];
         // Without random numbers nothing is remembered: see `digest`.
         if getrandom::fill(&mut key).is_err() {
             key.clear();
         }
-        Self { key, last: std::sync::Mutex::new(None) }
+        Self { derivation: KeyDerivation::default(), key, last: std::sync::Mutex::new(None) }
     }
 }
 
-impl Remembered {
+impl Passwords {
+    /// The text to store for a password: `$argon2id$v=19$m=…,t=…,p=…$SALT$KEYS`. Takes some 20 ms on purpose.
+    pub async fn hash(&self, password: &Secret) -> Result<String, ApiError> {
+        let mut salt = vec![0; SALT_BYTES];
+        getrandom::fill(&mut salt)
+            .map_err(|cause| ApiError::failed(format!("the system gives no random numbers: {cause}")))?;
+        let parameters = Params::default();
+        let derived = self.derivation.derive(password, parameters.clone(), salt.clone(), Asker::Trusted).await?;
+        let keys = Keys::of(&derived);
+        Ok(Stored { parameters, salt, verifier: keys.verifier(), cluster: keys.cluster }.text())
+    }
+
+    /// The keys that a password gives under the parameters of a challenge.
+    ///
+    /// # Errors
+    /// When whoever answers asks for a key that is cheaper to guess than the one that a cluster keeps, or for one that
+    /// costs this member too much.
+    pub async fn keys(&self, password: &Secret, challenge: &str) -> Result<Keys, ApiError> {
+        let (parameters, salt) = acceptable(challenge)?;
+        Ok(Keys::of(&self.derivation.derive(password, parameters, salt, Asker::Trusted).await?))
+    }
+
     /// Whether a password is the stored one.
-    pub async fn fits(&self, password: &Secret, stored: &str) -> Result<bool, ApiError> {
+    pub async fn fits(&self, password: &Secret, stored: &str, asker: Asker) -> Result<bool, ApiError> {
         let digest = self.digest(password, stored);
         if digest.is_some_and(|digest| self.last().is_some_and(|last| is_same(&last, &digest))) {
             return Ok(true);
         }
-        let fits = fits(password, stored).await?;
+        let fits = self.compare(password, stored, asker).await?;
         if fits {
             *self.last() = digest;
         }
         Ok(fits)
+    }
+
+    async fn compare(&self, password: &Secret, stored: &str, asker: Asker) -> Result<bool, ApiError> {
+        let Stored { parameters, salt, verifier, .. } = Stored::parse(stored).ok_or_else(unreadable)?;
+        let derived = self.derivation.derive(password, parameters, salt, asker).await?;
+        Ok(is_same(&Keys::of(&derived).verifier(), &verifier))
     }
 
     fn digest(&self, password: &Secret, stored: &str) -> Option<[u8; KEY_BYTES]> {
@@ -80,41 +129,59 @@ impl Remembered {
     }
 }
 
-/// Whether a password is the stored one.
-pub async fn fits(password: &Secret, stored: &str) -> Result<bool, ApiError> {
-    let stored = Stored::parse(stored).ok_or_else(unreadable)?;
-    let key = derive(password.clone(), stored.parameters.clone(), stored.salt.clone()).await?;
-    Ok(is_same(&key, &stored.key))
-}
-
-/// What somebody who knows the password needs for a proof: the stored text without its hash.
+/// What somebody who knows the password needs for a proof: the stored text without its keys.
 pub fn challenge(stored: &str) -> Result<String, ApiError> {
     Stored::parse(stored).ok_or_else(unreadable)?;
     Ok(stored.rsplit_once('$').map(|(parameters, _)| parameters.to_owned()).unwrap_or_default())
 }
 
-/// The key that a password gives under the parameters of a challenge.
-pub async fn key(password: &Secret, challenge: &str) -> Result<Vec<u8>, ApiError> {
-    let stored = Stored::parse(&format!("{challenge}$")).ok_or_else(unreadable)?;
-    // A server that is not known yet must not make this one compute for hours or fill its memory.
-    if stored.parameters.m_cost() > 1 << 18 || stored.parameters.t_cost() > 16 {
+/// The parameters of a challenge, when they are worth an answer.
+fn acceptable(challenge: &str) -> Result<(Params, Vec<u8>), ApiError> {
+    let unreadable = || ApiError::bad_request("the cluster's challenge cannot be read; nothing was changed");
+    let (parameters, salt) = parameters_of(challenge).ok_or_else(unreadable)?;
+    let (memory, passes, lanes) = (parameters.m_cost(), parameters.t_cost(), parameters.p_cost());
+    let usual = Params::default();
+    if memory < usual.m_cost() || passes < usual.t_cost() || salt.len() < SALT_BYTES {
+        return Err(ApiError::forbidden_because(
+            "whoever answers there asks for a proof that makes the trust password easy to guess, which no cluster does; \
+             nothing was sent and nothing was changed",
+        ));
+    }
+    if memory > MEMORY_KIB_MAX || passes > PASSES_MAX || lanes > LANES_MAX {
         return Err(ApiError::bad_request("the cluster asks for more than this member is willing to compute"));
     }
-    derive(password.clone(), stored.parameters, stored.salt).await
+    Ok((parameters, salt))
 }
 
-/// The key of a stored password.
-pub fn stored_key(stored: &str) -> Result<Vec<u8>, ApiError> {
-    Stored::parse(stored).map(|stored| stored.key).ok_or_else(unreadable)
+/// Whether somebody has proven that they know the stored password.
+pub fn is_proven(stored: &str, cluster: &str, joiner: &str, shown: &Secret) -> Result<bool, ApiError> {
+    let stored = Stored::parse(stored).ok_or_else(unreadable)?;
+    let Some(shown) = unhex(shown.reveal()) else { return Ok(false) };
+    let mask = hmac(&stored.verifier, &said("join", cluster, joiner));
+    let verifier: [u8; KEY_BYTES] = Sha256::digest(mixed(&shown, &mask)).into();
+    Ok(is_same(&verifier, &stored.verifier))
 }
 
-/// The proof that its maker knows the key. It names both certificates: it is worth nothing on another connection.
-pub fn proof(key: &[u8], purpose: Purpose, cluster: &str, joiner: &str) -> Secret {
-    let word = match purpose {
-        Purpose::Join => "join",
-        Purpose::Welcome => "welcome",
-    };
-    Secret::new(hex(&hmac(key, format!("seedbed {word}\n{cluster}\n{joiner}").as_bytes())))
+/// The cluster's proof that it knows the password, too.
+pub fn welcome(stored: &str, cluster: &str, joiner: &str) -> Result<Secret, ApiError> {
+    let stored = Stored::parse(stored).ok_or_else(unreadable)?;
+    Ok(Secret::new(hex(&hmac(&stored.cluster, &said("welcome", cluster, joiner)))))
+}
+
+/// A proof for one purpose is none for the other, so it cannot be sent back as an answer.
+fn said(purpose: &str, cluster: &str, joiner: &str) -> Vec<u8> {
+    format!("seedbed {purpose}\n{cluster}\n{joiner}").into_bytes()
+}
+
+fn mixed(one: &[u8; KEY_BYTES], other: &[u8; KEY_BYTES]) -> [u8; KEY_BYTES] {
+    std::array::from_fn(|at| one[at] ^ other[at])
+}
+
+fn unhex(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let bytes: Vec<u8> = digits?.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    bytes.try_into().ok().filter(|_| text.len() == 2 * KEY_BYTES)
 }
 
 /// Whether two secrets are the same, in a time that does not tell where they differ.
@@ -124,105 +191,103 @@ pub fn is_same(left: &[u8], right: &[u8]) -> bool {
 
 impl Stored {
     fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<&str> = text.split('$').collect();
-        let ["", "argon2id", "v=19", costs, salt, key] = parts.as_slice() else { return None };
-        let cost = |name: &str| costs.split(',').find_map(|part| part.strip_prefix(name)?.parse::<u32>().ok());
-        let parameters = Params::new(cost("m=")?, cost("t=")?, cost("p=")?, Some(KEY_BYTES)).ok()?;
-        Some(Self { parameters, salt: STANDARD_NO_PAD.decode(salt).ok()?, key: STANDARD_NO_PAD.decode(key).ok()? })
+        let (challenge, keys) = text.rsplit_once('$')?;
+        let (parameters, salt) = parameters_of(challenge)?;
+        let keys = STANDARD_NO_PAD.decode(keys).ok()?;
+        let (verifier, cluster) = keys.split_at_checked(KEY_BYTES)?;
+        Some(Self { parameters, salt, verifier: verifier.try_into().ok()?, cluster: cluster.try_into().ok()? })
     }
 
     fn text(&self) -> String {
-        let Self { parameters, salt, key } = self;
+        let Self { parameters, salt, verifier, cluster } = self;
         format!(
             "$argon2id$v=19$m={},t={},p={}${}${}",
             parameters.m_cost(),
             parameters.t_cost(),
             parameters.p_cost(),
             STANDARD_NO_PAD.encode(salt),
-            STANDARD_NO_PAD.encode(key)
+            STANDARD_NO_PAD.encode([verifier.as_slice(), cluster].concat())
         )
     }
 }
 
-async fn derive(password: Secret, parameters: Params, salt: Vec<u8>) -> Result<Vec<u8>, ApiError> {
-    let work = move || {
-        let mut key = vec![0; KEY_BYTES];
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
-        argon2.hash_password_into(password.reveal().as_bytes(), &salt, &mut key).map(|()| key)
-    };
-    let derived = tokio::task::spawn_blocking(work).await;
-    match derived {
-        Ok(Ok(key)) => Ok(key),
-        Ok(Err(cause)) => Err(ApiError::bad_request(format!("the password cannot be hashed: {cause}"))),
-        Err(_) => Err(ApiError::unavailable("the daemon is shutting down")),
-    }
+fn parameters_of(challenge: &str) -> Option<(Params, Vec<u8>)> {
+    let parts: Vec<&str> = challenge.split('$').collect();
+    let ["", "argon2id", "v=19", costs, salt] = parts.as_slice() else { return None };
+    let cost = |name: &str| costs.split(',').find_map(|part| part.strip_prefix(name)?.parse::<u32>().ok());
+    let parameters = Params::new(cost("m=")?, cost("t=")?, cost("p=")?, Some(KEY_BYTES)).ok()?;
+    Some((parameters, STANDARD_NO_PAD.decode(salt).ok()?))
 }
 
 fn unreadable() -> ApiError {
     ApiError::failed("the stored trust password cannot be read: set core.trust_password again")
 }
 
-/// HMAC-SHA-256 as RFC 2104 has it.
-fn hmac(key: &[u8], message: &[u8]) -> [u8; KEY_BYTES] {
-    let mut block = [0; BLOCK_BYTES];
-    if key.len() > BLOCK_BYTES {
-        block[..KEY_BYTES].copy_from_slice(&Sha256::digest(key));
-    } else {
-        block[..key.len()].copy_from_slice(key);
-    }
-    let padded = |pad: u8| block.map(|byte| byte ^ pad);
-    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(message).finalize();
-    Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn hmac_gives_what_rfc_4231_says() {
-        let cases: [(&[u8], &[u8], &str); 2] = [
-            (
-                b"Jefe",
-                b"what do ya want for nothing?",
-                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
-            ),
-            (
-                &[0xaa; 131],
-                b"Test Using Larger Than Block-Size Key - Hash Key First",
-                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
-            ),
-        ];
-        for (key, message, expected) in cases {
-            assert_eq!(hex(&hmac(key, message)), expected);
-        }
-    }
-
     #[tokio::test]
     async fn a_remembered_password_is_still_compared_with_what_is_stored_now() {
-        let (password, memory) = (Secret::new("sekret"), Remembered::default());
-        let stored = hash(&password).await.expect("a hash");
+        let (password, memory) = (Secret::new("sekret"), Passwords::default());
+        let fits =
+            async |given: &Secret, stored: &str| memory.fits(given, stored, Asker::Trusted).await.expect("compared");
+        let stored = memory.hash(&password).await.expect("a hash");
         for _ in 0..2 {
-            assert!(memory.fits(&password, &stored).await.expect("compared"));
-            assert!(!memory.fits(&Secret::new("guess"), &stored).await.expect("compared"));
+            assert!(fits(&password, &stored).await);
+            assert!(!fits(&Secret::new("guess"), &stored).await);
         }
-        let changed = hash(&Secret::new("other")).await.expect("a hash");
-        assert!(!memory.fits(&password, &changed).await.expect("compared"));
+        let changed = memory.hash(&Secret::new("other")).await.expect("a hash");
+        assert!(!fits(&password, &changed).await);
     }
 
     #[tokio::test]
-    async fn a_password_is_proven_without_the_stored_text_giving_it_away() {
-        let password = Secret::new("sekret");
-        let stored = hash(&password).await.expect("a hash");
+    async fn a_password_is_proven_both_ways_without_being_sent_and_for_one_connection_only() {
+        let (password, memory) = (Secret::new("sekret"), Passwords::default());
+        let stored = memory.hash(&password).await.expect("a hash");
         assert!(!stored.contains("sekret"));
-        assert!(fits(&password, &stored).await.expect("compared"));
-        assert!(!fits(&Secret::new("guess"), &stored).await.expect("compared"));
-        let parameters = challenge(&stored).expect("a challenge");
-        assert!(stored.starts_with(&parameters) && stored.len() > parameters.len() + 40);
-        let key = key(&password, &parameters).await.expect("a key");
-        assert_eq!(key, stored_key(&stored).expect("the stored key"));
-        let join = proof(&key, Purpose::Join, "aa", "bb");
-        assert_ne!(join, proof(&key, Purpose::Welcome, "aa", "bb"));
-        assert_ne!(join, proof(&key, Purpose::Join, "cc", "bb"));
+        let challenge = challenge(&stored).expect("a challenge");
+        assert!(stored.starts_with(&challenge) && stored.len() > challenge.len() + 80);
+        let keys = memory.keys(&password, &challenge).await.expect("keys");
+        let proof = keys.proof("aa", "bb");
+        let proven =
+            |cluster: &str, joiner: &str, shown: &Secret| is_proven(&stored, cluster, joiner, shown).expect("readable");
+        assert!(proven("aa", "bb", &proof));
+        assert!(!proven("cc", "bb", &proof) && !proven("aa", "cc", &proof), "on another connection");
+        for wrong in ["", "00", "zz", &"0".repeat(64), &format!("{}00", proof.reveal())] {
+            assert!(!proven("aa", "bb", &Secret::new(wrong)), "{wrong}");
+        }
+        let guessed = memory.keys(&Secret::new("guess"), &challenge).await.expect("keys");
+        assert!(!proven("aa", "bb", &guessed.proof("aa", "bb")));
+        let welcome = welcome(&stored, "aa", "bb").expect("a proof");
+        assert!(keys.is_welcome("aa", "bb", &welcome) && !keys.is_welcome("aa", "cc", &welcome));
+        assert!(!guessed.is_welcome("aa", "bb", &welcome) && !keys.is_welcome("aa", "bb", &proof));
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_does_not_open_the_cluster() {
+        let stored = Passwords::default().hash(&Secret::new("sekret")).await.expect("a hash");
+        let Stored { verifier, cluster, .. } = Stored::parse(&stored).expect("readable");
+        for joiner in [verifier, cluster] {
+            let forged = Keys { joiner, cluster }.proof("aa", "bb");
+            assert!(!is_proven(&stored, "aa", "bb", &forged).expect("readable"));
+        }
+    }
+
+    #[test]
+    fn a_joiner_answers_no_challenge_that_makes_its_password_cheap_or_its_own_work_endless() {
+        let salt = STANDARD_NO_PAD.encode([1; SALT_BYTES]);
+        for (costs, salt, status) in [
+            ("m=8,t=1,p=1", salt.as_str(), 403),
+            ("m=19455,t=2,p=1", &salt, 403),
+            ("m=19456,t=1,p=1", &salt, 403),
+            ("m=19456,t=2,p=1", "AAAAAAAAAAA", 403),
+            ("m=262144,t=16,p=1", &salt, 400),
+            ("m=19456,t=9,p=1", &salt, 400),
+            ("m=19456,t=2,p=5", &salt, 400),
+        ] {
+            let refused = acceptable(&format!("$argon2id$v=19${costs}${salt}")).err();
+            assert_eq!(refused.map(|error| error.status), Some(status), "{costs} {salt}");
+        }
     }
 }

@@ -9,14 +9,12 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 
 use super::server::Server;
+use super::strangers::STANDING;
 use super::{
     audit, certificates, cluster, collection, confirm, drift, events, gate, history, internal, join, leave, machine,
     manage, members, metrics, operations, plans, raft, root, seedbed, shared_certificate, sources, tokens, webhooks,
 };
 use crate::api::{ApiError, paths};
-
-/// A manifest of ten thousand objects is a few megabytes; nothing that is meant well is larger than this.
-const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// The whole API.
 pub fn router(server: &Arc<Server>) -> Router {
@@ -35,7 +33,8 @@ pub fn router(server: &Arc<Server>) -> Router {
         .merge(internal_routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        // The gate has read the body by then, within the limits of whoever asks.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(server), gate::keep))
         .with_state(Arc::clone(server))
 }
@@ -77,15 +76,16 @@ fn own_routes() -> Router<Arc<Server>> {
 fn internal_routes() -> Router<Arc<Server>> {
     Router::new()
         .route(join::CHALLENGE, get(join::challenge))
+        .route(join::HELLO, post(join::hello))
         .route(join::OFFER, post(join::offer))
         .route(join::COMMIT, post(join::commit))
         .route(join::UNDO, post(join::undo))
         .route(shared_certificate::PATH, get(shared_certificate::show))
-        .route("/internal/cluster/standing/{id}", get(internal::standing))
+        .route(&format!("{STANDING}{{id}}"), get(internal::standing))
         .route(leave::RESET, post(internal::reset))
         .route("/internal/liveness", put(internal::set_liveness).get(internal::liveness))
         .route("/internal/raft/{name}", post(raft::call))
-        .route("/internal/raft-snapshot", post(raft::snapshot).layer(DefaultBodyLimit::disable()))
+        .route(gate::SNAPSHOT, post(raft::snapshot))
 }
 
 async fn unknown(uri: Uri) -> ApiError {

@@ -1,7 +1,9 @@
 //! Connections: each is served until it ends, and carries who is at its other end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,17 +12,26 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
-use super::answer::hex;
 use super::caller::{Caller, PeerCertificate};
+use super::connection_limits::Slot;
 use super::origin;
 use super::peers::ON_BEHALF;
 use super::server::Server;
+use super::summary::Summary;
 use crate::model::Origin;
+
+/// Whoever has not said who it is by then does not mean to.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
+/// One line a second at most says that files have run out.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Who is at the other end of a connection.
 #[derive(Clone)]
@@ -56,6 +67,7 @@ pub async fn serve_tls(
     mut stop: watch::Receiver<bool>,
 ) {
     let acceptor = TlsAcceptor::from(config);
+    let refused = Summary::new("connections were closed: strangers have too many open");
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -68,23 +80,44 @@ pub async fn serve_tls(
                 continue;
             }
         };
+        let is_member = server.trust.is_member_at(address.ip());
+        let Some(slot) = server.connections.enter(address.ip(), is_member) else {
+            refused.note(Some(address.ip()));
+            continue;
+        };
         let (server, router, acceptor, stop) = (Arc::clone(&server), router.clone(), acceptor.clone(), stop.clone());
         tokio::spawn(async move {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection ended before it began");
-                return;
-            }
-            match acceptor.accept(stream).await {
-                Ok(stream) => {
-                    let chain = stream.get_ref().1.peer_certificates();
-                    let certificate = chain.and_then(|chain| chain.first()).map(|it| Arc::new(certificate_of(it)));
-                    let line = Line::Tls { certificate, address: address.to_string() };
-                    serve(server, router, stream, line, stop).await;
-                }
-                Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+            match timeout(HANDSHAKE_LIMIT, handshake(&acceptor, stream)).await {
+                Ok(Ok(stream)) => serve_one(server, router, stream, (slot, address), stop).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!(%address, "a TLS handshake did not come to its end"),
             }
         });
     }
+}
+
+async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    stream.set_nodelay(true)?;
+    acceptor.accept(stream).await
+}
+
+async fn serve_one(
+    server: Arc<Server>,
+    router: Router,
+    stream: TlsStream<TcpStream>,
+    (mut slot, address): (Slot, SocketAddr),
+    stop: watch::Receiver<bool>,
+) {
+    let chain = stream.get_ref().1.peer_certificates();
+    let certificate = chain.and_then(|chain| chain.first()).map(|it| Arc::new(PeerCertificate::of(it)));
+    let is_trusted = |it: &Arc<PeerCertificate>| server.trust.caller(it, &server.store(), server.now()).is_trusted();
+    if certificate.as_ref().is_some_and(is_trusted) && !slot.count_as_trusted() {
+        tracing::debug!(%address, "a connection was closed: clients have too many open");
+        return;
+    }
+    let line = Line::Tls { certificate, address: address.to_string() };
+    serve(server, router, stream, line, stop).await;
+    drop(slot);
 }
 
 /// Returns when the server is to stop. What the channel hands out must not live across an await.
@@ -92,16 +125,10 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-fn certificate_of(certificate: &rustls::pki_types::CertificateDer<'_>) -> PeerCertificate {
-    use sha2::Digest as _;
-    let fingerprint = hex(&sha2::Sha256::digest(certificate));
-    PeerCertificate { der: certificate.to_vec(), fingerprint }
-}
-
 /// Accepting fails when files run out: waiting a moment lets connections end, spinning does not.
 async fn pause(what: &str, error: &io::Error) {
     tracing::warn!(%error, "cannot accept a connection on {what}; trying again");
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(ACCEPT_AGAIN).await;
 }
 
 async fn serve<S>(server: Arc<Server>, router: Router, stream: S, line: Line, mut stop: watch::Receiver<bool>)
@@ -138,21 +165,28 @@ fn caller_of(server: &Server, line: &Line, request: &Request) -> Caller {
         Line::Unix { uid } => Caller::Local { uid: *uid },
         Line::Tls { certificate: None, .. } => Caller::Stranger { certificate: None },
         Line::Tls { certificate: Some(certificate), .. } => {
-            let caller = server.trust.caller(certificate, &server.store());
-            match (&caller, request.headers().get(ON_BEHALF).and_then(|value| value.to_str().ok())) {
-                // A member has checked whom it speaks for.
-                (Caller::Member(_), Some(original)) => Caller::Forwarded { by: original.to_owned() },
-                _ => caller,
+            let (store, now) = (server.store(), server.now());
+            let caller = server.trust.caller(certificate, &store, now);
+            match (caller, request.headers().get(ON_BEHALF)) {
+                (Caller::Member(via), Some(by)) => {
+                    server.trust.forwarded(via, by.to_str().unwrap_or_default(), &store, now)
+                }
+                (caller, _) => caller,
             }
         }
     }
 }
 
-/// Who asks over the unix socket has no address; for whom a member speaks, the member knows it.
+/// Who asks over the unix socket has no address; for whom a member speaks, the member knows it, and is named.
 fn origin_of(line: &Line, caller: &Caller, request: &Request) -> Origin {
-    match (line, caller) {
-        (_, Caller::Forwarded { .. }) => origin::told(request.headers()).unwrap_or_default(),
-        (Line::Unix { .. }, _) => Origin::default(),
-        (Line::Tls { address, .. }, _) => Origin { address: address.clone(), ..Origin::default() },
+    let via = match caller {
+        Caller::Forwarded { via, .. } => Some(via),
+        Caller::Stranger { certificate: Some(certificate) } => certificate.via.as_ref(),
+        _ => None,
+    };
+    match (via, line) {
+        (Some(via), _) => Origin { via: via.0.clone(), ..origin::told(request.headers()).unwrap_or_default() },
+        (None, Line::Unix { .. }) => Origin::default(),
+        (None, Line::Tls { address, .. }) => Origin { address: address.clone(), ..Origin::default() },
     }
 }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
+use super::bodies::Bodies;
+use super::connection_limits::ConnectionLimits;
 use super::crash::Crash;
 use super::credentials::Credentials;
 use super::events::Events;
 use super::former::Former;
 use super::operations::Operations;
-use super::password::Remembered;
+use super::password::Passwords;
 use super::peers::Peers;
+use super::strangers::Strangers;
 use super::trust::Trust;
 use crate::api::{ApiError, Environment};
 use crate::host::Host;
@@ -49,8 +52,14 @@ pub struct Server {
     pub operations: Operations,
     /// What happens, for those who listen.
     pub events: Events,
-    /// The trust password, once it was given.
-    pub passwords: Remembered,
+    /// What those have done whom the store does not trust.
+    pub strangers: Strangers,
+    /// The connections to the HTTPS port.
+    pub connections: Arc<ConnectionLimits>,
+    /// The bodies of requests under way.
+    pub bodies: Bodies,
+    /// What passwords give, and the trust password, once it was given.
+    pub passwords: Passwords,
     /// What this member's loop did since the daemon started.
     pub tally: watch::Sender<Tally>,
     /// The machine.

@@ -1,21 +1,31 @@
 //! Whom the store trusts, kept in memory because every request asks; and by which certificate other members are known.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
-use super::caller::{Caller, PeerCertificate};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::caller::{Caller, PeerCertificate, Validity};
+use super::server::Server;
 use crate::api::PeerInfo;
-use crate::client::{ClientError, fingerprint};
-use crate::model::{Key, MemberName, Object, Phase, Revision};
+use crate::client::{ClientError, der_of, fingerprint};
+use crate::model::{Key, MemberName, Object, Phase, Revision, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// The field of the member list's record that holds the cluster's certificate, as PEM.
 pub const CLUSTER_CERTIFICATE: &str = "certificate";
 
+/// Certificates expire without anybody saying so: what is open is looked at again so often.
+const EXPIRY_LOOK: Duration = Duration::from_secs(30);
+
 /// The certificates that the store trusts.
 #[derive(Default)]
 pub struct Trust {
     known: RwLock<Arc<Known>>,
+    changes: watch::Sender<()>,
 }
 
 #[derive(Clone, Default)]
@@ -26,7 +36,7 @@ struct Known {
     offered: Certificates,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 struct Certificates {
     /// Who uses a certificate, by its fingerprint.
     holders: HashMap<String, Holder>,
@@ -34,26 +44,101 @@ struct Certificates {
     addresses: HashMap<String, String>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Holder {
     Member(MemberName),
     Joining(MemberName),
-    Client,
+    Client {
+        /// What the stored certificate says; none when only its fingerprint is stored.
+        validity: Option<Validity>,
+    },
 }
 
 impl Trust {
     /// Who uses this certificate. Trust may be a moment old; who has none is looked up afresh.
-    pub fn caller(&self, certificate: &Arc<PeerCertificate>, store: &Store) -> Caller {
+    pub fn caller(&self, certificate: &Arc<PeerCertificate>, store: &Store, now: Timestamp) -> Caller {
+        let stranger = || Caller::Stranger { certificate: Some(Arc::clone(certificate)) };
+        if !certificate.validity.holds(now) {
+            return stranger();
+        }
         let known = self.known();
-        if let Some(caller) = known.caller(&certificate.fingerprint).filter(Caller::is_trusted) {
+        if let Some(caller) = known.caller(&certificate.fingerprint, now).filter(Caller::is_trusted) {
             return caller;
         }
-        if known.revision < *store.applied().borrow() {
+        self.refresh_if_old(store);
+        self.known().caller(&certificate.fingerprint, now).unwrap_or_else(stranger)
+    }
+
+    /// Whom a member speaks for. It answers for its own unix users and for what runs on it. Clients must be trusted here,
+    /// too; and somebody who is joining must show this member what it showed that one.
+    pub fn forwarded(&self, via: MemberName, by: &str, store: &Store, now: Timestamp) -> Caller {
+        if self.speaks_for(&via, by, store, now) {
+            return Caller::Forwarded { by: by.to_owned(), via };
+        }
+        let is_print = by.len() == 64 && by.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let certificate = is_print.then(|| {
+            let validity = Validity::of(&[]);
+            Arc::new(PeerCertificate { der: Vec::new(), fingerprint: by.to_owned(), validity, via: Some(via) })
+        });
+        Caller::Stranger { certificate }
+    }
+
+    fn speaks_for(&self, via: &MemberName, by: &str, store: &Store, now: Timestamp) -> bool {
+        match by.split_once(':') {
+            Some(("unix", uid)) => uid.parse::<u32>().is_ok(),
+            Some(("member", name)) => via.as_str() == name,
+            Some(("source", name)) => matches!(store.get(&Key::new("source", name)), Ok(Some(_))),
+            Some(_) => false,
+            None => {
+                let is_client = || matches!(self.known().caller(by, now), Some(Caller::Client { .. }));
+                is_client() || {
+                    self.refresh_if_old(store);
+                    is_client()
+                }
+            }
+        }
+    }
+
+    /// Whether somebody who was trusted still is.
+    pub fn still(&self, caller: &Caller, server: &Server) -> bool {
+        let (store, now) = (server.store(), server.now());
+        self.refresh_if_old(&store);
+        let known = self.known();
+        match caller {
+            Caller::Local { .. } => true,
+            Caller::Client { fingerprint } => known.caller(fingerprint, now).as_ref() == Some(caller),
+            Caller::Member(name) => known.is_member(name),
+            Caller::Forwarded { by, via } => known.is_member(via) && self.speaks_for(via, by, &store, now),
+            Caller::Joining(_) | Caller::Stranger { .. } => false,
+        }
+    }
+
+    /// Returns when somebody who was trusted no longer is.
+    pub async fn ended(&self, caller: &Caller, server: &Server) {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            if !self.still(caller, server) {
+                return;
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = sleep(EXPIRY_LOOK) => {}
+            }
+        }
+    }
+
+    /// Whether a member's machine has this address.
+    pub fn is_member_at(&self, address: IpAddr) -> bool {
+        let known = self.known();
+        let is_it = |place: &String| place.parse::<SocketAddr>().is_ok_and(|it| it.ip() == address.to_canonical());
+        known.stored.addresses.keys().chain(known.offered.addresses.keys()).any(is_it)
+    }
+
+    fn refresh_if_old(&self, store: &Store) {
+        if self.known().revision < *store.applied().borrow() {
             self.refresh(store);
         }
-        self.known()
-            .caller(&certificate.fingerprint)
-            .unwrap_or_else(|| Caller::Stranger { certificate: Some(Arc::clone(certificate)) })
     }
 
     /// The certificate that the member at this address must answer with, as PEM.
@@ -91,18 +176,29 @@ impl Trust {
 
     fn update(&self, change: impl FnOnce(&mut Known)) {
         let mut known = self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = Arc::clone(&known);
         change(Arc::make_mut(&mut known));
+        if known.stored != before.stored {
+            self.changes.send_replace(());
+        }
     }
 }
 
 impl Known {
-    fn caller(&self, fingerprint: &str) -> Option<Caller> {
+    fn is_member(&self, name: &MemberName) -> bool {
+        let holders = self.stored.holders.values().chain(self.offered.holders.values());
+        holders.into_iter().any(|holder| matches!(holder, Holder::Member(member) if member == name))
+    }
+
+    fn caller(&self, fingerprint: &str, now: Timestamp) -> Option<Caller> {
         let holder = self.stored.holders.get(fingerprint).or_else(|| self.offered.holders.get(fingerprint))?;
-        Some(match holder {
-            Holder::Member(name) => Caller::Member(name.clone()),
-            Holder::Joining(name) => Caller::Joining(name.clone()),
-            Holder::Client => Caller::Client { fingerprint: fingerprint.to_owned() },
-        })
+        match holder {
+            Holder::Member(name) => Some(Caller::Member(name.clone())),
+            Holder::Joining(name) => Some(Caller::Joining(name.clone())),
+            Holder::Client { validity } => validity
+                .is_none_or(|validity| validity.holds(now))
+                .then(|| Caller::Client { fingerprint: fingerprint.to_owned() }),
+        }
     }
 }
 
@@ -113,7 +209,8 @@ fn read(store: &Store) -> Result<Certificates, StoreError> {
         // than all of it.
         let is_restricted = client.spec.0.get("restricted").and_then(serde_json::Value::as_bool).unwrap_or(false);
         if !is_restricted && matches!(client.spec.text("type"), "" | "client") {
-            trusted.holders.insert(client.key.name.clone(), Holder::Client);
+            let validity = der_of(client.spec.text("certificate")).map(|der| Validity::of(&der));
+            trusted.holders.insert(client.key.name.clone(), Holder::Client { validity });
         }
     }
     for member in store.list(Key::MEMBER)? {

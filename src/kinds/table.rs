@@ -144,8 +144,11 @@ pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 
 /// Whether values of this key must never be shown.
 pub fn is_secret_key(key: &str) -> bool {
-    const ENDINGS: [&str; 10] = [
+    const ENDINGS: [&str; 13] = [
         "password",
+        "passwd",
+        "passphrase",
+        "access_key",
         "secret",
         "token",
         "private_key",
@@ -156,8 +159,11 @@ pub fn is_secret_key(key: &str) -> bool {
         "hmac",
         "encryption_key",
     ];
+    // Variables of an environment are written in capitals.
+    let key = key.to_ascii_lowercase();
     let peer_key = key.contains("peers.") && key.ends_with(".key");
-    peer_key || ENDINGS.iter().any(|ending| key.ends_with(ending))
+    // All of it at once: the credentials of a DNS provider are among them.
+    peer_key || key.ends_with("acme.provider.environment") || ENDINGS.iter().any(|ending| key.ends_with(ending))
 }
 
 impl Table {
@@ -300,10 +306,25 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_their_key() {
-        for key in ["core.trust_password", "bgp.peers.a.password", "loki.auth.password", "maas.api.key"] {
+        for key in [
+            "core.trust_password",
+            "bgp.peers.a.password",
+            "loki.auth.password",
+            "maas.api.key",
+            "acme.provider.environment",
+            "environment.DB_PASSWORD",
+            "environment.AWS_SECRET_ACCESS_KEY",
+            "environment.Api_Key",
+        ] {
             assert!(is_secret_key(key), "{key}");
         }
-        for key in ["core.https_address", "rbac.agent.public_key", "oidc.client.id", "cluster.join_token_expiry"] {
+        for key in [
+            "core.https_address",
+            "rbac.agent.public_key",
+            "oidc.client.id",
+            "cluster.join_token_expiry",
+            "environment.PATH",
+        ] {
             assert!(!is_secret_key(key), "{key}");
         }
     }

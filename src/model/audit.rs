@@ -16,6 +16,9 @@ pub struct Origin {
     /// The other end of the client's connection.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub address: String,
+    /// The member that the client asked, when it passed the request on and answers for who asked.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub via: String,
     /// The source that declared it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub source: String,

@@ -1,8 +1,8 @@
 //! Opening the two SQLite files: whose they are, which format they have, and how they are written.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -22,17 +22,39 @@ pub(super) struct Format {
     pub(super) writer: &'static str,
 }
 
+/// Passwords' hashes and secrets are in it, and somebody may copy it out of its directory. SQLite gives the files beside it
+/// the same mode.
+pub(super) const PRIVATE: u32 = 0o600;
+
 /// Opens a file for writing, makes it if it is missing, brings it to the newest format.
 pub(super) fn open_writer(path: &Path, format: &Format) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let file = File::options().create(true).append(true).mode(PRIVATE).open(path).map_err(disk("create", path))?;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| refused("open", path, error))?;
     let fail = |error| refused("open", path, error);
     check(&connection, path, format)?;
+    make_private(path, &file)?;
     connection.execute_batch(format.birth).map_err(fail)?;
     connection.execute_batch("PRAGMA journal_mode = WAL;").map_err(fail)?;
     connection.execute_batch(format.writer).map_err(fail)?;
     migrate(&mut connection, path, format)?;
     Ok(connection)
+}
+
+fn make_private(path: &Path, file: &File) -> Result<(), StoreError> {
+    let private = || Permissions::from_mode(PRIVATE);
+    file.set_permissions(private()).map_err(disk("protect", path))?;
+    for ending in ["-wal", "-shm"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(ending);
+        match fs::set_permissions(&beside, private()) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                return Err(disk("protect", Path::new(&beside))(cause));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Opens a file that must be there, for reading only.

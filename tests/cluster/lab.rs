@@ -321,6 +321,14 @@ impl Node {
         data.into_owned()
     }
 
+    /// Starts any program in this machine's network, without waiting for it.
+    pub fn spawn_program(&self, words: &[&str]) -> Child {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space]).args(words);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("start a program")
+    }
+
     /// Runs any program in this machine's network.
     pub fn shell(&self, line: &str) -> String {
         let out = Command::new("ip").args(["netns", "exec", &self.space, "sh", "-c", line]).output().expect("run sh");
@@ -385,8 +393,10 @@ impl Node {
     }
 
     pub fn certificate_doubled(&self) -> String {
-        let path = self.state_dir.join("cluster.crt");
-        fs::read_to_string(path).expect("the cluster's certificate").replace('\n', "\n\n")
+        // A daemon that stands alone answers with its own.
+        let shared = self.state_dir.join("cluster.crt");
+        let path = if shared.exists() { shared } else { self.state_dir.join("server.crt") };
+        fs::read_to_string(path).expect("the certificate that it answers with").replace('\n', "\n\n")
     }
 
     fn show_log(&self) {

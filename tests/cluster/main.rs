@@ -17,5 +17,6 @@ mod plans;
 mod seed_files;
 mod soak;
 mod sources;
+mod strangers;
 mod waves;
 mod wire;

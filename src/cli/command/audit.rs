@@ -91,7 +91,8 @@ fn who(record: &AuditRecord) -> String {
 
 fn from(record: &AuditRecord) -> String {
     let revision: String = record.source_revision.chars().take(12).collect();
-    [record.address.clone(), revision].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    let via = if record.via.is_empty() { String::new() } else { format!("via member:{}", record.via) };
+    [record.address.clone(), via, revision].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// What was done, one object a line; all of it for the object that is asked after.

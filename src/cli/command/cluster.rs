@@ -244,7 +244,7 @@ async fn update_certificate(
     let text = |path: Option<&Path>| match path {
         None => Ok(String::new()),
         Some(path) => {
-            std::fs::read_to_string(path).map_err(|cause| Failure::because(&format!("read {}", path.display()), &cause))
+            std::fs::read_to_string(path).map_err(|cause| Failure::because(format!("read {}", path.display()), &cause))
         }
     };
     let put = ClusterCertificatePut {

@@ -35,7 +35,8 @@ enum ConfigVerb {
     },
     /// Set keys
     Set {
-        /// KEY=VALUE, or one KEY and its VALUE
+        /// KEY=VALUE, or one KEY and its VALUE; `-` reads the value from standard input, which keeps a password out of
+        /// the list of processes
         #[arg(required = true, value_name = "KEY=VALUE")]
         pairs: Vec<String>,
         #[command(flatten)]
@@ -82,7 +83,7 @@ pub async fn run(args: &ConfigArgs, session: &Session) -> Result<Exit, Failure> 
             session.screen.write(&format!("{}\n", text(config.get(key))))?;
         }
         ConfigVerb::Set { pairs: words, target } => {
-            let changes = pairs(words)?.into_iter().map(|(key, value)| (key, Value::String(value)));
+            let changes = from_input(pairs(words)?)?.into_iter().map(|(key, value)| (key, Value::String(value)));
             change(session, target, |config| config.extend(changes)).await?;
         }
         ConfigVerb::Unset { keys, target } => {
@@ -91,6 +92,20 @@ pub async fn run(args: &ConfigArgs, session: &Session) -> Result<Exit, Failure> 
         ConfigVerb::Trust(args) => return trust::run(args, session).await,
     }
     Ok(Exit::Done)
+}
+
+/// The pairs with `-` replaced by what standard input gives, without the end of its last line.
+fn from_input(mut pairs: Vec<(String, String)>) -> Result<Vec<(String, String)>, Failure> {
+    let mut asked = pairs.iter_mut().filter(|(_, value)| value == "-");
+    let Some((key, value)) = asked.next() else { return Ok(pairs) };
+    if asked.next().is_some() {
+        return Err(Failure::usage("`-` can be the value of one key only: standard input is read once"));
+    }
+    let doing = format!("read the value of {key} from standard input");
+    let text = std::io::read_to_string(std::io::stdin()).map_err(|cause| Failure::because(&doing, &cause))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    *value = text.strip_suffix('\r').unwrap_or(text).to_owned();
+    Ok(pairs)
 }
 
 /// Prints all keys of a member, the shared ones included.

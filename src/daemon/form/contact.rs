@@ -1,9 +1,10 @@
 //! The first contact of a joiner with the cluster: which door opens, and whether it is the right house.
 
-use crate::api::{ApiError, JoinChallenge, JoinOffer, JoinProof, JoinRequest, Secret};
+use crate::api::{ApiError, JoinChallenge, JoinHello, JoinOffer, JoinProof, JoinRequest, JoinWelcome};
 use crate::client::{Client, ClientError, Identity, fetch_certificate, fingerprint};
-use crate::http::password::{self, Purpose};
-use crate::http::{CHALLENGE, OFFER};
+use crate::http::password::Passwords;
+use crate::http::{CHALLENGE, HELLO, OFFER};
+use crate::model::MemberName;
 
 use super::part::{Credential, Doors, Known};
 
@@ -11,23 +12,23 @@ use super::part::{Credential, Doors, Known};
 pub struct Contact {
     /// Requests go here; the certificate is pinned.
     pub client: Client,
-    /// The fingerprint of its certificate.
-    pub cluster: String,
-    /// The key of the password, when a password is what opens.
-    key: Option<Vec<u8>>,
     /// What proves the right to join.
     pub proof: JoinProof,
-    joiner: String,
 }
 
 /// Tries the doors until one opens.
 ///
 /// # Errors
 /// Why each of them did not.
-pub async fn reach(doors: &Doors, identity: &Identity, certificate: &str) -> Result<Contact, ApiError> {
+pub async fn reach(
+    doors: &Doors,
+    (name, passwords): (&MemberName, &Passwords),
+    identity: &Identity,
+    certificate: &str,
+) -> Result<Contact, ApiError> {
     let mut reasons = Vec::new();
     for address in &doors.addresses {
-        match knock(doors, address, identity, certificate).await {
+        match knock(doors, address, (name, passwords), (identity, certificate)).await {
             Ok(contact) => return Ok(contact),
             // A wrong certificate or password is the same at every door.
             Err(error) if doors.addresses.len() == 1 => {
@@ -47,7 +48,13 @@ fn founder(doors: &Doors) -> String {
     founder.map_or_else(String::new, |name| format!(". {name} is the first of the list and forms the cluster"))
 }
 
-async fn knock(doors: &Doors, address: &str, identity: &Identity, certificate: &str) -> Result<Contact, ApiError> {
+/// Until both ends have shown that they are whom the other one looks for, nothing is said of what is to join.
+async fn knock(
+    doors: &Doors,
+    address: &str,
+    (name, passwords): (&MemberName, &Passwords),
+    (identity, certificate): (&Identity, &str),
+) -> Result<Contact, ApiError> {
     let pinned = match &doors.known {
         Known::Certificate(certificate) => certificate.clone(),
         Known::Fingerprint(wanted) => {
@@ -68,34 +75,32 @@ async fn knock(doors: &Doors, address: &str, identity: &Identity, certificate: &
     if !challenge.enabled {
         return Err(ApiError::unavailable(format!("the member at {address} is in no cluster yet: bootstrap it first")));
     }
-    let (key, proof) = match &doors.credential {
+    let (keys, proof) = match &doors.credential {
         Credential::Token(secret) => (None, JoinProof::Token(secret.clone())),
         Credential::Password(password) => {
             if challenge.parameters.is_empty() {
                 let text = "the cluster has no trust password: set core.trust_password there, or use a token";
                 return Err(ApiError::bad_request(text));
             }
-            let key = password::key(password, &challenge.parameters).await?;
-            let proof = password::proof(&key, Purpose::Join, &cluster, &joiner);
-            (Some(key), JoinProof::Password(proof))
+            let keys = passwords.keys(password, &challenge.parameters).await?;
+            let proof = JoinProof::Password(keys.proof(&cluster, &joiner));
+            (Some(keys), proof)
         }
     };
-    Ok(Contact { client, cluster, key, proof, joiner })
+    let hello = JoinHello { server_name: name.clone(), proof: proof.clone() };
+    let welcome: JoinWelcome = client.post(HELLO, &hello).await.map_err(refused)?;
+    if keys.is_some_and(|keys| !keys.is_welcome(&cluster, &joiner, &welcome.proof)) {
+        return Err(ApiError::forbidden_because(
+            "whoever answers there does not know the trust password: it is not the cluster; nothing was changed",
+        ));
+    }
+    Ok(Contact { client, proof })
 }
 
 impl Contact {
-    /// Asks for a place. The answer counts only from a cluster that knows the password too.
+    /// Asks for a place.
     pub async fn ask(&self, request: &JoinRequest) -> Result<JoinOffer, ApiError> {
-        let offer: JoinOffer = self.client.post(OFFER, request).await.map_err(refused)?;
-        if let Some(key) = &self.key {
-            let wanted: Secret = password::proof(key, Purpose::Welcome, &self.cluster, &self.joiner);
-            if !password::is_same(wanted.reveal().as_bytes(), offer.proof.reveal().as_bytes()) {
-                return Err(ApiError::forbidden_because(
-                    "whoever answers there does not know the trust password: it is not the cluster; nothing was changed",
-                ));
-            }
-        }
-        Ok(offer)
+        self.client.post(OFFER, request).await.map_err(refused)
     }
 }
 

@@ -38,7 +38,9 @@ pub async fn join(
 ) -> Result<InitReply, ApiError> {
     refuse_if_not_empty(server)?;
     let identity = server.credentials.identity()?;
-    let contact = contact::reach(doors, &identity, &server.credentials.server().certificate).await?;
+    let contact =
+        contact::reach(doors, (&part.name, &server.passwords), &identity, &server.credentials.server().certificate)
+            .await?;
     let request = request(server, part, desired, &contact);
     let own = request.desired.objects.get(&Key::server()).map(|server| server.of(&part.name)).unwrap_or_default();
     let before = http::configuration(server, &server.node().name)?.value(http::HTTPS_ADDRESS).map(str::to_owned);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Machine, three};
-use crate::api::{JoinEnd, JoinOffer, JoinProof, JoinRequest, JoinUndo, Secret};
+use crate::api::{JoinEnd, JoinHello, JoinOffer, JoinProof, JoinRequest, JoinUndo, JoinWelcome, Secret};
 use crate::client::{Client, ClientError, Force, Identity, fingerprint};
 use crate::daemon::certificate;
-use crate::http::{EXTENSIONS, OFFER, SCHEMA, UNDO, write};
+use crate::http::{EXTENSIONS, HELLO, OFFER, SCHEMA, UNDO, write};
 use crate::model::{Desired, Key, MemberName};
 
 /// A certificate and its key, as somebody copies them.
@@ -41,7 +41,7 @@ async fn assert_is_nobody(pair: &Copied, to: &Machine, what: &str) {
         let refused = client.get::<Value>(path).await.expect_err(what);
         assert_eq!(refused.status(), Some(403), "{what}: GET {path}");
     }
-    let reset = client.post::<Value>("/internal/cluster/reset", &json!([])).await.expect_err(what);
+    let reset = client.post::<Value>("/internal/cluster/reset", &json!({"id": 1, "held": []})).await.expect_err(what);
     assert_eq!(reset.status(), Some(403), "{what}: reset");
     let own = certificate::of_machine("evil").expect("a certificate").certificate;
     let encoded: String = own.lines().filter(|line| !line.starts_with("-----")).collect();
@@ -160,6 +160,11 @@ async fn whoever_undoes_a_join_has_got_no_key_and_the_token_is_still_good() {
         failure_domain: String::new(),
     };
     let body = serde_json::to_vec(&request).expect("JSON");
+    // What it wants to join with is not even read before it has shown that it may.
+    let unheard = client.post::<Value>(OFFER, &request).await.expect_err("refused");
+    assert_eq!(unheard.status(), Some(403), "{unheard}");
+    let hello = JoinHello { server_name: "node2".into(), proof: request.proof.clone() };
+    client.post::<JoinWelcome>(HELLO, &hello).await.expect("it may");
     let answer = client.send(hyper::Method::POST, OFFER, body.into()).await.expect("an offer");
     assert!(!String::from_utf8_lossy(&answer.body).contains("PRIVATE KEY"), "an offer has no key");
     let offer: JoinOffer = answer.metadata().expect("an offer");

@@ -151,7 +151,7 @@ fn letters(audited: &Audited, applied: Option<&Applied>) -> Vec<Letter> {
 }
 
 fn committed(revision: Revision, entry: &AuditEntry, applied: Option<&Applied>) -> Value {
-    let Origin { address, source, revision: set } = entry.from.clone().unwrap_or_default();
+    let Origin { address, via: _, source, revision: set } = entry.from.clone().unwrap_or_default();
     let is_own = |deed: &&Deed| !history::is_record(&deed.key) && deed.key.split('/').next() != Some(SavedPlan::KIND);
     let deeds: Vec<&Deed> = entry.what.iter().filter(is_own).collect();
     json!({

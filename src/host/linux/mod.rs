@@ -2,6 +2,7 @@
 
 mod clock;
 mod failure;
+pub mod limits;
 mod network;
 mod run;
 mod storage;

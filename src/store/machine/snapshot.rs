@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -42,7 +43,9 @@ pub(super) fn build(dir: &Path) -> Result<Snapshot, StoreError> {
 pub(super) fn place(dir: &Path, file: &Path, last: Option<LogId>) -> io::Result<PathBuf> {
     let index = last.map_or(0, |id| id.index);
     let named = dir.join(format!("{PREFIX}{index:020}{SUFFIX}"));
-    File::open(file)?.sync_all()?;
+    let whole = File::open(file)?;
+    whole.set_permissions(fs::Permissions::from_mode(disk::PRIVATE))?;
+    whole.sync_all()?;
     if file != named {
         move_file(file, &named)?;
     }

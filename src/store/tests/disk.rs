@@ -88,6 +88,27 @@ async fn a_foreign_file_is_refused_and_stays_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_is_readable_for_its_owner_alone_wherever_it_is_copied() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = used().await;
+    let log = dir.path().join("raft-log.db");
+    std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0o644)).expect("as earlier versions made it");
+    let store = open(dir.path(), 1).await.expect("it opens");
+    create(&store, "two").await;
+    store.snapshot().await.expect("a snapshot");
+    let mut databases = 0;
+    for entry in std::fs::read_dir(dir.path()).expect("a directory").map(|entry| entry.expect("an entry")) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.contains(".db") {
+            databases += 1;
+            assert_eq!(entry.metadata().expect("a file").permissions().mode() & 0o777, 0o600, "{name}");
+        }
+    }
+    assert!(databases > 4, "two databases with their logs, and a snapshot");
+    store.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_database_of_another_member_is_refused() {
     let dir = used().await;
     let error = refusal(dir.path(), 2).await;

@@ -64,7 +64,12 @@ fn commands() -> Vec<Command> {
     };
     let reports = |entries| Command::Report(Report { at: Timestamp(18), entries });
     let learned = BTreeMap::from([("source".to_owned(), "/x".to_owned())]);
-    let told = Origin { address: "10.0.0.9:41210".to_owned(), source: "site".to_owned(), revision: "8f3a".to_owned() };
+    let told = Origin {
+        address: "10.0.0.9:41210".to_owned(),
+        source: "site".to_owned(),
+        revision: "8f3a".to_owned(),
+        ..Origin::default()
+    };
     let forget = vec![Change::Forget { key: key.clone() }];
     let Command::Write(from) = write(vec![], forget) else { unreachable!("a write") };
     vec![

@@ -140,7 +140,14 @@ async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<()
     must_be_safe(&site)?;
     let standing = Record::standing(site.record()?, site.ask);
     match (step, standing) {
-        (PoolStep::Make, Standing::New) => driver.make(site, None).await,
+        (PoolStep::Make, Standing::New) => {
+            let made = driver.make(site, None).await;
+            if made.is_err() && site.record()?.is_none() && !site.is_mount_point() {
+                // Nothing was written down that would have it removed later.
+                site.remove_mount_point()?;
+            }
+            made
+        }
         (PoolStep::Make, Standing::Begun(record)) => driver.make(site, Some(record)).await,
         (PoolStep::Make, Standing::Made(record)) if record.form == record::Form::Own => {
             driver.make(site, Some(record)).await

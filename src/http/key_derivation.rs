@@ -1,0 +1,134 @@
+//! The costly step behind a password. Strangers can ask for it, so it is done once at a time, in memory that is used
+//! again: what they ask for at once takes no more than one of them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use tokio::sync::Semaphore;
+
+use crate::api::{ApiError, Secret};
+
+/// The length of a key.
+pub const KEY_BYTES: usize = 32;
+
+/// So many strangers may wait for their turn, some 50 ms each.
+const WAITING_MAX: usize = 4;
+
+/// For whom a key is derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Somebody who is trusted, or this member itself: waits for as long as it takes.
+    Trusted,
+    /// Anybody else: is sent away when others wait already.
+    Stranger,
+}
+
+/// Derives keys, one after the other.
+pub struct KeyDerivation {
+    turn: Arc<Semaphore>,
+    strangers: Arc<AtomicUsize>,
+    memory: Arc<Mutex<Vec<Block>>>,
+}
+
+impl Default for KeyDerivation {
+    fn default() -> Self {
+        Self { turn: Arc::new(Semaphore::new(1)), strangers: Arc::default(), memory: Arc::default() }
+    }
+}
+
+impl KeyDerivation {
+    /// The argon2id key of a password.
+    ///
+    /// # Errors
+    /// 429 when too many strangers ask at once; 400 when the parameters cannot be used.
+    pub async fn derive(
+        &self,
+        password: &Secret,
+        parameters: Params,
+        salt: Vec<u8>,
+        asker: Asker,
+    ) -> Result<Vec<u8>, ApiError> {
+        let stopped = || ApiError::unavailable("the daemon is shutting down");
+        let place = match asker {
+            Asker::Trusted => None,
+            Asker::Stranger => Some(Place::take(&self.strangers)?),
+        };
+        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| stopped())?;
+        let (password, memory) = (password.clone(), Arc::clone(&self.memory));
+        let work = move || {
+            // Whoever hangs up does not make room for another one before this is done.
+            let _until_done = (place, turn);
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            key_in(&mut memory, &password, parameters, &salt)
+        };
+        let derived = tokio::task::spawn_blocking(work).await.map_err(|_| stopped())?;
+        derived.map_err(|cause| ApiError::bad_request(format!("the password cannot be hashed: {cause}")))
+    }
+}
+
+fn key_in(
+    memory: &mut Vec<Block>,
+    password: &Secret,
+    parameters: Params,
+    salt: &[u8],
+) -> Result<Vec<u8>, argon2::Error> {
+    let (mut key, blocks) = (vec![0; KEY_BYTES], parameters.block_count());
+    let usual = Params::default().block_count();
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::new());
+    }
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+    let done =
+        argon2.hash_password_into_with_memory(password.reveal().as_bytes(), salt, &mut key, &mut memory[..blocks]);
+    memory.truncate(usual);
+    memory.shrink_to(usual);
+    done.map(|()| key)
+}
+
+/// A place among the strangers who wait or are at work.
+struct Place {
+    taken: Arc<AtomicUsize>,
+}
+
+impl Place {
+    fn take(taken: &Arc<AtomicUsize>) -> Result<Self, ApiError> {
+        let place = Self { taken: Arc::clone(taken) };
+        if taken.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+            return Err(ApiError::new(429, "too many passwords are being checked now: try again in a moment"));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_key_is_argon2s_and_a_crowd_of_strangers_is_sent_away_while_the_trusted_wait() {
+        let salt = vec![7; 16];
+        let mut wanted = [0; KEY_BYTES];
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default());
+        argon2.hash_password_into(b"sekret", &salt, &mut wanted).expect("a key");
+        let (derivation, password) = (KeyDerivation::default(), Secret::new("sekret"));
+        let ask = |asker| derivation.derive(&password, Params::default(), salt.clone(), asker);
+        let strangers = join_all((0..40).map(|_| ask(Asker::Stranger)));
+        let trusted = join_all((0..8).map(|_| ask(Asker::Trusted)));
+        let (strangers, trusted) = tokio::join!(strangers, trusted);
+        assert!(trusted.iter().all(|key| key.as_deref() == Ok(&wanted[..])));
+        let (served, refused): (Vec<_>, Vec<_>) = strangers.into_iter().partition(Result::is_ok);
+        assert!(served.iter().all(|key| key.as_deref() == Ok(&wanted[..])));
+        assert!(!served.is_empty() && served.len() <= WAITING_MAX, "{} were served", served.len());
+        assert!(refused.iter().all(|refused| refused.as_ref().is_err_and(|error| error.status == 429)));
+        ask(Asker::Stranger).await.expect("once they are gone");
+    }
+}
