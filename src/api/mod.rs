@@ -29,7 +29,8 @@ pub use peer::{
 };
 pub use secret::Secret;
 pub use seedbed::{
-    ApplyReply, ApplyRequest, ClusterSection, ConfirmState, DeclaredMember, InitOutcome, InitReply, InitRequest,
-    LeftApply, LeftObject, ManageRequest, ObjectsReply, PendingApply, PlanRequest, SavePlanRequest,
+    ApplyReply, ApplyRequest, ClusterSection, ClusterTime, ConfirmState, DeclaredMember, InitOutcome, InitReply,
+    InitRequest, LeftApply, LeftObject, ManageRequest, ObjectsReply, PendingApply, PlanRequest, SavePlanRequest,
+    UndeleteRequest,
 };
 pub use server::{EXTENSIONS, Environment, ServerInfo, ServerPut, VERSION, extensions_digest};

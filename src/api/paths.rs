@@ -28,6 +28,10 @@ pub const PLANS: &str = "/1.0/seedbed/plans";
 pub const HISTORY: &str = "/1.0/seedbed/history";
 /// What waits to be confirmed.
 pub const CONFIRM: &str = "/1.0/seedbed/confirm";
+/// Calls removals back.
+pub const UNDELETE: &str = "/1.0/seedbed/undelete";
+/// What the clock of the cluster shows.
+pub const CLOCK: &str = "/1.0/seedbed/clock";
 /// Changes who owns objects, and whether they may be deleted.
 pub const MANAGE: &str = "/1.0/seedbed/manage";
 /// Everything that is stored.

@@ -99,6 +99,20 @@ pub struct ConfirmState {
     pub taken_back: Option<Revision>,
 }
 
+/// `POST /1.0/seedbed/undelete`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndeleteRequest {
+    /// The objects that are to stay.
+    pub keys: Vec<Key>,
+}
+
+/// `GET /1.0/seedbed/clock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterTime {
+    /// This moment on the leader's clock, by which everything ends that ends at a moment.
+    pub now: Timestamp,
+}
+
 /// An apply that waits to be confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingApply {

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Su
 
 use super::command::{
     adopt, apply, audit, cluster, completions, config, confirm, daemon, drift, explain, export, get, history, hold,
-    init, man, noun, plan, protect, schema, source, status, validate, waitready, watch, webhook,
+    init, man, noun, plan, protect, schema, source, status, undelete, validate, waitready, watch, webhook,
 };
 use super::exit::Exit;
 use super::sandbox;
@@ -67,6 +67,8 @@ pub enum Verb {
     Adopt(adopt::AdoptArgs),
     /// See to it that nobody deletes objects
     Protect(protect::ProtectArgs),
+    /// Call the removal of objects back while it is under way
+    Undelete(undelete::UndeleteArgs),
     /// Show how every object stands on every member
     Status(status::StatusArgs),
     /// Show what is otherwise than manifests declared it, or than members made it

@@ -64,6 +64,7 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
             Verb::Watch(args) => command::watch::run(&args, session).await,
             Verb::Adopt(args) => command::adopt::run(&args, session).await,
             Verb::Protect(args) => command::protect::run(&args, session).await,
+            Verb::Undelete(args) => command::undelete::run(&args, session).await,
             Verb::Explain(args) => command::explain::run(&args, screen),
             Verb::Status(args) => command::status::run(&args, session).await,
             Verb::Drift(args) => command::drift::run(&args, session).await,

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::board::Skew;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
+use crate::api::{ClusterTime, paths};
 use crate::client::{Answer, Client, ClientError};
 use crate::manifest::{self, Source};
 
@@ -35,6 +37,12 @@ impl Session {
         let answer = self.client.send(hyper::Method::GET, path, bytes::Bytes::new()).await.map_err(failure)?;
         let value = answer.metadata().map_err(failure)?;
         Ok((value, answer.header("etag").map(str::to_owned)))
+    }
+
+    /// How far the cluster's clock is ahead of the one here; not at all when that cannot be learned.
+    pub async fn skew(&self) -> Skew {
+        let answer: Result<ClusterTime, _> = self.client.get(paths::CLOCK).await;
+        answer.map_or_else(|_| Skew::default(), |time| Skew::of(time.now))
     }
 
     /// Sends a change, and waits for its operation when there is one.

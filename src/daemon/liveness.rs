@@ -35,6 +35,7 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver
     while !*stop.borrow() {
         let now = leadership.borrow_and_update().clone();
         let wait = if now.is_me {
+            server.clock.lead();
             lead(&server, &node, &now, &mut told).await;
             LOOK_EVERY
         } else {
@@ -121,6 +122,7 @@ async fn ask(server: &Server, leader: &str) -> bool {
     let Ok(client) = server.peers.client(leader, Line::Raft) else { return false };
     match timeout(ASK_LIMIT, client.get::<Liveness>(PATH)).await {
         Ok(Ok(table)) => {
+            server.clock.follow(table.at);
             server.liveness.send_if_modified(|known| {
                 let is_newer = table.at > known.at;
                 if is_newer {

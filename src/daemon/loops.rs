@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{liveness, renew, shared_certificate, sources, webhooks};
+use crate::host::Clock;
 use crate::http::SystemDice;
 use crate::http::{HTTPS_ADDRESS, Node, Server};
 use crate::model::{Key, MemberName, Object};
@@ -34,8 +35,9 @@ impl Loops {
         let mut tasks = JoinSet::new();
         let host = server.host.clone();
         let (dice, tally) = (Box::new(SystemDice), server.tally.clone());
-        tasks.spawn(run_member(node.store.clone(), host, me, dice, tally, stopped.clone()));
-        let (clock, chance) = (Arc::clone(&server.host.clock), Box::new(SystemDice));
+        let cluster: Arc<dyn Clock> = Arc::clone(&server.clock) as _;
+        tasks.spawn(run_member(node.store.clone(), host, Arc::clone(&cluster), me, dice, tally, stopped.clone()));
+        let (clock, chance) = (cluster, Box::new(SystemDice));
         tasks.spawn(run_leader(node.store.clone(), clock, chance, stopped.clone()));
         tasks.spawn(liveness::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         tasks.spawn(sources::run(Arc::clone(server), Arc::clone(node), sources, stopped.clone()));

@@ -19,9 +19,9 @@ use super::options::{DaemonOptions, HostChoice};
 use super::state_dir::StateDir;
 use super::transport::HttpsTransport;
 use super::{certificate, first, machine, notify};
-use crate::host::Host;
 use crate::host::fake::FakeHost;
 use crate::host::linux::{self, SystemClock, limits};
+use crate::host::{ClusterClock, Host};
 use crate::http::password::Passwords;
 use crate::http::{
     Bodies, ConnectionLimits, Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Strangers, Trust,
@@ -98,6 +98,7 @@ impl Daemon {
     pub async fn start(options: DaemonOptions) -> Result<Self, DaemonError> {
         let dir = StateDir::open(&options.state_dir)?;
         let host = host(&options);
+        let clock = Arc::new(ClusterClock::new(Arc::clone(&host.clock)));
         let credentials = Arc::new(credentials(&dir)?);
         let trust = Arc::new(Trust::default());
         let peers = Arc::new(Peers::new(Arc::clone(&credentials), Arc::clone(&trust)));
@@ -128,6 +129,7 @@ impl Daemon {
             passwords: Passwords::default(),
             tally: watch::Sender::new(Tally::default()),
             host,
+            clock,
             environment: machine::environment(),
             crash: options.crash,
             former: Arc::clone(&hub) as _,

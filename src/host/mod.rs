@@ -2,6 +2,7 @@
 
 mod cidr;
 mod clock;
+mod cluster_clock;
 mod error;
 pub mod fake;
 mod link;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use cidr::{Cidr, CidrError, Family, number};
 pub use clock::Clock;
+pub use cluster_clock::ClusterClock;
 pub use error::{HostError, Lasting};
 pub use link::{Counters, Lease, Link, LinkAddress, Mac, MacError, Reach};
 pub use network::{

@@ -9,9 +9,10 @@ use super::configure;
 use super::confirm;
 use super::dice::SystemDice;
 use super::origin;
+use super::removal;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
-use crate::kinds::history;
+use crate::kinds::{Seeded, history};
 use crate::model::{
     Claim, ClusterState, Command, Config, Desired, Finding, Key, Object, Phase, PlacementPhase, Reply, Revision,
     Rollout, Selection, Timestamp,
@@ -75,17 +76,22 @@ pub fn selected(server: &Server, desired: &Desired, selection: &Selection, mode:
 
 /// What applying would do. Secrets must be hidden already.
 pub fn planned(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Plan, ApiError> {
-    planned_on(server, desired, terms).map(|(plan, _)| plan)
+    planned_on(server, desired, terms, None).map(|(plan, _)| plan)
 }
 
-/// The same with the state that it was made against.
-fn planned_on(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<(Plan, ClusterState), ApiError> {
+/// The same with the state that it was made against, and with what was chosen for a plan with this digest.
+fn planned_on(
+    server: &Server,
+    desired: &Desired,
+    terms: Terms<'_>,
+    seen: Option<&str>,
+) -> Result<(Plan, ClusterState), ApiError> {
     let Terms { mode, claim } = terms;
     let node = server.node();
     let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
-    let liveness = server.liveness.borrow().clone();
+    let liveness = server.who_answers();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
-    let plan = plan(desired, &state, &context, &mut SystemDice).map_err(barred)?;
+    let plan = plan(desired, &state, &context, &mut dice_of(seen)).map_err(barred)?;
     Ok((plan, state))
 }
 
@@ -94,9 +100,14 @@ pub fn whole(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Pla
     let Terms { mode, claim } = terms;
     let node = server.node();
     let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
-    let liveness = server.liveness.borrow().clone();
+    let liveness = server.who_answers();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
-    Ok(plan::whole(desired, &state, &context, &mut SystemDice))
+    Ok(plan::whole(desired, &state, &context, &mut dice_of(None)))
+}
+
+/// Chance for a plan: that of the plan with this digest, so that what was seen is what is committed, or new.
+pub fn dice_of(seen: Option<&str>) -> Seeded {
+    seen.and_then(plan::seed_of).map_or_else(|| Seeded::drawn(&mut SystemDice), Seeded::new)
 }
 
 /// What is said when something is in the way. What others own, and what would be too much, is refused; everything else
@@ -125,7 +136,7 @@ pub async fn apply(
 ) -> Result<Applied, ApiError> {
     let declared = desired.objects.get(&Key::server()).map(|declared| declared.of(&server.node().name));
     let listening = listen_first(server, declared.as_ref()).await?;
-    let outcome = commit_as(server, || planned_on(server, desired, terms), "", order).await;
+    let outcome = commit_as(server, || planned_on(server, desired, terms, order.expect), "", order).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
         server.former.listen(server, before.as_deref()).await?;
     }
@@ -148,6 +159,7 @@ pub async fn commit_as(
             return Ok(Applied { notes: plan.notes, ..Applied::default() });
         }
         confirm::check_free(server)?;
+        removal::look_before(server, &plan, &state).await?;
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: order.by.to_owned() };
         let records = server.store().list(history::Applied::KIND).map_err(store_failed)?;
         let mut write = plan.write_remembered(stamp, why, &state, &records);

@@ -13,6 +13,7 @@ use super::carry::{Progress, progress};
 use super::commit;
 use super::dice::SystemDice;
 use super::object_path::ObjectPath;
+use super::removal;
 use super::server::{Server, store_failed};
 use super::shown;
 use crate::api::ApiError;
@@ -47,24 +48,37 @@ pub fn amended(mut now: Map<String, Value>, new: Map<String, Value>) -> Map<Stri
     now
 }
 
+/// Where an object is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// It is only defined, on this member.
+    On(MemberName),
+    /// It is created where it is defined, which is on all members.
+    Defined,
+    /// It is defined on all members and created, in one step.
+    Everywhere,
+}
+
 /// Creates an object, or defines it on one member. Gives its key.
 pub async fn create(
     server: &Arc<Server>,
     caller: &Caller,
     path: &ObjectPath,
     spec: &Spec,
-    target: Option<&MemberName>,
+    place: &Where,
 ) -> Result<Key, ApiError> {
     let decide = |ask: &Ask<'_>| {
-        let decided = match target {
-            Some(target) => two_phase::define(ask, spec, target),
-            None => two_phase::create(ask, spec, &mut SystemDice),
+        let decided = match place {
+            Where::On(target) => two_phase::define(ask, spec, target),
+            Where::Defined => two_phase::create(ask, spec, &mut SystemDice),
+            Where::Everywhere => two_phase::create_everywhere(ask, spec, &mut SystemDice),
         };
         decided.map_err(refused)
     };
-    let extent = |key: &Key, known: &Known| extent::of_request(key, spec, target.is_some(), known);
+    let is_targeted = matches!(place, Where::On(_));
+    let extent = |key: &Key, known: &Known| extent::of_request(key, spec, is_targeted, known);
     let key = commit(server, caller, path, &extent, decide).await?;
-    if target.is_none() {
+    if !is_targeted {
         stands(server, &key).await?;
     }
     Ok(key)
@@ -134,6 +148,7 @@ fn keep_secrets(kind: &dyn Kind, object: &Object, fields: &mut Map<String, Value
 /// Removes an object; the answer comes when the last member has let it go. Gives its key.
 pub async fn delete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) -> Result<Key, ApiError> {
     let extent = |key: &Key, known: &Known| extent::of_removal(key, known);
+    removal::look_first(server, &going(server, path).await?).await?;
     let mut uid = None;
     let decide = |ask: &Ask<'_>| {
         uid = ask.state.get(ask.key).map(|object| object.uid);
@@ -144,12 +159,52 @@ pub async fn delete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) ->
         None => Some(Ok(())),
         Some(now) if Some(now.uid) != uid => Some(Ok(())),
         Some(now) => match progress(now) {
-            Progress::Failed(text) => Some(Err(ApiError::failed(text))),
-            Progress::Done | Progress::Under => None,
+            Progress::Failed(text) => Some(Err(ApiError::failed(format!("{text}; {}", removal::going_on(&key))))),
+            Progress::Done | Progress::Under => silent(server, now),
         },
     })
     .await?;
     Ok(key)
+}
+
+/// What a removal is about, when the rules let it begin: members are asked about nothing else.
+async fn going(server: &Server, path: &ObjectPath) -> Result<Vec<Object>, ApiError> {
+    let node = server.node();
+    node.store.barrier().await.map_err(store_failed)?;
+    let key = path.key(&node.store)?;
+    let state = node.store.part(&|known| extent::of_removal(&key, known)).map_err(store_failed)?;
+    let stamp = Stamp { request: String::new(), at: server.now(), by: String::new() };
+    let ask = Ask { state: &state, liveness: &server.who_answers(), here: &node.name, key: &key, stamp };
+    two_phase::delete(&ask).map_err(refused)?;
+    Ok(state.get(&key).cloned().into_iter().collect())
+}
+
+/// Calls a removal back. The answer comes when all of it stands again, unless a member is silent, which nobody waits for.
+pub async fn undelete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) -> Result<(), ApiError> {
+    let extent = |key: &Key, known: &Known| extent::of_removal(key, known);
+    let decide = |ask: &Ask<'_>| two_phase::undelete(ask).map_err(refused);
+    let key = commit(server, caller, path, &extent, decide).await?;
+    let object = server.store().get(&key).map_err(store_failed)?;
+    let (me, liveness) = (server.node().name.clone(), server.who_answers());
+    let answers = |member: &MemberName| *member == me || liveness.is_reachable(member);
+    let is_heard = object.is_some_and(|object| object.placements.keys().all(answers));
+    if is_heard { stands(server, &key).await } else { Ok(()) }
+}
+
+/// What is left of an object stands on members that do not answer: nobody waits for them.
+fn silent(server: &Server, object: &Object) -> Option<Result<(), ApiError>> {
+    let (me, liveness) = (server.node().name.clone(), server.who_answers());
+    let mut left = object.placements.keys();
+    if left.any(|member| *member == me || liveness.is_reachable(member)) {
+        return None;
+    }
+    let names: Vec<&str> = object.placements.keys().map(MemberName::as_str).collect();
+    let key = &object.key;
+    Some(Err(ApiError::unavailable(format!(
+        "{key} is gone from all members that answer; {} lets go of it when it is back: {}",
+        names.join(", "),
+        removal::going_on(key)
+    ))))
 }
 
 /// Commits what `decide` makes of the state, of which `extent` tells how much it looks at. Gives the object's key.
@@ -165,7 +220,7 @@ async fn commit(
         let node = server.node();
         key = path.key(&node.store)?;
         let state = node.store.part(&|known| extent(&key, known)).map_err(store_failed)?;
-        let liveness = server.liveness.borrow().clone();
+        let liveness = server.who_answers();
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: caller.audit() };
         match decide(&Ask { state: &state, liveness: &liveness, here: &node.name, key: &key, stamp })? {
             Command::Write(write) => Ok(write),

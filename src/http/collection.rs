@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::answer::{Answer, Outcome, parse, url};
 use super::asked::Asked;
 use super::caller::Caller;
-use super::change::{self, Revision};
+use super::change::{self, Revision, Where};
 use super::object_path::ObjectPath;
 use super::server::{Server, store_failed};
 use super::shown;
@@ -91,7 +91,13 @@ async fn create(
     let name = fields.remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
     let path = ObjectPath::new(kind, &asked, &name);
     let spec = change::spec_of(fields);
-    let key = change::create(&server, &caller, &path, &spec, asked.target().as_ref()).await?;
+    let place = match asked.target() {
+        Some(target) => Where::On(target),
+        // LXD's own clients define on each member first, and are told when they have not.
+        None if asked.is_set("everywhere") => Where::Everywhere,
+        None => Where::Defined,
+    };
+    let key = change::create(&server, &caller, &path, &spec, &place).await?;
     tell(&server, kind, &key, "created");
     Answer::created(location(kind, &key, &asked))
 }

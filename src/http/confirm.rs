@@ -45,7 +45,7 @@ pub fn check_free(server: &Server) -> Result<(), ApiError> {
         format!(
             "{} waits to be confirmed until {}: nothing else is applied before",
             pending.told(),
-            seconds(pending.until)
+            seconds(server.own_time(pending.until))
         ),
     ))
 }
@@ -100,8 +100,7 @@ async fn revert(State(server): State<Arc<Server>>, Extension(caller): Extension<
     caller.trusted()?;
     let (record, pending) = waiting(&server).await?;
     let shown = shown(&server, &pending)?;
-    let until = pending.until.min(server.now());
-    let given_up = Pending { until, given_up_by: caller.audit(), ..pending };
+    let given_up = Pending { given_up_by: caller.audit(), ..pending };
     let change = write::record(Pending::key(), write::spec_of(&given_up)?);
     write::submit_as(&server, caller.audit(), vec![write::unchanged(&record)], vec![change]).await?;
     Answer::of(&shown)

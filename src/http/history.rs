@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Outcome};
 use super::caller::Caller;
 use super::carry::{self, Order};
-use super::dice::SystemDice;
 use super::server::{Server, store_failed};
 use super::write;
 use crate::api::ApiError;
@@ -48,9 +47,11 @@ pub async fn show(
     Answer::of(&value)
 }
 
-/// The plan of the way back to a revision, with the state that it was made against.
-pub fn planned(server: &Server, revision: Revision) -> Result<(Plan, ClusterState), ApiError> {
-    let past = past(server, &records(server)?, revision)?;
+/// The plan of the way back to a revision, with the state that it was made against. What is chosen is what was chosen for
+/// a plan with the digest `seen`.
+pub fn planned(server: &Server, revision: Revision, seen: Option<&str>) -> Result<(Plan, ClusterState), ApiError> {
+    let records = records(server)?;
+    let past = past(server, &records, revision)?;
     let node = server.node();
     let state = node.store.part(&|known| {
         let desired = past.desired(&known.state);
@@ -59,18 +60,21 @@ pub fn planned(server: &Server, revision: Revision) -> Result<(Plan, ClusterStat
         extent
     });
     let state = state.map_err(store_failed)?;
-    let liveness = server.liveness.borrow().clone();
+    let liveness = server.who_answers();
     let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
-    let plan = back(&past, &state, &context, &mut SystemDice).map_err(|findings| {
+    let dice = &mut carry::dice_of(seen);
+    let plan = back(&past, &state, &context, dice).map_err(|findings| {
         ApiError::bad_request(format!("the way back to revision {revision} is barred: nothing was changed"))
             .with_findings(findings)
     })?;
-    Ok((plan, state))
+    let applies = remembered(server, &records)?;
+    Ok((plan.with_changes_by_hand((&past, &applies), &state, &context, dice), state))
 }
 
 /// Goes back to a revision.
 pub async fn apply(server: &Server, revision: Revision, order: Order<'_>) -> Result<carry::Applied, ApiError> {
-    carry::commit_as(server, || planned(server, revision), &format!("back to revision {revision}"), order).await
+    let why = format!("back to revision {revision}");
+    carry::commit_as(server, || planned(server, revision, order.expect), &why, order).await
 }
 
 fn records(server: &Server) -> Result<Vec<Object>, ApiError> {
@@ -82,6 +86,16 @@ fn past(server: &Server, records: &[Object], revision: Revision) -> Result<Past,
     let later = since(records, revision).ok_or_else(|| forgotten(revision))?;
     let applies: Vec<Before> = later.into_iter().map(|record| before(server, record)).collect::<Result<_, _>>()?;
     Ok(Past::before(applies))
+}
+
+/// What objects were before each apply, in order; the oldest may have been forgotten.
+fn remembered(server: &Server, records: &[Object]) -> Result<Vec<Before>, ApiError> {
+    let mut records: Vec<&Object> = records.iter().collect();
+    records.sort_by_key(|record| record.uid);
+    let found =
+        records.into_iter().map(|record| server.store().get(&Before::key(&record.key.name)).map_err(store_failed));
+    let found: Vec<Option<Object>> = found.collect::<Result<_, _>>()?;
+    found.iter().flatten().map(write::typed).collect()
 }
 
 fn before(server: &Server, record: &Object) -> Result<Before, ApiError> {

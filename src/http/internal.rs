@@ -28,6 +28,7 @@ pub async fn set_liveness(
 ) -> Outcome {
     caller.member()?;
     let table: Liveness = parse(&body)?;
+    server.clock.follow(table.at);
     server.liveness.send_replace(table);
     Answer::done()
 }
@@ -35,8 +36,7 @@ pub async fn set_liveness(
 /// `GET /internal/liveness`: for a member that has just started.
 pub async fn liveness(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
     caller.member()?;
-    let table = server.liveness.borrow().clone();
-    Answer::of(&table)
+    Answer::of(&server.who_answers())
 }
 
 /// `POST /internal/cluster/reset`: this member is out. It takes down what it had and stands alone from now on.

@@ -43,7 +43,7 @@ impl Letter {
         let cluster = server.credentials.fingerprint().map_err(|error| error.message)?;
         let id = format!("{}-{}", cluster.get(..PREFIX).unwrap_or_default(), self.id);
         let text = self.text(&id, &cluster, dropped);
-        let headers = signed(&id, server.now().0 / 1000, key, &text);
+        let headers = signed(&id, server.host.clock.now().0 / 1000, key, &text);
         to.post(&headers, &text, LIMIT).await.map_err(|error| error.to_string())
     }
 

@@ -47,6 +47,7 @@ mod peers;
 mod plans;
 mod raft;
 mod rate_limit;
+mod removal;
 mod root;
 mod router;
 mod seal;

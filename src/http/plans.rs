@@ -15,13 +15,14 @@ use super::caller::Caller;
 use super::carry::{self, Order};
 use super::confirm;
 use super::events::rfc3339;
+use super::password::is_same;
 use super::server::{Server, store_failed};
-use super::{origin, seal, seedbed, write};
+use super::{origin, removal, seal, seedbed, write};
 use crate::api::{ApiError, ApplyReply, PlanRequest, SavePlanRequest, paths};
 use crate::kinds::history;
 use crate::kinds::saved_plan::{EXPIRES_MS, PLANS_MAX, SavedPlan, SavedWork, Used};
 use crate::model::{
-    Change, Command, Config, Expect, Extent, Fault, Finding, Key, MemberName, Object, Reply, Timestamp,
+    Change, Command, Config, Expect, Extent, Fault, Finding, Key, MemberName, Object, Reply, Revision, Timestamp,
 };
 use crate::plan::Plan;
 use crate::plan::two_phase::Stamp;
@@ -79,13 +80,15 @@ async fn save(State(server): State<Arc<Server>>, Extension(caller): Extension<Ca
         work: Some(SavedWork { expect, changes }),
         used: None,
     };
-    write::commit(&server, &caller.audit(), || {
+    // A record that is new has the revision of its entry as uid.
+    let uid = write::commit(&server, &caller.audit(), || {
         let (expect, mut changes) = room_for(&server, &name, now)?;
         changes.push(write::record(SavedPlan::key(&name), write::spec_of(&saved)?));
         Ok((expect, changes))
     })
-    .await?;
-    Answer::of(&file(&server, &name, &saved)?)
+    .await?
+    .unwrap_or_default();
+    Answer::of(&file(&server, (&name, uid), &saved)?)
 }
 
 /// What has to go and what must hold so that a plan of this name can be kept.
@@ -120,8 +123,8 @@ async fn show(
     Path(name): Path<String>,
 ) -> Outcome {
     caller.trusted()?;
-    let saved: SavedPlan = write::typed(&found(&server, &name)?)?;
-    Answer::of(&file(&server, &name, &saved)?)
+    let record = found(&server, &name)?;
+    Answer::of(&file(&server, (&name, record.uid), &write::typed(&record)?)?)
 }
 
 /// `DELETE /1.0/seedbed/plans/NAME`.
@@ -175,11 +178,15 @@ async fn check(
 
 async fn ready(server: &Server, name: &str, body: &Bytes) -> Result<(Object, SavedPlan, Plan), ApiError> {
     server.store().barrier().await.map_err(store_failed)?;
-    if !body.is_empty() {
-        check_mark(server, parse(body)?)?;
+    let given: Option<Value> = if body.is_empty() { None } else { Some(parse(body)?) };
+    if let Some(given) = &given {
+        check_mark(server, given.clone())?;
     }
     let record = found(server, name)?;
     let saved: SavedPlan = write::typed(&record)?;
+    if let Some(given) = &given {
+        check_file(server, &record, &saved, given)?;
+    }
     let plan = usable(server, name, &saved)?;
     confirm::check_free(server)?;
     Ok((record, saved, plan))
@@ -195,6 +202,7 @@ async fn carry_out(
     let keys: BTreeSet<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
     let extent = Extent { keys, ..Extent::default() };
     let state = server.store().part(&|_| extent.clone()).map_err(store_failed)?;
+    removal::look_before(server, plan, &state).await?;
     let remembered = server.store().list(history::Applied::KIND).map_err(store_failed)?;
     let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: order.by.to_owned() };
     let used = Some(Used { at: stamp.at, by: order.by.to_owned() });
@@ -271,11 +279,12 @@ fn own_address(plan: &Plan, me: &MemberName) -> Option<Config> {
     })
 }
 
-/// A plan as it is given out: what is shown, what it is called, and the cluster's mark on both.
-fn file(server: &Server, name: &str, saved: &SavedPlan) -> Result<Value, ApiError> {
+/// A plan as it is given out: what is shown, which record it is, and the cluster's mark on both.
+fn file(server: &Server, (name, uid): (&str, Revision), saved: &SavedPlan) -> Result<Value, ApiError> {
     let mut file = saved.plan.clone();
     file["saved"] = json!({
         "name": name,
+        "uid": uid,
         "title": saved.title,
         "created_at": rfc3339(saved.created_at),
         "expires_at": rfc3339(saved.expires_at),
@@ -283,6 +292,22 @@ fn file(server: &Server, name: &str, saved: &SavedPlan) -> Result<Value, ApiErro
     });
     file["signature"] = json!(seal::mark(server, &file.to_string()));
     Ok(file)
+}
+
+/// Refuses a file that is not to the letter what is handed out of this record: that the cluster has signed it says only
+/// that it was handed out once.
+fn check_file(server: &Server, record: &Object, saved: &SavedPlan, given: &Value) -> Result<(), ApiError> {
+    let name = record.key.name.as_str();
+    let own = file(server, (name, record.uid), saved)?;
+    if is_same(own.to_string().as_bytes(), given.to_string().as_bytes()) {
+        return Ok(());
+    }
+    match given["saved"]["name"].as_str() {
+        Some(other) if other != name => {
+            Err(ApiError::conflict(format!("this is the file of the saved plan {other}, not of {name}")))
+        }
+        _ => Err(stale(vec![Finding::error("SB183", format!("another plan was saved as {name} since"))])),
+    }
 }
 
 fn check_mark(server: &Server, mut file: Value) -> Result<(), ApiError> {

@@ -12,7 +12,8 @@ use super::server::Server;
 use super::strangers::STANDING;
 use super::{
     audit, certificates, cluster, collection, confirm, drift, events, gate, history, internal, join, leave, machine,
-    manage, members, metrics, operations, plans, raft, root, seedbed, shared_certificate, sources, tokens, webhooks,
+    manage, members, metrics, operations, plans, raft, removal, root, seedbed, shared_certificate, sources, tokens,
+    webhooks,
 };
 use crate::api::{ApiError, paths};
 
@@ -71,6 +72,8 @@ fn own_routes() -> Router<Arc<Server>> {
         .route(paths::PLAN, post(seedbed::plan))
         .route(paths::APPLY, post(seedbed::apply))
         .route(paths::MANAGE, post(manage::manage))
+        .route(paths::CLOCK, get(seedbed::clock))
+        .route(paths::UNDELETE, post(removal::undelete))
 }
 
 fn internal_routes() -> Router<Arc<Server>> {
@@ -83,6 +86,7 @@ fn internal_routes() -> Router<Arc<Server>> {
         .route(shared_certificate::PATH, get(shared_certificate::show))
         .route(&format!("{STANDING}{{id}}"), get(internal::standing))
         .route(leave::RESET, post(internal::reset))
+        .route(removal::SURVEY, post(removal::surveyed))
         .route("/internal/liveness", put(internal::set_liveness).get(internal::liveness))
         .route("/internal/raft/{name}", post(raft::call))
         .route(gate::SNAPSHOT, post(raft::snapshot))

@@ -15,7 +15,7 @@ use super::carry::{self, Order, Terms};
 use super::confirm;
 use super::history;
 use super::server::{Server, store_failed};
-use crate::api::{ApiError, ApplyReply, ApplyRequest, InitRequest, ObjectsReply, PlanRequest};
+use crate::api::{ApiError, ApplyReply, ApplyRequest, ClusterTime, InitRequest, ObjectsReply, PlanRequest};
 use crate::kinds;
 use crate::manifest::{self, Source};
 use crate::model::{Claim, ClusterState, Desired, Extent, Key, KindName, Object, Revision, Selection};
@@ -89,6 +89,12 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
     })
 }
 
+/// `GET /1.0/seedbed/clock`: the time by which everything ends that ends at a moment.
+pub async fn clock(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+    caller.trusted()?;
+    Answer::of(&ClusterTime { now: server.now() })
+}
+
 /// `POST /1.0/seedbed/plan`.
 pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
@@ -104,7 +110,7 @@ pub async fn planned(server: &Server, request: PlanRequest) -> Result<Plan, ApiE
     let claim = of_part(claim, &selection);
     current(server).await?;
     if let Some(revision) = back_to {
-        return with_users(server, history::planned(server, revision)?.0);
+        return with_users(server, history::planned(server, revision, None)?.0);
     }
     let mut selected = carry::selected(server, &desired, &selection, mode(merge))?;
     carry::hide_secrets(server, &mut selected.desired).await?;
@@ -121,6 +127,7 @@ fn with_users(server: &Server, plan: Plan) -> Result<Plan, ApiError> {
     let state = server.store().part(&|known| {
         let mut extent = extent::of_users(&keys, known);
         extent.kinds.insert(Key::MEMBER.into());
+        extent.keys.extend(keys.iter().cloned());
         extent
     });
     let state = state.map_err(store_failed)?;

@@ -16,7 +16,7 @@ use super::peers::Peers;
 use super::strangers::Strangers;
 use super::trust::Trust;
 use crate::api::{ApiError, Environment};
-use crate::host::Host;
+use crate::host::{Clock, ClusterClock, Host};
 use crate::model::{Key, Liveness, MemberId, MemberName, Object, Tally, Timestamp};
 use crate::store::{Store, StoreError};
 
@@ -64,6 +64,8 @@ pub struct Server {
     pub tally: watch::Sender<Tally>,
     /// The machine.
     pub host: Host,
+    /// The clock that all members share.
+    pub clock: Arc<ClusterClock>,
     /// The machine in words.
     pub environment: Environment,
     /// Where tests end this daemon.
@@ -83,9 +85,19 @@ impl Server {
         self.node.borrow().store.clone()
     }
 
-    /// This moment.
+    /// This moment, on the clock that all members share.
     pub fn now(&self) -> Timestamp {
-        self.host.clock.now()
+        self.clock.now()
+    }
+
+    /// A moment of the clock that all members share as this machine's own clock shows it, for those who sit before it.
+    pub fn own_time(&self, moment: Timestamp) -> Timestamp {
+        self.clock.own(moment)
+    }
+
+    /// Which members answer, at this moment: what was told last may be some time ago.
+    pub fn who_answers(&self) -> Liveness {
+        Liveness { at: self.now(), ..self.liveness.borrow().clone() }
     }
 
     /// The members' records, those that are joining left out.

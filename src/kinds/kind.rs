@@ -164,6 +164,11 @@ pub struct Completion<'a> {
 pub trait Dice {
     /// A number below `bound`, which is not 0.
     fn below(&mut self, bound: u64) -> u64;
+
+    /// What gives the same numbers again, where there is such a thing.
+    fn seed(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A kind with its spec type erased: what the registry holds.

@@ -13,6 +13,7 @@ pub mod meaning;
 mod node;
 mod problem;
 pub mod quick;
+mod seeded;
 pub mod table;
 pub mod value;
 
@@ -38,6 +39,7 @@ pub use home::home;
 pub use kind::{Completion, Dice, Kind, Need, Reading, Resource, Scope, Strength, Variants, Words};
 pub use node::{AnyNode, Intent, Local, Node, Outcome, Work};
 pub use problem::{Problem, Spot};
+pub use seeded::Seeded;
 
 /// All kinds, in the order of creation; deletion runs it backwards.
 pub static ALL: &[&dyn Kind] = &[

@@ -47,7 +47,8 @@ fn strangers(section: &Section<'_>, found: &Found<'_>) -> Vec<Finding> {
             None => finding.with(section.key_place(&["members"]), "the members of the cluster"),
         }
     };
-    let is_stranger = |name: &&MemberName| names().next().is_some() && section.cluster.member(name).is_none();
+    let is_listed = |name: &MemberName| name.is_every() || section.cluster.member(name).is_some();
+    let is_stranger = |name: &&MemberName| names().next().is_some() && !is_listed(name);
     found.declared.members.keys().filter(is_stranger).map(stranger).collect()
 }
 

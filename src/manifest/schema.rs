@@ -81,7 +81,7 @@ fn entry(section: &Section, generator: &mut SchemaGenerator) -> Value {
         });
     }
     if kind.rollout() != Rollout::RecordOnly {
-        let described = "The keys in which members differ, under the name of each member.";
+        let described = "The keys in which members differ, under the name of each member; under `*` those of every member whose own say nothing else.";
         properties["members"] = json!({ "type": "object", "description": described, "additionalProperties": texts() });
     }
     manage(properties);

@@ -84,10 +84,11 @@ impl<'d> Set<'d> {
                 break;
             }
             let Declared { spec, members, here, policy: _, at: _ } = &found.declared;
-            let Examined { problems, needs } = kinds::examine(found.kind, key, spec, members, here);
+            let own = members.keys().map(|member| (member.clone(), found.declared.own(member))).collect();
+            let Examined { problems, needs } = kinds::examine(found.kind, key, spec, &own, here);
             found.needs = needs;
             for problem in problems {
-                if found.is_known(&problem) || dialect.leaves_out(problem.code) {
+                if found.is_known(&problem) || found.is_of_every_member(&problem) || dialect.leaves_out(problem.code) {
                     continue;
                 }
                 let finding = found.finding(problem);
@@ -114,9 +115,17 @@ impl Found<'_> {
         }
     }
 
+    // A key of every member is told once, where it stands.
+    fn is_of_every_member(&self, problem: &Problem) -> bool {
+        let [members, member, key, ..] = problem.path.as_slice() else { return false };
+        let has = |member: &str| self.declared.members.get(member).is_some_and(|own| own.contains_key(key));
+        members == "members" && member != MemberName::EVERY && !has(member) && has(MemberName::EVERY)
+    }
+
     fn misnamed_members(&self) -> Vec<Finding> {
         let fault = |name: &MemberName| value::member_name_fault(name.as_str());
-        let misnamed = self.declared.members.keys().filter_map(|name| Some((name, fault(name)?)));
+        let named = self.declared.members.keys().filter(|name| !name.is_every());
+        let misnamed = named.filter_map(|name| Some((name, fault(name)?)));
         let finding = |(name, fault): (&MemberName, &str)| {
             let place = self.place(&["members".to_owned(), name.to_string()], Spot::Key);
             Finding::error("SB018", format!("`{name}` cannot name a member: {fault}")).at(place)

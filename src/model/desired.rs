@@ -24,7 +24,7 @@ pub struct Desired {
 pub struct Declared {
     /// What all members share. Holds no member-specific key.
     pub spec: Spec,
-    /// Member-specific keys under the name of their member.
+    /// Member-specific keys under the name of their member, or under `*` for every member: see [`Self::own`].
     #[serde(default)]
     pub members: BTreeMap<MemberName, Config>,
     /// Member-specific keys that name no member, as LXD's preseed writes them.
@@ -48,9 +48,19 @@ impl Declared {
 
     /// The member-specific keys of one member that reads the file itself.
     pub fn of(&self, reader: &MemberName) -> Config {
-        let named = self.members.get(reader).cloned().unwrap_or_default();
-        self.here.overlaid(&named)
+        self.here.overlaid(&own_of(&self.members, reader))
     }
+
+    /// The member-specific keys of one member, whoever reads the file.
+    pub fn own(&self, member: &MemberName) -> Config {
+        own_of(&self.members, member)
+    }
+}
+
+/// The keys of one member among those of all: what every member has, and over it what stands under its own name.
+pub fn own_of(members: &BTreeMap<MemberName, Config>, member: &MemberName) -> Config {
+    let keys = |name: &str| members.get(name).cloned().unwrap_or_default();
+    keys(MemberName::EVERY).overlaid(&keys(member.as_str()))
 }
 
 /// A map with structured keys is a list in JSON.

@@ -23,7 +23,7 @@ pub use audit::{AuditCheck, AuditEntry, Audited, Broken, Deed, Did, Origin};
 pub use command::{Change, Command, Expect, Fault, PlacementReport, Put, Reply, Report, Stage, Write};
 pub use condition::{Condition, ConditionState};
 pub use config::Config;
-pub use desired::{Declared, Desired};
+pub use desired::{Declared, Desired, own_of};
 pub use extent::{Extent, Known};
 pub use finding::{Finding, Label, Place, Severity, pointer, steps_of};
 pub use key::Key;

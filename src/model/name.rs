@@ -59,6 +59,16 @@ name! {
     KindName
 }
 
+impl MemberName {
+    /// In manifests: what every member has whose own keys say nothing else. No member is called so.
+    pub const EVERY: &'static str = "*";
+
+    /// Whether this stands for every member.
+    pub fn is_every(&self) -> bool {
+        self.0 == Self::EVERY
+    }
+}
+
 impl ProjectName {
     /// The project that always exists.
     pub const DEFAULT: &'static str = "default";

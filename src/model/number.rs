@@ -1,6 +1,7 @@
 //! Counters and times, each with a type of its own.
 
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,5 +56,11 @@ impl Timestamp {
     /// Milliseconds from `earlier` to this moment; 0 when `earlier` is later.
     pub fn since_ms(self, earlier: Self) -> u64 {
         u64::try_from(self.0 - earlier.0).unwrap_or(0)
+    }
+
+    /// The moment that is so much later.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
     }
 }

@@ -10,8 +10,8 @@ use super::two_phase::{self, Ask, Stamp};
 use crate::kinds::history::{Before, Was};
 use crate::kinds::{ALL, Dice};
 use crate::model::{
-    Change, ClusterState, Command, Declared, Desired, Expect, Extent, Finding, Key, Known, Management, Object, Phase,
-    Revision, Spec, Timestamp, Write,
+    Change, ClusterState, Command, Declared, Desired, Expect, Extent, Finding, Key, Known, Management, MemberName,
+    Object, Phase, Revision, Spec, Timestamp, Write,
 };
 
 /// What objects were before the first of some applies.
@@ -68,7 +68,7 @@ impl Past {
         let was = self.objects.iter().filter_map(|(key, object)| Some((key.clone(), object.as_ref()?)));
         let declared = was.map(|(key, object)| {
             let mut declared: Declared = declare(object);
-            declared.members.retain(|member, _| members.contains(member));
+            declared.members.retain(|member, _| member.is_every() || members.contains(member));
             (key, declared)
         });
         Desired { objects: declared.collect() }
@@ -191,10 +191,12 @@ impl Plan {
 
     fn add_removal(&mut self, key: &Key, state: &ClusterState, write: Write) {
         let Some(object) = state.get(key) else { return };
-        // All of them answer, or the removal would have been refused.
-        let row = |member| MemberRow { member, fields: Vec::new(), offline: false };
+        let is_silent = |member: &MemberName| self.offline.iter().any(|silent| silent.member == *member);
+        let row = |member: MemberName| MemberRow { offline: is_silent(&member), member, fields: Vec::new() };
+        let waits_for = object.placements.keys().filter(|member| is_silent(member)).cloned().collect();
         self.changes.push(PlannedChange {
             members: object.placements.keys().cloned().map(row).collect(),
+            waits_for,
             is_undone: true,
             ..PlannedChange::of(object, Action::Delete)
         });

@@ -85,7 +85,8 @@ fn set_aside(key: &Key, declared: &Declared, stored: Option<&Object>) -> Result<
     let phase = stored.map(|object| object.phase);
     if phase == Some(Phase::Deleting) {
         let text = format!("{key} is being removed: apply again when it has gone");
-        return Err(vec![Finding::error("SB066", text).at(declared.at.clone())]);
+        let finding = Finding::error("SB066", text).at(declared.at.clone());
+        return Err(vec![finding.helping(format!("to keep it: seedbed undelete {key}"))]);
     }
     if key.kind.as_str() != Key::MEMBER || phase == Some(Phase::Created) {
         return Ok(None);

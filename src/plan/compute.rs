@@ -8,6 +8,7 @@ use super::expand::{expand, explicit};
 use super::impact::Impact;
 use super::liveness::offline;
 use super::order::order;
+use super::overlap;
 use super::own;
 use super::prune::{Pruned, prune};
 use super::refer;
@@ -133,11 +134,13 @@ fn drafted(
             Err(finding) => findings.push(*finding),
         }
     }
+    findings.extend(overlap::check(&scene, changes.iter().map(|(_, work)| work)));
     let waves = waves::arrange(&scene, &mut changes).unwrap_or_else(|finding| {
         findings.push(*finding);
         None
     });
     let mut plan = Plan { waves, ..assemble(&scene, changes, unchanged, findings.clone()) };
+    plan.work.seed = dice.seed();
     plan.summary.barred = barred.len();
     for (at, planned) in barred.into_iter().rev() {
         plan.changes.insert(at, planned);
@@ -191,7 +194,7 @@ fn assemble(
         unchanged,
         offline: scene.offline.clone(),
         notes: notes.into_iter().filter(|finding| finding.severity != Severity::Error).collect(),
-        work: Work { expect, changes: work },
+        work: Work { expect, changes: work, seed: None },
         changes,
     }
 }

@@ -38,7 +38,7 @@ fn last_declared(object: &Object) -> Option<Declared> {
         members.insert(member, all);
     }
     // Who has left since has nothing that could have drifted.
-    members.retain(|member, _| object.placements.contains_key(member));
+    members.retain(|member, _| member.is_every() || object.placements.contains_key(member));
     let mut spec = applied.clone();
     spec.0.retain(|field, _| field != APPLIED_MEMBERS && field != APPLIED_HERE);
     // What is only to be there, or nobody's business, cannot drift.

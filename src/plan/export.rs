@@ -39,7 +39,7 @@ pub fn export(state: &ClusterState) -> Export {
         let secrets = hide(object, &mut declared);
         if !is_clustered {
             let own = std::mem::take(&mut declared.members);
-            declared.here = own.into_values().next().unwrap_or_default();
+            declared.here = own.into_values().fold(Config::default(), |here, own| here.overlaid(&own));
         }
         if !secrets.is_empty() {
             export.secrets.insert(object.key.clone(), secrets);
@@ -72,12 +72,22 @@ pub(super) fn declare(object: &Object) -> Declared {
     }
     let before = Owned::read(object.applied.as_ref());
     let own = object.placements.iter().map(|(member, placement)| {
-        let said = [before.members.get(member), before.here.get(member)].into_iter().flatten();
-        let is_said = |key: &str| said.clone().any(|config| config.contains_key(key));
+        let (named, here) = (before.own(member), before.here.get(member));
+        let is_said = |key: &str| named.contains_key(key) || here.is_some_and(|config| config.contains_key(key));
         (member.clone(), own(placement, is_said))
     });
-    let members: BTreeMap<MemberName, Config> = own.filter(|(_, config)| !config.is_empty()).collect();
+    let members = with_shared(own.collect(), before.members.get(MemberName::EVERY));
     Declared { spec, members, policy: policy(object), ..Declared::default() }
+}
+
+/// What was declared for every member, and is the same on all of them, is declared so again: a member that joins gets it.
+fn with_shared(mut members: BTreeMap<MemberName, Config>, said: Option<&Config>) -> BTreeMap<MemberName, Config> {
+    let mut every = said.cloned().unwrap_or_default();
+    every.retain(|key, value| !members.is_empty() && members.values().all(|own| own.get(key) == Some(value)));
+    members.values_mut().for_each(|own| own.retain(|key, _| !every.contains_key(key)));
+    members.insert(MemberName::EVERY.into(), every);
+    members.retain(|_, config| !config.is_empty());
+    members
 }
 
 // Only what is out of the ordinary. Who owns the object is said by the source that declares it.

@@ -36,6 +36,8 @@ pub fn of_plan(desired: &Desired, mode: Mode, claim: &Claim, known: &Known) -> E
             reach_named(&mut extent, &key, spec);
         }
         extent.kinds.extend(looked_at(&key));
+        // How many members have failed shows in all that comes to them together, whatever else that is.
+        extent.placed |= claim.resume || stored.is_some_and(|stored| stored.management.waves.is_some());
         extent.projects.extend(stored.and_then(|stored| emptied(stored, &declared.spec)));
         suggest(&mut extent, &key, &declared, desired, known);
     }

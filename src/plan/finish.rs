@@ -58,7 +58,7 @@ fn is_waiting(object: &Object) -> bool {
 fn live(object: &Object, members: &[MemberName]) -> Put {
     let owned = Owned::read(object.applied.as_ref());
     let mut placements: BTreeMap<MemberName, Config> =
-        members.iter().map(|member| (member.clone(), owned.members.get(member).cloned().unwrap_or_default())).collect();
+        members.iter().map(|member| (member.clone(), owned.own(member))).collect();
     let held = object.placements.iter().map(|(member, placement)| (member.clone(), placement.config.clone()));
     placements.extend(held);
     Put {

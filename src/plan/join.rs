@@ -129,10 +129,9 @@ fn is_everywhere(object: &Object) -> bool {
 }
 
 fn own_keys(member: &MemberName, object: &Object, declared: Option<&Declared>) -> Config {
-    let remembered = Owned::read(object.applied.as_ref()).members.remove(member).unwrap_or_default();
+    let remembered = Owned::read(object.applied.as_ref()).own(member);
     let Some(declared) = declared else { return remembered };
-    let named = declared.members.get(member).cloned().unwrap_or_default();
-    remembered.overlaid(&named).overlaid(&declared.here)
+    remembered.overlaid(&declared.own(member)).overlaid(&declared.here)
 }
 
 fn wrong_keys(member: &MemberName, object: &Object, own: &Config, declared: Option<&Declared>) -> Vec<Finding> {

@@ -12,6 +12,7 @@
 //! stored to declared. [`extent`] tells how much of the state each of these looks at.
 
 mod back;
+mod by_hand;
 mod change;
 mod compute;
 mod cut_off;
@@ -29,6 +30,7 @@ pub mod join;
 mod liveness;
 mod merge;
 mod order;
+mod overlap;
 mod own;
 mod place;
 mod prune;
@@ -47,6 +49,7 @@ mod waves;
 pub use back::{Past, back, of_back, since};
 pub use compute::{Context, Mode, plan, whole};
 pub use cut_off::CUT_OFF;
+pub use digest::seed_of;
 pub use drift::drift;
 pub use export::{Export, export};
 pub use finish::{Finish, finish};

@@ -9,7 +9,7 @@ use super::merge::{APPLIED_HERE, APPLIED_MEMBERS};
 use super::own;
 use crate::kinds::table::{self, Edit};
 use crate::kinds::{self, Kind};
-use crate::model::{Config, Declared, Finding, Generation, Key, MemberName, Object, Placement, Rollout, Spec};
+use crate::model::{Config, Declared, Finding, Generation, Key, MemberName, Object, Placement, Rollout, Spec, own_of};
 
 /// Keys without which a member could not be reached any more: a manifest that leaves them out does not unset them.
 const KEPT: [&str; 2] = ["cluster.https_address", "core.https_address"];
@@ -56,8 +56,8 @@ pub fn place(
     }
     let mut placements = BTreeMap::new();
     for member in targets(kind, declared, stored, scene) {
-        let mut wanted = declared.members.get(&member).cloned().unwrap_or_default();
-        let mut was = before.members.get(&member).cloned().unwrap_or_default();
+        let mut wanted = declared.own(&member);
+        let mut was = before.own(&member);
         if member == reader {
             wanted = wanted.overlaid(&declared.here);
             was = was.overlaid(before.here.get(&member).unwrap_or(&Config::default()));
@@ -110,7 +110,8 @@ fn without_member(key: &Key, declared: &Declared, scene: &Scene<'_>, name: &str,
 
 fn unknown_members(key: &Key, declared: &Declared, stored: Option<&Object>, scene: &Scene<'_>) -> Vec<Finding> {
     let is_known = |member: &&MemberName| {
-        scene.members.contains(member)
+        member.is_every()
+            || scene.members.contains(member)
             || scene.wanted.contains_key(&Key::member(member))
             || scene.state.get(&Key::member(member)).is_some()
             || stored.is_some_and(|object| object.placements.contains_key(*member))
@@ -189,6 +190,11 @@ impl Owned {
             serde_json::from_value(value).unwrap_or_default()
         };
         Self { members: map(APPLIED_MEMBERS), here: map(APPLIED_HERE) }
+    }
+
+    /// What it declared for one member under its name, or for every member.
+    pub fn own(&self, member: &MemberName) -> Config {
+        own_of(&self.members, member)
     }
 
     /// Adds what was declared to a spec that becomes [`Object::applied`].

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::cut_off::CUT_OFF;
+use super::cut_off::{CUT_OFF, TAKES_BACK};
 use super::impact::used_by;
 use super::own::HELD;
 use super::prune::NOT_PRUNED;
@@ -62,9 +62,11 @@ impl Plan {
             text.push_str(&along(change, look));
             text.push_str(&reach(change, look));
             text.push_str(&waits(change, &self.offline, look));
+            text.push_str(&cut_off(change, look));
         }
-        for note in &self.notes {
-            let (mark, meaning) = if [NOT_PRUNED, HELD, CUT_OFF].contains(&note.code.as_str()) {
+        // What cuts off stands beside its change.
+        for note in self.notes.iter().filter(|note| note.code != CUT_OFF) {
+            let (mark, meaning) = if [NOT_PRUNED, HELD].contains(&note.code.as_str()) {
                 ("!", Meaning::Blocked)
             } else {
                 ("?", Meaning::Unknown)
@@ -300,6 +302,19 @@ fn along(change: &PlannedChange, look: &Look<'_>) -> String {
     format!("{}\n", look.paint(Meaning::Dim, &text))
 }
 
+/// Which members may be cut off, and the way back from there.
+fn cut_off(change: &PlannedChange, look: &Look<'_>) -> String {
+    let mark = look.paint(Meaning::Blocked, "!");
+    let mut text = change.cuts_off.iter().fold(String::new(), |mut text, why| {
+        let _ = writeln!(text, "      {mark} {why}");
+        text
+    });
+    if !text.is_empty() {
+        let _ = writeln!(text, "        {}", look.paint(Meaning::Dim, TAKES_BACK));
+    }
+    text
+}
+
 /// Why nothing of the plan can be done.
 fn in_the_way(change: &PlannedChange, look: &Look<'_>) -> String {
     let anew = "it would have to be made anew, with all that is in it".to_owned();
@@ -318,10 +333,10 @@ fn waits(change: &PlannedChange, offline: &[OfflineMember], look: &Look<'_>) -> 
             Some(ms) => format!("has been silent for {} s", ms / 1000),
             None => "has not been heard yet".to_owned(),
         };
-        let then = if change.is_blocked() {
-            "defined now, created everywhere when it is back"
-        } else {
-            "it changes there when it is back"
+        let then = match change.action {
+            _ if change.is_blocked() => "defined now, created everywhere when it is back",
+            Action::Delete => "it goes there when it is back",
+            _ => "it changes there when it is back",
         };
         let mark = look.paint(Meaning::Unknown, "?");
         let _ = writeln!(text, "      {mark} {} {since}: {then}", silent.member);

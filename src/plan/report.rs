@@ -59,6 +59,8 @@ pub struct Plan {
 pub(super) struct Work {
     pub expect: Vec<Expect>,
     pub changes: Vec<Change>,
+    /// What gives the chosen values again.
+    pub seed: Option<u64>,
 }
 
 // Values may be secrets.
@@ -102,6 +104,9 @@ pub struct PlannedChange {
     /// What stops for a moment, in words; without it the change is made while everything runs.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub restarts: String,
+    /// Which members it may cut off, and by what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts_off: Vec<String>,
     /// The objects that use this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used_by: Vec<Key>,
@@ -137,6 +142,7 @@ impl PlannedChange {
             needed_by: Vec::new(),
             impact: Impact::Live,
             restarts: String::new(),
+            cuts_off: Vec::new(),
             used_by: Vec::new(),
             is_undone: false,
             barred: Vec::new(),
@@ -237,10 +243,14 @@ impl Plan {
         self.changes.is_empty()
     }
 
-    /// Identifies what the plan does: the same objects at the same generations, changed in the same way. What the
-    /// system chooses itself, such as an address, is left out, because it is chosen anew each time.
+    /// Identifies what the plan does: the same objects at the same generations, changed in the same way, at once or as
+    /// soon as the same members answer.
+    ///
+    /// What the system chooses itself, such as an address, takes part where the choice can be made again: the digest then
+    /// ends with the seed that it takes, so that whoever has seen the plan gets just that.
     pub fn digest(&self) -> String {
-        super::digest::digest(&self.changes, self.waves.as_ref())
+        let seed = self.work.seed.or_else(|| super::digest::seed_of(&self.digest));
+        super::digest::digest(&self.changes, self.waves.as_ref(), seed)
     }
 
     /// Whether nothing is asked for but another try of what failed.
@@ -257,7 +267,7 @@ impl Plan {
     ///
     /// A plan that was read from JSON has nothing to carry out: see [`Plan`].
     pub fn write(&self, request: String, at: Timestamp, by: String) -> Command {
-        let Work { expect, changes } = self.work.clone();
+        let Work { expect, changes, seed: _ } = self.work.clone();
         Command::Write(Write { request, at, by, origin: None, expect, changes })
     }
 }

@@ -12,6 +12,6 @@ impl Plan {
     /// The plan as it was before it was taken apart: what was read from JSON has nothing to commit.
     #[must_use]
     pub fn together(self, expect: Vec<Expect>, changes: Vec<Change>) -> Self {
-        Self { work: Work { expect, changes }, ..self }
+        Self { work: Work { expect, changes, ..self.work }, ..self }
     }
 }

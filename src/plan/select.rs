@@ -177,7 +177,13 @@ impl<'a> Set<'a> {
             needs.extend(written.map(|key| (key.clone(), need.strength)));
         }
         // Keys of a member that has not joined say nothing unless the member is declared with them.
-        needs.extend(declared.members.keys().map(|member| (Key::member(member), Strength::IfManaged)));
+        needs.extend(
+            declared
+                .members
+                .keys()
+                .filter(|member| !member.is_every())
+                .map(|member| (Key::member(member), Strength::IfManaged)),
+        );
         needs.retain(|(need, _)| {
             let is_joined = need.kind.as_str() == Key::MEMBER && self.state.get(need).is_some();
             need != key && !is_joined && self.desired.objects.contains_key(need)

@@ -1,5 +1,6 @@
-//! The loop of the leader: the right members vote, creates that had to wait for a member go on, joins that nobody ends
-//! are undone, applies that nobody confirms are taken back, and holds that ended long ago are dropped.
+//! The loop of the leader: applies that nobody confirms are taken back, the right members vote, creates that had to wait
+//! for a member go on, joins that nobody ends are undone, and holds that ended long ago are dropped. None of these duties
+//! waits for another one, or fails because another one does.
 //! Every member runs it; all but one only wait.
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::unconfirmed;
 use super::voters::{Limits, voters};
 use crate::host::Clock;
 use crate::kinds::Dice;
-use crate::model::{Command, Config, Key, MemberName, Reply};
+use crate::model::{Command, Config, Key, Reply};
 use crate::plan::{extent, finish};
 use crate::store::{Leadership, Store, StoreError};
 
@@ -41,11 +42,17 @@ pub(super) async fn run_patient_leader(
     clock: Arc<dyn Clock>,
     dice: Box<dyn Dice + Send>,
     patience: Duration,
-    mut shutdown: watch::Receiver<bool>,
+    shutdown: watch::Receiver<bool>,
 ) {
+    let unconfirmed = unconfirmed::run(store.clone(), Arc::clone(&clock), dice, shutdown.clone());
+    tokio::join!(unconfirmed, run_duties(store, clock, patience, shutdown));
+}
+
+/// What the leader does beside taking back what nobody confirmed, which must not wait for any of it.
+async fn run_duties(store: Store, clock: Arc<dyn Clock>, patience: Duration, mut shutdown: watch::Receiver<bool>) {
     let mut leadership = store.leadership();
     let mut applied = store.applied();
-    let mut leader = Leader { store, clock, dice, patience, places: Places::default() };
+    let mut leader = Leader { store, clock, patience, places: Places::default() };
     while !*shutdown.borrow_and_update() {
         let now = leadership.borrow_and_update().clone();
         if !now.is_me {
@@ -58,11 +65,7 @@ pub(super) async fn run_patient_leader(
         }
         applied.borrow_and_update();
         tokio::select! {
-            done = leader.look(&now) => {
-                if let Err(error) = done {
-                    tracing::warn!(%error, "the leader's work is not done; the next attempt follows");
-                }
-            }
+            () = leader.look(&now) => {}
             _ = shutdown.changed() => continue,
         }
         tokio::select! {
@@ -76,29 +79,32 @@ pub(super) async fn run_patient_leader(
 struct Leader {
     store: Store,
     clock: Arc<dyn Clock>,
-    dice: Box<dyn Dice + Send>,
     patience: Duration,
     places: Places,
 }
 
 impl Leader {
-    async fn look(&mut self, leadership: &Leadership) -> Result<(), StoreError> {
-        let config = self.store.get(&Key::server())?.map(|server| server.spec.config()).unwrap_or_default();
+    async fn look(&mut self, leadership: &Leadership) {
+        told("change the voters", self.vote(leadership).await);
+        told("take back joins", self.places.look(&self.store, self.patience, self.clock.now()).await);
+        told("create what waited for a member", self.go_on(leadership).await);
+        told("drop old holds", holds::sweep(&self.store, self.clock.now()).await);
+    }
+
+    async fn vote(&self, leadership: &Leadership) -> Result<(), StoreError> {
+        let config = server_config(&self.store)?;
         let Some(roster) = Roster::read(&self.store, leadership, &config)? else { return Ok(()) };
         if let Some(next) = voters(&roster.candidates(), &roster.voters, roster.leader, limits(&config)) {
             tracing::info!(current = ?roster.voters, ?next, "changing the voters");
             self.store.set_voters(next).await?;
         }
-        self.places.look(&self.store, self.patience, self.clock.now()).await?;
-        let Some(me) = roster.me() else { return Ok(()) };
-        let liveness = roster.liveness(self.clock.now());
-        unconfirmed::look(&self.store, me, &liveness, leadership.term.0, self.dice.as_mut()).await?;
-        self.go_on(me, &roster, leadership).await?;
-        holds::sweep(&self.store, self.clock.now()).await
+        Ok(())
     }
 
     /// Lets definitions go live that a manifest made while a member was away.
-    async fn go_on(&mut self, me: &MemberName, roster: &Roster, leadership: &Leadership) -> Result<(), StoreError> {
+    async fn go_on(&self, leadership: &Leadership) -> Result<(), StoreError> {
+        let Some(roster) = Roster::read(&self.store, leadership, &server_config(&self.store)?)? else { return Ok(()) };
+        let Some(me) = roster.me() else { return Ok(()) };
         let state = self.store.part(&|_| extent::of_finish())?;
         let now = self.clock.now();
         let Some(ready) = finish(&state, me, &roster.liveness(now)) else { return Ok(()) };
@@ -114,6 +120,17 @@ impl Leader {
             }
         }
     }
+}
+
+/// The next look tries again.
+pub(super) fn told(duty: &str, done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!(duty, %error, "the leader could not do this; the next attempt follows");
+    }
+}
+
+pub(super) fn server_config(store: &Store) -> Result<Config, StoreError> {
+    Ok(store.get(&Key::server())?.map(|server| server.spec.config()).unwrap_or_default())
 }
 
 fn limits(config: &Config) -> Limits {

@@ -1,6 +1,7 @@
 //! The loop of one member: wakes when the state moves, brings about what is due, reports in one command.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -8,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::memory::Memory;
 use super::pass::{Look, pass};
-use crate::host::Host;
+use crate::host::{Clock, Host};
 use crate::kinds::{self, Dice};
 use crate::model::{Command, Key, MemberName, Object, PlacementReport, Report, Rollout, Tally};
 use crate::store::{Store, StoreError};
@@ -27,11 +28,12 @@ const STORE_WAIT_MS: (u64, u64) = (200, 5_000);
 
 /// Keeps this member's host as the state says, until `shutdown` says true or its sender has gone.
 ///
-/// `me` is this member's name, which a join or a rename changes. It first looks at everything that is placed here:
+/// `clock` is the one that all members share: by it holds end. `me` is this member's name, which a join or a rename changes. It first looks at everything that is placed here:
 /// bridges and mounts do not outlive a reboot. What it does is counted in `tally`.
 pub async fn run_member(
     store: Store,
     host: Host,
+    clock: Arc<dyn Clock>,
     mut me: watch::Receiver<MemberName>,
     mut dice: Box<dyn Dice + Send>,
     tally: watch::Sender<Tally>,
@@ -39,7 +41,7 @@ pub async fn run_member(
 ) {
     let mut applied = store.applied();
     let mut member =
-        Member { store, host, me: me.borrow_and_update().clone(), memory: Memory::default(), waited_ms: 0 };
+        Member { store, host, clock, me: me.borrow_and_update().clone(), memory: Memory::default(), waited_ms: 0 };
     tokio::select! {
         _ = timeout(CATCH_UP_MAX, catch_up(&member.store)) => {}
         _ = shutdown.changed() => {}
@@ -95,6 +97,7 @@ async fn catch_up(store: &Store) {
 struct Member {
     store: Store,
     host: Host,
+    clock: Arc<dyn Clock>,
     me: MemberName,
     memory: Memory,
     /// How long the loop last waited for the store, in milliseconds; 0 when the store worked.
@@ -104,7 +107,7 @@ struct Member {
 impl Member {
     async fn pass(&mut self, look: Look, dice: &mut (dyn Dice + Send)) -> Result<Vec<PlacementReport>, StoreError> {
         let holds = self.store.list("hold")?;
-        self.memory.hold(kinds::hold::held(&holds, self.host.clock.now()).into_keys().collect());
+        self.memory.hold(kinds::hold::held(&holds, self.clock.now()).into_keys().collect());
         let objects = match look {
             Look::AtAll => self.placed()?,
             Look::AtWork => self.work()?,

@@ -6,6 +6,7 @@
 
 mod agenda;
 mod backoff;
+mod countdown;
 mod holds;
 mod leader;
 mod member;

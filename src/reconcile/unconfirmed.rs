@@ -1,32 +1,94 @@
 //! What the leader does about an apply that nobody confirmed: at its deadline it is taken back, as far as there is a way.
 //!
-//! The deadline stands in the store, so that whoever leads then acts on it, after any number of elections and restarts.
+//! That it waits stands in the store, so that whoever leads then acts on it, after any number of elections and restarts.
+//! This is a loop of its own: what the leader has to do besides may fail or take its time.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
+use super::countdown::Countdown;
+use super::leader::{server_config, told};
+use super::roster::Roster;
+use crate::host::Clock;
 use crate::kinds::Dice;
 use crate::kinds::confirmation::{CLUSTER, Left, Pending, Rest, Written};
 use crate::kinds::history::{Applied, Before};
 use crate::model::{Change, Command, Expect, Key, Liveness, MemberName, Object, Reply, Timestamp, Write};
 use crate::plan::two_phase::Stamp;
 use crate::plan::{Context, Mode, Past, TakenBack, extent, of_back, take_back};
-use crate::store::{Store, StoreError};
+use crate::store::{Leadership, Store, StoreError};
+
+/// After a failure, and when nothing waits.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Writes come in a row; they are looked at once they have settled.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Watches the apply that waits to be confirmed, and takes it back in time while this member leads, until `shutdown` says
+/// true or its sender has gone.
+pub(super) async fn run(
+    store: Store,
+    clock: Arc<dyn Clock>,
+    mut dice: Box<dyn Dice + Send>,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let (mut leadership, mut applied) = (store.leadership(), store.applied());
+    let mut countdown = Countdown::default();
+    while !*shutdown.borrow_and_update() {
+        let now = leadership.borrow_and_update().clone();
+        applied.borrow_and_update();
+        let waits = waiting(&store, &mut countdown, clock.now());
+        let mut wait = LOOK_EVERY;
+        if now.is_me {
+            let look = look(&store, clock.as_ref(), &now, &countdown, dice.as_mut());
+            tokio::select! {
+                done = look => told("take back what nobody confirmed", waits.and(done)),
+                _ = shutdown.changed() => continue,
+            }
+            wait = countdown
+                .left(Instant::now())
+                .filter(|left| !left.is_zero())
+                .map_or(LOOK_EVERY, |left| left.min(LOOK_EVERY));
+        }
+        tokio::select! {
+            Ok(()) = applied.changed() => sleep(SETTLE).await,
+            () = sleep(wait), if now.is_me => {}
+            _ = leadership.changed() => {}
+            _ = shutdown.changed() => {}
+        }
+    }
+}
+
+/// Every member counts, so that whoever leads next goes on from where the last one was.
+fn waiting(store: &Store, countdown: &mut Countdown, now: Timestamp) -> Result<(), StoreError> {
+    let record = store.get(&Pending::key())?;
+    let pending = record.as_ref().and_then(|record| Some((record.uid, typed::<Pending>(record)?)));
+    countdown.look(pending.as_ref().map(|(uid, pending)| (*uid, pending)), now, Instant::now());
+    Ok(())
+}
 
 /// Takes back what is overdue, and forgets what there is nothing more to see of.
-pub(super) async fn look(
+async fn look(
     store: &Store,
-    me: &MemberName,
-    liveness: &Liveness,
-    term: u64,
+    clock: &dyn Clock,
+    leadership: &Leadership,
+    countdown: &Countdown,
     dice: &mut (dyn Dice + Send),
 ) -> Result<(), StoreError> {
-    sweep(store, liveness.at).await?;
+    sweep(store, clock.now()).await?;
     let Some(record) = store.get(&Pending::key())? else { return Ok(()) };
     let Some(pending) = typed::<Pending>(&record) else { return Ok(()) };
-    if pending.until > liveness.at {
+    let is_over = countdown.left(Instant::now()).is_some_and(|left| left.is_zero());
+    if !is_over && pending.given_up_by.is_empty() {
         return Ok(());
     }
-    let Some(write) = decide(store, me, liveness, term, (&record, &pending), dice)? else { return Ok(()) };
+    let Some(roster) = Roster::read(store, leadership, &server_config(store)?)? else { return Ok(()) };
+    let Some(me) = roster.me() else { return Ok(()) };
+    let (term, liveness) = (leadership.term.0, roster.liveness(clock.now()));
+    let Some(write) = decide(store, me, &liveness, term, (&record, &pending), dice)? else { return Ok(()) };
     tracing::warn!(by = %pending.by, what = %pending.summary, why = %pending.why(), "an apply is taken back");
     match store.submit(Command::Write(write)).await? {
         Reply::Applied { .. } | Reply::Nothing => {}

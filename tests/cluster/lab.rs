@@ -205,10 +205,20 @@ impl Node {
         self.start_with(&["--crash-at", instant]);
     }
 
+    /// Starts the daemon with a clock that is so far from everybody else's, as in `+2h`.
+    pub fn start_skewed(&mut self, skew: &str) {
+        self.start_as(&["faketime", "-f", skew], &[]);
+    }
+
     fn start_with(&mut self, arguments: &[&str]) {
+        self.start_as(&[], arguments);
+    }
+
+    fn start_as(&mut self, around: &[&str], arguments: &[&str]) {
         let log = fs::File::options().create(true).append(true).open(&self.log).expect("open the log");
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.space, PROGRAM, "daemon", "--log", "info", "--state-dir"]);
+        command.args(["netns", "exec", &self.space]).args(around);
+        command.args([PROGRAM, "daemon", "--log", "info", "--state-dir"]);
         command.arg(&self.state_dir).args(arguments);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
         self.daemon = Some(command.spawn().expect("start a daemon"));

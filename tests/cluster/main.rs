@@ -11,6 +11,7 @@ mod joins;
 mod lab;
 mod lessons;
 mod monitoring;
+mod objects;
 mod outages;
 mod ownership;
 mod plans;

@@ -1,5 +1,6 @@
 //! What plans look like.
 
+use seedbed::kinds::Seeded;
 use seedbed::plan::{Look, Meaning, Mode};
 
 use crate::world::{World, manifest};
@@ -167,4 +168,22 @@ fn the_digest_follows_what_is_asked_for_and_not_what_is_chosen() {
     assert_eq!(digest(1, &auto), digest(2, &auto));
     let none = manifest("networks: [{name: lxdbr0, config: {ipv4.address: none}}]");
     assert_ne!(digest(1, &auto), digest(1, &none));
+}
+
+#[test]
+fn the_digest_of_a_plan_with_a_seed_gives_the_choice_again_and_binds_it() {
+    let auto = manifest("networks: [{name: lxdbr0, config: {ipv4.address: auto}}]");
+    let plan = |seed: u64, desired| {
+        let world = World::with_members(1);
+        let context = world.context(Mode::Declarative);
+        seedbed::plan::plan(desired, world.state(), &context, &mut Seeded::new(seed)).expect("a plan")
+    };
+    let one = plan(1, &auto);
+    assert_eq!(seedbed::plan::seed_of(&one.digest), Some(1));
+    assert_eq!((plan(1, &auto).digest, plan(1, &auto).apart()), (one.digest.clone(), one.apart()));
+    assert_ne!(plan(2, &auto).digest, one.digest);
+    let read: seedbed::plan::Plan = serde_json::from_value(serde_json::json!(one)).expect("a plan");
+    assert_eq!(read.digest(), one.digest);
+    let none = manifest("networks: [{name: lxdbr0, config: {ipv4.address: none, ipv6.address: none}}]");
+    assert_eq!(plan(1, &none).digest, plan(2, &none).digest, "where nothing is chosen no seed matters");
 }

@@ -127,13 +127,58 @@ fn what_is_used_bars_the_way_back_and_nothing_is_changed() {
 }
 
 #[test]
-fn a_silent_member_bars_the_removal_of_what_it_holds() {
+fn the_way_back_does_not_wait_for_a_silent_member() {
     let mut world = World::with_members(2);
     let first = apply(&mut world, "profiles: [{name: web}]");
     apply(&mut world, "storage_pools: [{name: data, driver: dir}]");
+    world.settle();
     world.lose("node2");
-    let findings = way_back(&world, first).expect_err("node2 cannot take it down");
-    assert!(findings[0].message.contains("peer node 10.93.0.2:8443 is down"), "{findings:?}");
+    let plan = go_back(&mut world, first);
+    let rows: Vec<_> = plan.changes[0].members.iter().map(|row| (row.member.as_str(), row.offline)).collect();
+    assert_eq!(rows, [("node1", false), ("node2", true)]);
+    let text = plan.render(&seedbed::plan::Look::plain("back"));
+    assert!(text.contains("node2 has been silent for 38 s: it goes there when it is back"), "{text}");
+    let object = world.object("storage-pool/data");
+    assert_eq!((object.phase, object.placements.len()), (seedbed::model::Phase::Deleting, 1));
+    world.find("node2");
+    world.settle();
+    assert!(world.state().get(&Key::new("storage-pool", "data")).is_none());
+}
+
+#[test]
+fn what_others_did_by_hand_since_is_named() {
+    let mut world = World::with_members(1);
+    let text = "profiles: [{name: h1, config: {limits.cpu: 1}}, {name: h2}, {name: h3}]";
+    let last = apply(&mut world, text);
+    world.apply(&manifest("profiles: [{name: h1, config: {limits.cpu: 9}}]"), Mode::Merge);
+    let request = "by hand".to_owned();
+    world.commit(&Command::Write(seedbed::model::Write {
+        request,
+        at: Timestamp(9),
+        by: "unix:0".to_owned(),
+        origin: None,
+        expect: Vec::new(),
+        changes: vec![seedbed::model::Change::Delete { key: Key::new("profile", "h3") }],
+    }));
+    let past = past(&world, last);
+    let applies: Vec<Before> = vec![typed(&world.state().objects[&before_of(&world, last)])];
+    let context = Context { here: &world.here, liveness: &world.liveness, mode: Mode::Declarative, claim: None };
+    let plan = way_back(&world, last).expect("a way");
+    assert!(plan.is_empty());
+    let plan = plan.with_changes_by_hand((&past, &applies), world.state(), &context, &mut Lcg(5));
+    let notes: Vec<&str> = plan.notes.iter().map(|note| note.message.as_str()).collect();
+    assert_eq!(
+        notes,
+        [
+            "profile/h1: changed by others since it was applied, and left so; to have it back apply its manifest",
+            "profile/h3: deleted by others since it was applied, and left so; to have it back apply its manifest",
+        ]
+    );
+}
+
+fn before_of(world: &World, revision: Revision) -> Key {
+    let record = records(world).into_iter().find(|record| record.uid == revision).expect("it is remembered");
+    Before::key(&record.key.name)
 }
 
 #[test]

@@ -89,30 +89,90 @@ fn a_plan_that_was_taken_apart_and_read_again_commits_the_same() {
     assert_eq!(read.together(expect, changes), plan);
 }
 
+/// What a plan of this text says of members that it may cut off.
+fn cuts(world: &mut World, text: &str) -> Vec<String> {
+    let plan = world.plan(&manifest(text), Mode::Declarative).expect("a plan");
+    let plan = plan.with_cut_offs(&world.state().clone());
+    let told = plan.notes.iter().filter(|note| note.code == seedbed::plan::CUT_OFF).count();
+    let said: Vec<String> = plan.changes.iter().flat_map(|change| change.cuts_off.clone()).collect();
+    assert_eq!(told, said.len(), "programs read of each one");
+    said
+}
+
+fn network(name: &str, config: &str) -> String {
+    format!("networks: [{{name: {name}, config: {{ipv6.address: none, {config}}}}}]")
+}
+
+#[test]
+fn what_is_new_may_cut_members_off_as_well() {
+    let mut world = World::with_members(2);
+    for (config, expected) in [
+        ("ipv4.address: 10.1.0.1/24", ""),
+        ("ipv4.address: 10.93.0.2/24", "10.93.0.2 is the address at which node2 is reached: node2 would be cut off"),
+        (
+            "ipv4.address: 10.93.7.1/16",
+            "10.93.0.2, at which node2 is reached, is in 10.93.0.0/16: node2 would be looked for there and be cut off",
+        ),
+        (
+            "ipv4.address: 10.1.0.1/24, ipv4.routes: '10.9.0.0/24, 10.93.0.2/32'",
+            "10.93.0.2, at which node2 is reached, is in 10.93.0.2/32, which leads to network/br0: node2 would be cut off",
+        ),
+    ] {
+        let said = cuts(&mut world, &network("br0", config));
+        let of_two: Vec<&String> = said.iter().filter(|text| text.contains("node2")).collect();
+        assert_eq!(of_two.first().map_or("", |text| text.as_str()), expected, "{config}");
+    }
+    let ports = "networks: [{name: br0, config: {ipv4.address: none, ipv6.address: none}, members: {node1: {bridge.external_interfaces: eth1}}}]";
+    assert_eq!(
+        cuts(&mut world, ports),
+        ["node1 may be reached through eth1 (bridge.external_interfaces): it would be cut off"]
+    );
+}
+
+#[test]
+fn the_plan_says_beside_the_change_who_is_cut_off_and_what_takes_it_back() {
+    let mut world = World::with_members(2);
+    let plan = world.plan(&manifest(&network("br4", "ipv4.address: 10.93.0.2/30")), Mode::Declarative).expect("a plan");
+    let text = plan.with_cut_offs(&world.state().clone()).render(&Look::plain("site/"));
+    let beside = "      ! 10.93.0.2 is the address at which node2 is reached: node2 would be cut off\n        apply --confirm 60s takes it back by itself\n";
+    assert!(text.contains(beside), "{text}");
+    assert!(!text.contains("SB184") && text.matches("takes it back").count() == 1, "{text}");
+}
+
 #[test]
 fn a_change_of_what_carries_a_members_address_is_told() {
     let mut world = World::with_members(2);
     let first = "config: {core.https_address: '10.93.0.1:8443'}
-networks: [{name: lan, config: {ipv4.address: 10.93.0.2/24, ipv6.address: none}}, {name: br0, config: {ipv4.address: 10.1.0.1/24, ipv6.address: none}}]";
-    let notes = |world: &mut World, text: &str| -> Vec<String> {
-        let plan = world.plan(&manifest(text), Mode::Declarative).expect("a plan");
-        let state = world.state().clone();
-        plan.with_cut_offs(&state).notes.into_iter().map(|note| note.message).collect()
-    };
+networks: [{name: lan, config: {ipv4.address: 10.93.0.2/32, ipv6.address: none}}]";
     world.put(&Key::server(), seedbed::model::Rollout::EveryMember, serde_json::json!({"config": {}}));
-    assert_eq!(notes(&mut world, first), [""; 0], "what is new cuts nobody off");
     world.apply(&manifest(first), Mode::Declarative);
     world.settle();
-    let second = "config: {core.https_address: ':8443'}
-networks: [{name: lan, config: {ipv4.address: 10.93.0.9/24, ipv6.address: none}}, {name: br0, config: {ipv4.address: 10.1.0.2/24, ipv6.address: none}, members: {node1: {bridge.external_interfaces: eth1}}}]";
+    let second = first.replace("10.93.0.1:8443", ":8443").replace("10.93.0.2/32", "10.99.0.9/24");
     assert_eq!(
-        notes(&mut world, second),
+        cuts(&mut world, &second),
         [
-            "config/server may cut you off: node1 is reached elsewhere afterwards (core.https_address); apply it with --confirm 60s",
-            "network/br0 may cut you off: a member may be reached through it (bridge.external_interfaces); apply it with --confirm 60s",
-            "network/lan may cut you off: node2 is reached at 10.93.0.2; apply it with --confirm 60s",
+            "node1 is reached elsewhere afterwards (core.https_address): it may be cut off until others know",
+            "node2 is reached at 10.93.0.2, which goes away: node2 would be cut off",
         ]
     );
-    let third = first.replace("10.1.0.1/24", "10.1.0.3/24");
-    assert_eq!(notes(&mut world, &third), [""; 0]);
+    assert_eq!(cuts(&mut world, first), [""; 0], "what stays cuts nobody off");
+}
+
+#[test]
+fn subnets_that_overlap_with_stored_networks_are_told() {
+    let mut world = World::with_members(2);
+    world.apply(&manifest(&network("br0", "ipv4.address: 10.7.0.1/16")), Mode::Declarative);
+    let told = |world: &mut World, text: &str| -> Vec<String> {
+        let plan = world.plan(&manifest(text), Mode::Declarative).expect("a plan");
+        plan.notes.iter().filter(|note| note.code == "SB114").map(|note| note.message.clone()).collect()
+    };
+    let overlapping = network("br1", "ipv4.address: 10.7.3.1/24");
+    assert_eq!(
+        told(&mut world, &overlapping),
+        ["the subnets of network/br1 (10.7.3.0/24) and network/br0 (10.7.0.0/16) overlap"]
+    );
+    assert_eq!(told(&mut world, &network("br1", "ipv4.address: 10.8.3.1/24")), [""; 0]);
+    world.apply(&manifest(&overlapping), Mode::Declarative);
+    let described = overlapping.replace("config:", "description: x, config:");
+    assert_eq!(told(&mut world, &described), [""; 0], "what was so before is no news");
 }

@@ -137,3 +137,56 @@ fn a_joiners_wrong_keys_are_refused_and_definitions_are_left_alone() {
     let touched = |change: &Change| matches!(change, Change::Put(put) if put.key.name == "later");
     assert!(!admission.changes.iter().any(touched));
 }
+
+#[test]
+fn a_joiner_takes_what_every_member_has() {
+    let mut world = World::with_members(2);
+    let text = "
+storage_pools:
+- {name: loops, driver: btrfs, members: {'*': {size: 1GiB}, node2: {size: 2GiB}}}
+networks: [{name: lan, type: macvlan, members: {'*': {parent: eth1}, node1: {parent: eth0}}}]
+";
+    let plan = world.apply(&manifest(text), Mode::Declarative);
+    let shown = plan.render(&seedbed::plan::Look::plain("site.yaml"));
+    for row in ["node1 size=1GiB", "node2 size=2GiB", "node1 parent=eth0", "node2 parent=eth1"] {
+        assert!(shown.contains(row), "{row}: {shown}");
+    }
+    world.settle();
+    let admission = admit(&name("node3"), &Desired::default(), world.state()).expect("no problem");
+    commit(&mut world, &admission);
+    world.join(3);
+    assert_eq!(world.own("storage-pool/loops", "node3").value("size"), Some("1GiB"));
+    assert_eq!(world.own("network/lan", "node3").value("parent"), Some("eth1"));
+    world.settle();
+    let again = world.plan(&manifest(text), Mode::Declarative).expect("a plan");
+    assert!(again.is_empty(), "{again:?}");
+    // As it was declared, so that the next member gets it too.
+    let exported = seedbed::plan::export(world.state()).desired;
+    let own = &exported.objects[&"network/lan".parse().expect("a key")].members;
+    let own: Vec<(&str, Option<&str>)> =
+        own.iter().map(|(member, own)| (member.as_str(), own.value("parent"))).collect();
+    assert_eq!(own, [("node1", Some("eth0")), ("node2", Some("eth1")), ("node3", Some("eth1"))]);
+    let alike = text.replace(", node1: {parent: eth0}", "");
+    world.apply(&manifest(&alike), Mode::Declarative);
+    let exported = seedbed::plan::export(world.state()).desired;
+    let own = &exported.objects[&"network/lan".parse().expect("a key")].members;
+    assert_eq!(own.keys().map(|member| member.as_str()).collect::<Vec<_>>(), ["*"]);
+    let plan = world.plan(&exported, Mode::Declarative).expect("a plan");
+    assert!(plan.changes.iter().all(|change| change.action == seedbed::plan::Action::Adopt), "{:?}", plan.changes);
+}
+
+#[test]
+fn what_leaves_every_member_is_unset_where_nobody_says_otherwise() {
+    let mut world = World::with_members(2);
+    let text = |own: &str| {
+        format!("networks: [{{name: br0, config: {{ipv4.address: none, ipv6.address: none}}, members: {{{own}}}}}]")
+    };
+    let ports = |world: &World, member: &str| {
+        world.own("network/br0", member).value("bridge.external_interfaces").map(str::to_owned)
+    };
+    let both = "'*': {bridge.external_interfaces: eth1}, node2: {bridge.external_interfaces: eth2}";
+    world.apply(&manifest(&text(both)), Mode::Declarative);
+    assert_eq!((ports(&world, "node1"), ports(&world, "node2")), (Some("eth1".to_owned()), Some("eth2".to_owned())));
+    world.apply(&manifest(&text("node2: {bridge.external_interfaces: eth2}")), Mode::Declarative);
+    assert_eq!((ports(&world, "node1"), ports(&world, "node2")), (None, Some("eth2".to_owned())));
+}

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use proptest::collection::btree_map;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
+use seedbed::kinds::Seeded;
 use seedbed::model::{Config, Declared, Desired, Key, ProjectName};
-use seedbed::plan::Mode;
+use seedbed::plan::{Mode, Plan, plan};
 use serde_json::{Value, json};
 
 use crate::world::{World, declared};
@@ -110,6 +111,10 @@ fn gone(earlier: &Declared, later: &Declared) -> Vec<String> {
     earlier.spec.config().0.into_keys().filter(|name| !later.contains_key(name)).collect()
 }
 
+fn seeded(world: &World, desired: &Desired, seed: u64) -> Result<Plan, Vec<seedbed::model::Finding>> {
+    plan(desired, world.state(), &world.context(Mode::Declarative), &mut Seeded::new(seed))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -162,6 +167,30 @@ proptest! {
                     prop_assert_eq!(world.state().objects[key].spec.config().get(name).cloned(), Some(value.clone()), "{} {}", key, name);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_a_plan_shows_is_committed_byte_by_byte_or_it_is_another_plan(
+        desired in desired(),
+        other in desired(),
+        seed: u64,
+        moves: bool,
+    ) {
+        let mut world = World::with_members(2);
+        let Ok(seen) = seeded(&world, &desired, seed) else { return Ok(()) };
+        if moves && world.plan(&other, Mode::Merge).is_ok() {
+            world.apply(&other, Mode::Merge);
+        }
+        let chance = seedbed::plan::seed_of(&seen.digest).unwrap_or(seed.wrapping_add(1));
+        let Ok(now) = seeded(&world, &desired, chance) else { return Ok(()) };
+        if now.digest == seen.digest {
+            let bytes = |plan: &Plan| serde_json::to_string(&plan.apart().1).expect("JSON");
+            prop_assert_eq!(bytes(&now), bytes(&seen));
+            let shown = |plan: &Plan| plan.render(&seedbed::plan::Look::plain("x"));
+            prop_assert_eq!(shown(&now), shown(&seen));
+        } else {
+            prop_assert!(moves, "the same state gives the same plan");
         }
     }
 

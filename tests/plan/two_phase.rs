@@ -3,7 +3,7 @@
 use seedbed::kinds;
 use seedbed::model::{ClusterState, Command, Config, Key, MemberName, Phase, PlacementPhase, Rollout, Spec};
 use seedbed::plan::extent;
-use seedbed::plan::two_phase::{Ask, Refusal, Stamp, create, define, delete, update};
+use seedbed::plan::two_phase::{Ask, Refusal, Stamp, create, create_everywhere, define, delete, undelete, update};
 use serde_json::json;
 
 use crate::world::{Lcg, World, name};
@@ -12,8 +12,10 @@ use crate::world::{Lcg, World, name};
 enum Call<'a> {
     Define(&'a str),
     Create,
+    CreateEverywhere,
     Update(Option<&'a str>),
     Delete,
+    Undelete,
 }
 
 fn ask(world: &mut World, key: &str, call: &Call<'_>, spec: serde_json::Value) -> Result<Command, Refusal> {
@@ -25,7 +27,7 @@ fn ask(world: &mut World, key: &str, call: &Call<'_>, spec: serde_json::Value) -
     let World { ledger, liveness, here, dice, .. } = world;
     let is_targeted = matches!(call, Call::Define(_) | Call::Update(Some(_)));
     let part = match call {
-        Call::Delete => ledger.state.part(&|known| extent::of_removal(&key, known)),
+        Call::Delete | Call::Undelete => ledger.state.part(&|known| extent::of_removal(&key, known)),
         _ => ledger.state.part(&|known| extent::of_request(&key, &spec, is_targeted, known)),
     };
     let decide = |state: &ClusterState, dice: &mut Lcg| {
@@ -34,7 +36,9 @@ fn ask(world: &mut World, key: &str, call: &Call<'_>, spec: serde_json::Value) -
             Call::Define(target) => define(&ask, &spec, &name(target)),
             Call::Create => create(&ask, &spec, dice),
             Call::Update(target) => update(&ask, &spec, target.map(MemberName::from).as_ref()),
+            Call::CreateEverywhere => create_everywhere(&ask, &spec, dice),
             Call::Delete => delete(&ask),
+            Call::Undelete => undelete(&ask),
         }
     };
     let on_part = decide(&part, &mut Lcg(dice.0));
@@ -148,10 +152,80 @@ fn a_member_that_is_down_is_found_before_anything_is_changed() {
         assert_eq!(refused(&mut world, key, Call::Create, plain(key)), down);
         let mut world = created(key);
         world.lose("node3");
-        assert_eq!(refused(&mut world, key, Call::Delete, json!({})), down);
         assert_eq!(refused(&mut world, key, Call::Update(None), json!({"config": {"user.a": "x"}})), down);
         assert_eq!(world.object(key).phase, Phase::Created);
     }
+}
+
+#[test]
+fn a_removal_needs_nobody_who_is_silent_and_can_be_called_back() {
+    for (key, _) in BOTH {
+        let mut world = created(key);
+        world.lose("node3");
+        done(&mut world, key, Call::Delete, json!({}));
+        assert_eq!(world.object(key).phase, Phase::Deleting);
+        world.settle();
+        let left: Vec<&str> = world.object(key).placements.keys().map(MemberName::as_str).collect();
+        assert_eq!(left, ["node3"], "the others have let go of it");
+        let mut other = world.ledger.state.clone();
+        done(&mut world, key, Call::Undelete, json!({}));
+        assert_eq!(world.object(key).phase, Phase::Creating);
+        world.find("node3");
+        world.settle();
+        assert_eq!((world.object(key).phase, world.object(key).placements.len()), (Phase::Created, 3));
+        assert_eq!(refused(&mut world, key, Call::Undelete, json!({})).0, 409, "it is not being removed");
+        // Or it goes on when the member is back.
+        std::mem::swap(&mut world.ledger.state, &mut other);
+        world.settle();
+        assert!(world.state().get(&key.parse().expect("a key")).is_none());
+    }
+}
+
+#[test]
+fn what_a_member_had_of_its_own_and_nobody_remembers_is_not_made_up() {
+    let mut world = World::with_members(2);
+    let source = |device: &str| json!({"driver": "zfs", "config": {"source": device}});
+    for (member, device) in [("node1", "/dev/vdb"), ("node2", "/dev/vdc")] {
+        done(&mut world, "storage-pool/data", Call::Define(member), source(device));
+    }
+    done(&mut world, "storage-pool/data", Call::Create, json!({"driver": "zfs"}));
+    world.settle();
+    world.lose("node2");
+    done(&mut world, "storage-pool/data", Call::Delete, json!({}));
+    world.settle();
+    let (status, text) = refused(&mut world, "storage-pool/data", Call::Undelete, json!({}));
+    assert_eq!(status, 409);
+    assert!(text.contains("node1 has taken its part") && text.contains("`source`"), "{text}");
+}
+
+#[test]
+fn one_step_defines_and_creates_on_all_members() {
+    for (key, _) in BOTH {
+        let mut world = World::with_members(3);
+        done(&mut world, key, Call::CreateEverywhere, plain(key));
+        assert_eq!((world.object(key).phase, world.object(key).placements.len()), (Phase::Creating, 3));
+        // What was defined for one member stays as it was defined.
+        let mut world = half_defined(key);
+        done(&mut world, key, Call::CreateEverywhere, plain(key));
+        world.settle();
+        assert_eq!((world.object(key).phase, world.object(key).placements.len()), (Phase::Created, 3));
+        assert_eq!(refused(&mut world, key, Call::CreateEverywhere, plain(key)).0, 500, "it is there");
+        let mut world = World::with_members(3);
+        world.lose("node3");
+        let down = said(500, "peer node 10.93.0.3:8443 is down");
+        assert_eq!(refused(&mut world, key, Call::CreateEverywhere, plain(key)), down);
+        assert!(world.state().get(&key.parse().expect("a key")).is_none());
+    }
+    let mut world = World::with_members(2);
+    let spec = json!({"driver": "btrfs", "config": {"size": "1GiB", "rsync.bwlimit": "10"}});
+    done(&mut world, "storage-pool/loops", Call::CreateEverywhere, spec);
+    for member in ["node1", "node2"] {
+        assert_eq!(world.own("storage-pool/loops", member).value("size"), Some("1GiB"));
+    }
+    assert_eq!(world.config("storage-pool/loops").value("rsync.bwlimit"), Some("10"));
+    let parentless = json!({"type": "physical", "config": {}});
+    let (status, text) = refused(&mut world, "network/lan", Call::CreateEverywhere, parentless);
+    assert!(status == 400 && text.contains("parent"), "{status} {text}");
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn what_was_deleted_or_protected_since_is_told() {
 }
 
 #[test]
-fn a_silent_member_keeps_what_it_holds_and_nothing_else() {
+fn the_way_back_works_without_the_member_that_was_cut_off() {
     let mut world = World::with_members(2);
     apply(&mut world, "profiles: [{name: web, config: {limits.cpu: 1}}]", None);
     let second = "
@@ -176,9 +176,16 @@ profiles: [{name: web, config: {limits.cpu: 2}}]
     apply(&mut world, second, Some(&confirm()));
     world.lose("node2");
     let taken = go_back(&mut world);
-    let left = left(&taken);
-    assert!(left.len() == 1 && left[0].contains("peer node 10.93.0.2:8443 is down"), "{left:?}");
+    assert_eq!(left(&taken), [""; 0]);
     assert_eq!(world.config("profile/web").value("limits.cpu"), Some("1"));
+    let pool = world.object("storage-pool/data");
+    let on: Vec<&str> = pool.placements.keys().map(|member| member.as_str()).collect();
+    assert_eq!((pool.phase, on), (seedbed::model::Phase::Deleting, vec!["node2"]), "node1 has let go of it");
+    let stored: Left = typed(&world.state().objects[&Left::key()]);
+    assert_eq!(stored.going, [Key::new("storage-pool", "data")]);
+    world.find("node2");
+    world.settle();
+    assert!(world.state().get(&Key::new("storage-pool", "data")).is_none());
 }
 
 #[test]

@@ -111,6 +111,11 @@ impl World {
         self.plan_as(&Claim::default(), desired, mode)
     }
 
+    /// What plans depend on beside the state, in nobody's name.
+    pub fn context(&self, mode: Mode) -> Context<'_> {
+        Context { here: &self.here, liveness: &self.liveness, mode, claim: None }
+    }
+
     /// Plans in the name of somebody.
     pub fn plan_as(&mut self, claim: &Claim, desired: &Desired, mode: Mode) -> Result<Plan, Vec<Finding>> {
         let context = Context { here: &self.here, liveness: &self.liveness, mode, claim: Some(claim) };

@@ -14,7 +14,7 @@ use crate::kinds;
 use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Progress, Revision, Rollout, Timestamp};
 
 pub use cell::{Cell, State};
-pub use moment::{Moment, rfc3339};
+pub use moment::{Moment, Skew, rfc3339};
 pub use notice::Notice;
 
 /// The objects of one answer of a daemon.

@@ -6,23 +6,49 @@ use jiff::tz::TimeZone;
 
 use crate::model::Timestamp;
 
+/// A difference between two clocks that nobody would notice, in milliseconds.
+const SKEW_MS_MIN: u64 = 1_000;
+
 /// The moment that a screen is drawn at, and the reader's time zone.
 #[derive(Clone, Debug)]
 pub struct Moment {
     now: Timestamp,
     zone: TimeZone,
+    /// How far the cluster's clock is ahead of the reader's.
+    skew: Skew,
+}
+
+/// How far the cluster's clock is ahead of the one here, in milliseconds. What ends at a moment ends by the cluster's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skew(i64);
+
+impl Skew {
+    /// What the cluster's clock showing `now` means here.
+    pub fn of(now: Timestamp) -> Self {
+        let ahead = now.0 - here().0;
+        if ahead.unsigned_abs() < SKEW_MS_MIN { Self(0) } else { Self(ahead) }
+    }
+
+    /// This moment.
+    pub fn moment(self) -> Moment {
+        Moment { now: Timestamp(here().0.saturating_add(self.0)), zone: TimeZone::system(), skew: self }
+    }
+}
+
+fn here() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
 }
 
 impl Moment {
     /// This moment, here.
     pub fn here() -> Self {
-        Self { now: Timestamp(jiff::Timestamp::now().as_millisecond()), zone: TimeZone::system() }
+        Skew::default().moment()
     }
 
     /// A given moment, in UTC.
     #[cfg(test)]
     pub fn utc(now: Timestamp) -> Self {
-        Self { now, zone: TimeZone::UTC }
+        Self { now, zone: TimeZone::UTC, skew: Skew::default() }
     }
 
     /// `38 s (since 14:02:11)`; the date is said when it is another day.
@@ -32,7 +58,12 @@ impl Moment {
 
     /// The moment that is so much later.
     pub fn after(&self, time: Duration) -> Timestamp {
-        Timestamp(self.now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
+        self.now.after(time)
+    }
+
+    /// How long it is until a moment.
+    pub fn until_ms(&self, then: Timestamp) -> u64 {
+        then.since_ms(self.now)
     }
 
     /// Whether a moment is over.
@@ -63,7 +94,7 @@ impl Moment {
     }
 
     fn zoned(&self, at: Timestamp) -> Option<jiff::Zoned> {
-        Some(jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone()))
+        Some(jiff::Timestamp::from_millisecond(at.0.checked_sub(self.skew.0)?).ok()?.to_zoned(self.zone.clone()))
     }
 }
 
@@ -92,5 +123,14 @@ mod tests {
         assert_eq!(moment.since(Timestamp(1_699_999_962_000)), "38 s (since 22:12:42)");
         assert_eq!(moment.since(Timestamp(1_699_700_000_000)), "3 days (since 2023-11-11 10:53)");
         assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn times_of_another_clock_are_shown_on_the_readers() {
+        let (hour, now) = (3_600_000, Timestamp(1_700_000_000_000));
+        let moment = Moment { skew: Skew(2 * hour), ..Moment::utc(Timestamp(now.0 + 2 * hour)) };
+        let until = moment.after(Duration::from_secs(60));
+        assert_eq!((moment.when(until), moment.until_ms(until)), ("22:14:20".to_owned(), 60_000));
+        assert_eq!(Moment::utc(now).when(Timestamp(now.0 + 60_000)), "22:14:20");
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::interval;
 
 use crate::api::{ConfirmState, LeftApply, PendingApply, paths};
-use crate::cli::board::Moment;
+use crate::cli::board::Skew;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -87,18 +87,19 @@ async fn status(session: &Session) -> Result<(), Failure> {
             "format_version": 1, "pending": state.pending, "left": state.left, "taken_back": state.taken_back,
         }));
     }
+    let skew = session.skew().await;
     let mut text = match (&state.pending, state.taken_back) {
-        (Some(pending), _) => waits(pending),
+        (Some(pending), _) => waits(pending, skew),
         (None, Some(revision)) => {
             format!("Nothing waits to be confirmed. The last apply was taken back, at revision {revision}.\n")
         }
         (None, None) => "Nothing waits to be confirmed.\n".to_owned(),
     };
-    text.push_str(&state.left.as_ref().map(left).unwrap_or_default());
+    text.push_str(&state.left.as_ref().map(|rest| left(rest, skew)).unwrap_or_default());
     screen.write(&text)
 }
 
-fn waits(pending: &PendingApply) -> String {
+fn waits(pending: &PendingApply, skew: Skew) -> String {
     let from = if pending.from.is_empty() { String::new() } else { format!(" from {}", pending.from) };
     let back = match pending.back_to {
         Some(revision) => format!("back to revision {revision}"),
@@ -109,12 +110,12 @@ fn waits(pending: &PendingApply) -> String {
          Back now: seedbed confirm --revert\n",
         capital(&told(pending)),
         pending.revision,
-        when(&pending.until)
+        when(&pending.until, skew)
     )
 }
 
-fn left(left: &LeftApply) -> String {
-    let mut text = format!("What could not be taken back at {}:\n", when(&left.at));
+fn left(left: &LeftApply, skew: Skew) -> String {
+    let mut text = format!("What could not be taken back at {}:\n", when(&left.at, skew));
     for object in &left.objects {
         text.push_str(&format!("  {}  {}\n", object.key, object.why));
     }
@@ -132,9 +133,9 @@ fn capital(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
-fn when(text: &str) -> String {
+fn when(text: &str, skew: Skew) -> String {
     let at = text.parse::<jiff::Timestamp>().ok();
-    at.map_or_else(|| text.to_owned(), |at| Moment::here().when(Timestamp(at.as_millisecond())))
+    at.map_or_else(|| text.to_owned(), |at| skew.moment().when(Timestamp(at.as_millisecond())))
 }
 
 /// What an apply does when it was committed and waits to be confirmed: says how, and asks at a terminal.
@@ -143,13 +144,14 @@ fn when(text: &str) -> String {
 /// What the daemon says.
 pub async fn ask(until: Timestamp, is_asking: bool, exit: Exit, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
-    let clock = Moment::here().when(until);
+    let skew = session.skew().await;
+    let clock = skew.moment().when(until);
     let is_terminal = std::io::stdin().is_terminal() && screen.is_live;
     if !is_asking || !is_terminal || screen.is_quiet || screen.format.is_for_programs() {
         screen.say(&format!("It is taken back at {clock} unless somebody confirms it: seedbed confirm"));
         return Ok(exit);
     }
-    match wait(until, session).await {
+    match wait(until, skew, session).await {
         Answer::Yes => {
             // A connection of before the apply may live on what the apply has cut.
             let fresh = Client::unix(socket(&session.state_dir));
@@ -178,7 +180,7 @@ enum Answer {
     Left,
 }
 
-async fn wait(until: Timestamp, session: &Session) -> Answer {
+async fn wait(until: Timestamp, skew: Skew, session: &Session) -> Answer {
     let (sender, mut lines) = mpsc::channel(1);
     // A thread of its own: the program does not wait for it when nobody ever types anything.
     std::thread::spawn(move || {
@@ -192,8 +194,7 @@ async fn wait(until: Timestamp, session: &Session) -> Answer {
             line = lines.recv() => return if line == Some(true) { Answer::Yes } else { Answer::Left },
             _ = tokio::signal::ctrl_c() => return Answer::Left,
             _ = tick.tick() => {
-                let now = Timestamp(jiff::Timestamp::now().as_millisecond());
-                let seconds = until.since_ms(now).div_ceil(1000);
+                let seconds = skew.moment().until_ms(until).div_ceil(1000);
                 if seconds == 0 {
                     session.screen.print_talk("\n");
                     return Answer::Late;
@@ -225,7 +226,7 @@ async fn news(session: &Session) -> Exit {
             let at = revision.map_or_else(String::new, |revision| format!(" at revision {revision}"));
             session.screen.say(&format!("Taken back{at}."));
             if let Some(rest) = rest {
-                session.screen.print_talk(&left(&rest));
+                session.screen.print_talk(&left(&rest, session.skew().await));
                 return Exit::NotConverged;
             }
             Exit::Done

@@ -7,7 +7,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::api::paths;
-use crate::cli::board::{Moment, rfc3339};
+use crate::cli::board::rfc3339;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -71,7 +71,7 @@ fn path(key: &Key) -> String {
 }
 
 async fn hold(key: &Key, time: Duration, reason: &str, session: &Session) -> Result<(), Failure> {
-    let moment = Moment::here();
+    let moment = session.skew().await.moment();
     let until = moment.after(time);
     let held = all(session).await?;
     match held.iter().find(|hold| hold["key"] == key.to_string()) {
@@ -120,7 +120,7 @@ fn end(hold: &Value) -> Timestamp {
 /// # Errors
 /// What the daemon says, or an object that is not held.
 pub async fn list(only: Option<&str>, session: &Session) -> Result<(), Failure> {
-    let moment = Moment::here();
+    let moment = session.skew().await.moment();
     let mut table = Table::new(["OBJECT", "UNTIL", "REASON"]);
     let mut values = Vec::new();
     for hold in these(only, session).await? {

@@ -28,6 +28,7 @@ pub mod source;
 pub mod status;
 mod total;
 mod trust;
+pub mod undelete;
 pub mod validate;
 pub mod waitready;
 pub mod watch;

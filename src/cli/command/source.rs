@@ -10,7 +10,6 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use crate::api::paths;
-use crate::cli::board::Moment;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -171,7 +170,7 @@ pub async fn run(args: &SourceArgs, session: &Session) -> Result<Exit, Failure> 
         }
         SourceVerb::Sync { name, timeout } => return sync(name, *timeout, session).await,
         SourceVerb::Suspend { name, time } => {
-            let until = Moment::here().after(*time);
+            let until = session.skew().await.moment().after(*time);
             let path = format!("{}/suspend", path(name));
             session.change(Method::POST, &path, &json!({ "until": until }), None).await?;
             session.screen.say(&format!("Source {name} is suspended; to end it: seedbed source resume {name}"));

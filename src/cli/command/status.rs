@@ -54,7 +54,7 @@ pub async fn once(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
             );
         }
     }
-    show(&board, session)?;
+    show(&board, &session.skew().await.moment(), session)?;
     if !session.screen.format.is_for_programs() {
         session.screen.say(&board.summary());
     }
@@ -65,25 +65,26 @@ pub async fn once(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn show(board: &Board, session: &Session) -> Result<(), Failure> {
+pub fn show(board: &Board, moment: &Moment, session: &Session) -> Result<(), Failure> {
     let screen = session.screen;
     match screen.format {
-        Format::Table | Format::Compact => screen.write(&board.render(screen.data, &Moment::here())),
+        Format::Table | Format::Compact => screen.write(&board.render(screen.data, moment)),
         Format::Csv => screen.write(&board.table(crate::cli::screen::Palette::plain()).csv()),
-        Format::Json | Format::Yaml => screen.write_value(&board.json(&Moment::here())),
+        Format::Json | Format::Yaml => screen.write_value(&board.json(moment)),
     }
 }
 
 // On a terminal the screen is drawn anew; elsewhere every state is one more block of lines.
 async fn watch(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
     let is_terminal = std::io::stdout().is_terminal() && !session.screen.format.is_for_programs();
+    let skew = session.skew().await;
     let mut reply = session.client.objects(keys).await.map_err(failure)?;
     loop {
         let board = Board::of(&reply, keys);
         if is_terminal {
             session.screen.write("\u{1b}[H\u{1b}[2J")?;
         }
-        show(&board, session)?;
+        show(&board, &skew.moment(), session)?;
         if !session.screen.format.is_for_programs() {
             session.screen.say(&format!("{} · Ctrl-C ends this, not the cluster", board.summary()));
         }

@@ -6,6 +6,7 @@ mod objects;
 mod origins;
 mod power_cuts;
 mod shared_certificate;
+mod signed;
 mod strangers;
 mod webhooks;
 

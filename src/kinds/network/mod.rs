@@ -21,6 +21,7 @@ use super::field::lenient;
 use super::kind::{Completion, Resource, Scope, Variants, Words};
 use super::node::AnyNode;
 use super::problem::Problem;
+pub use crate::host::Cidr;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 /// The kind.

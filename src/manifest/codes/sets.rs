@@ -214,7 +214,7 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
     rule(
         "SB182",
         "what cannot go on the way back",
-        "seedbed apply --revision removes what did not exist then. Something uses this object, or a member that holds it does not answer: nothing was changed.",
+        "seedbed apply --revision removes what did not exist then. Something uses this object, or a member that holds it finds that it cannot let go of it: nothing was changed.",
     )
     .binding(),
     rule(
@@ -225,8 +225,14 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
     .binding(),
     rule(
         "SB184",
-        "a change that may cut you off",
-        "The change concerns an address at which a member is reached, or what carries it. With seedbed apply --confirm 60s the cluster takes it back by itself unless you confirm it.",
+        "a change that may cut members off",
+        "The change concerns an address at which a member is reached, the subnet around it, or what carries it. With seedbed apply --confirm 60s the cluster takes it back by itself unless you confirm it.",
+    )
+    .binding(),
+    rule(
+        "SB185",
+        "what others have changed since it was applied",
+        "seedbed apply --revision takes back what applies have done. What somebody has changed or deleted by hand since is none of that and stays; applying the manifest again brings it back.",
     )
     .binding(),
     rule(

@@ -41,6 +41,37 @@ pub fn create(ask: &Ask<'_>, spec: &Spec, dice: &mut dyn Dice) -> Result<Command
     }
 }
 
+/// Defines an object on all members and creates it, in one step. What a definition for one member has said already
+/// stays; all others get the member-specific keys of the request.
+///
+/// # Errors
+/// LXD's refusals; see `words`. Keys that a member needs and does not get are among them.
+pub fn create_everywhere(ask: &Ask<'_>, spec: &Spec, dice: &mut dyn Dice) -> Result<Command, Refusal> {
+    let kind = guard::kind_of(ask.key)?;
+    let stored = ask.state.get(ask.key);
+    let is_new = stored.is_none_or(|object| object.phase == Phase::Pending);
+    if !guard::has_two_phases(kind) || !guard::is_spread(ask) || !is_new {
+        return create(ask, spec, dice);
+    }
+    let words = Words::of(kind, ask.key);
+    if let Some(refusal) = words.malformed(spec, |spec| !kind.entities(spec).is_empty()) {
+        return Err(refusal);
+    }
+    let (own, shared) = guard::split(kind, spec);
+    let mut request = spec.clone();
+    request.set_config(&shared);
+    let (asked, had) = (variant(&request), stored.map(|stored| variant(&stored.spec)));
+    if let Some(had) = had.filter(|had| !asked.is_empty() && asked != *had) {
+        return Err(words.other_variant_at_create(&asked, &had));
+    }
+    guard::all_answer(ask, &ask.members())?;
+    let mut placements: BTreeMap<MemberName, Config> =
+        ask.members().into_iter().map(|member| (member, own.clone())).collect();
+    placements.extend(stored.map(held).unwrap_or_default());
+    let request = stored.map_or_else(|| request.clone(), |stored| overlaid(&stored.spec, &request));
+    go_live(ask, kind, &request, placements, dice)
+}
+
 fn finalize(
     ask: &Ask<'_>,
     kind: &'static dyn Kind,

@@ -1,8 +1,12 @@
-//! Removal: refused while something uses the object, and while a member cannot take its part of it down.
+//! Removal, and its end: refused while something uses the object. Members take their part down as soon as they can; one
+//! that is silent does so when it is back, so that what has cut it off can go without it.
+
+use std::collections::BTreeMap;
 
 use super::words::Words;
 use super::{Ask, Refusal, guard};
-use crate::model::{Change, Command, Key, Phase, ProjectName};
+use crate::model::{Change, Command, Config, Key, Phase, ProjectName, Stage};
+use crate::plan::place::Owned;
 use crate::plan::{own, refer};
 
 /// Starts the removal of an object.
@@ -40,17 +44,51 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
     if !users.is_empty() {
         return Err(words.in_use(&users));
     }
-    // A definition stands on no host: dropping it needs nobody.
-    if guard::has_two_phases(kind) && stored.phase != Phase::Pending {
-        let placed: Vec<_> = stored.placements.keys().cloned().collect();
-        guard::all_answer(ask, &placed)?;
-    }
     if ask.key.kind.as_str() == "source" {
         // What it owns stays and is nobody's; another source of this name is another owner.
         changes.extend(own::released(&ask.key.name, ask.state).into_iter().map(Change::Put));
     }
     changes.push(Change::Delete { key: ask.key.clone() });
     Ok(ask.command(changes, Vec::new()))
+}
+
+/// Calls a removal back. What members have taken down already is made anew.
+///
+/// # Errors
+/// When it is not being removed, and when a member has let go of keys of its own that nobody remembers.
+pub fn undelete(ask: &Ask<'_>) -> Result<Command, Refusal> {
+    let kind = guard::kind_of(ask.key)?;
+    let stored = ask.state.get(ask.key).ok_or_else(|| Words::of(kind, ask.key).not_found())?;
+    if stored.phase != Phase::Deleting {
+        return Err(Refusal::new(409, format!("{} is not being removed", ask.key)));
+    }
+    let remembered = Owned::read(stored.applied.as_ref());
+    let mut placements = BTreeMap::new();
+    for member in ask.members() {
+        let own = match stored.placements.get(&member) {
+            Some(held) => held.config.clone(),
+            None => remembered.own(&member),
+        };
+        let is_forgotten = !stored.placements.contains_key(&member) && own.is_empty();
+        if is_forgotten && let Some(name) = stored.placements.values().find_map(|held| given(&held.config)) {
+            let key = ask.key;
+            let text = format!(
+                "{member} has taken its part of {key} down, and its own keys (`{name}`) are not known any more"
+            );
+            return Err(Refusal::new(409, text).hinting("wait until all of it has gone, and create it anew"));
+        }
+        placements.insert(member, own);
+    }
+    guard::sound(kind, ask.key, &stored.spec, &placements)?;
+    Ok(ask.command(vec![ask.put(kind, Stage::Live, stored.spec.clone(), placements)], Vec::new()))
+}
+
+/// A key that somebody gave a member. What it works out itself it works out again: a pool within its own directory.
+fn given(own: &Config) -> Option<&str> {
+    let is_within = |source: &str| source.contains("/storage-pools/") || source.contains("/disks/");
+    let has_own_place = own.value("source").is_none_or(is_within);
+    let is_worked_out = |key: &str| key.starts_with("volatile.") || has_own_place && (key == "source" || key == "size");
+    own.keys().map(String::as_str).find(|key| !is_worked_out(key))
 }
 
 fn protected(key: &Key) -> Option<Refusal> {

@@ -20,9 +20,9 @@ use crate::model::{
     Write,
 };
 
-pub use create::create;
+pub use create::{create, create_everywhere};
 pub use define::define;
-pub use delete::delete;
+pub use delete::{delete, undelete};
 pub use update::update;
 
 /// A request with what it is judged by.

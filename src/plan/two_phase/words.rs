@@ -135,7 +135,8 @@ impl<'a> Words<'a> {
     }
 
     pub fn being_removed(&self) -> Refusal {
-        Refusal::new(409, format!("The {} is being removed", self.spoken)).hinting("try again when it has gone")
+        Refusal::new(409, format!("The {} is being removed", self.spoken))
+            .hinting(format!("try again when it has gone; to keep it: seedbed undelete {}", self.key))
     }
 
     /// What is wrong with the name or the sort of a new object.

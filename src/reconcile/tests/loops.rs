@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::{me, pool_spec};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
+use crate::kinds::confirmation::Pending;
 use crate::kinds::loaded::Lowest;
 use crate::model::{
     Change, Command, Config, Key, MemberId, Object, Phase, Put, Rollout, Stage, Tally, Timestamp, Write,
@@ -69,7 +70,15 @@ impl Alone {
         let clock = Arc::clone(&host.clock);
         let tally = watch::Sender::new(Tally::default());
         let loops = vec![
-            tokio::spawn(run_member(store.clone(), host, named, Box::new(Lowest), tally.clone(), stopped.clone())),
+            tokio::spawn(run_member(
+                store.clone(),
+                host,
+                Arc::clone(&clock),
+                named,
+                Box::new(Lowest),
+                tally.clone(),
+                stopped.clone(),
+            )),
             tokio::spawn(run_patient_leader(store.clone(), clock, Box::new(Lowest), patience, stopped)),
         ];
         Self { machine, store, stop, loops, tally, _name: name, _dir: dir }
@@ -181,4 +190,54 @@ async fn a_hold_that_ended_long_ago_is_dropped_and_others_are_not() {
     }
     assert!(alone.store.get(&Key::new("hold", "kept")).expect("it can be read").is_some());
     alone.end().await;
+}
+
+/// An apply that waits to be confirmed, stamped by a clock that shows `at`.
+fn pending(at: i64, given_ms: i64) -> Change {
+    let pending = Pending { at: Timestamp(at), until: Timestamp(at + given_ms), ..Pending::default() };
+    let (key, rollout, stage) = (Pending::key(), Rollout::RecordOnly, Stage::Live);
+    let spec = crate::model::Spec::of(&pending).expect("a spec");
+    Change::Put(Put { key, rollout, stage, spec, applied: None, management: None, placements: BTreeMap::new() })
+}
+
+/// Only what takes back runs here: it needs nothing else that the leader does.
+async fn taken_back(alone: &Alone, given_ms: i64) -> Duration {
+    let begun = tokio::time::Instant::now();
+    let mut applied = alone.store.applied();
+    while alone.store.get(&Pending::key()).expect("it can be read").is_some() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is not taken back, given {given_ms} ms");
+        let _ = tokio::time::timeout(Duration::from_millis(100), applied.changed()).await;
+    }
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn what_nobody_confirms_goes_at_its_time_whichever_clock_has_stamped_it() {
+    let alone = Alone::new().await;
+    alone.write(member("node1", Stage::Live, 1)).await;
+    alone.machine.clock.advance_ms(100_000_000);
+    for skew in [-7_200_000, 7_200_000] {
+        alone.write(pending(100_000_000 + skew, 700)).await;
+        let took = taken_back(&alone, 700).await;
+        assert!(took >= Duration::from_millis(650), "{took:?} with a clock that differs by {skew} ms");
+    }
+    alone.end().await;
+}
+
+#[tokio::test]
+async fn taking_back_needs_none_of_the_leaders_other_duties() {
+    let mut alone = Alone::new().await;
+    alone.stop.send_replace(true);
+    for running in alone.loops.drain(..) {
+        running.await.expect("a loop ends when it is told to");
+    }
+    alone.write(member("node1", Stage::Live, 1)).await;
+    alone.write(pending(0, 300)).await;
+    let (stop, stopped) = watch::channel(false);
+    let clock = Arc::clone(&alone.machine.host().clock);
+    let only = tokio::spawn(crate::reconcile::unconfirmed::run(alone.store.clone(), clock, Box::new(Lowest), stopped));
+    taken_back(&alone, 300).await;
+    stop.send_replace(true);
+    only.await.expect("it ends when it is told to");
+    alone.store.shutdown().await;
 }

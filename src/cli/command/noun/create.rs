@@ -1,4 +1,4 @@
-//! `seedbed NOUN create`: one call creates everywhere, `--target` only defines on one member.
+//! `seedbed NOUN create`: one call defines and creates on all members, `--target` only defines on one member.
 
 use clap::{Args, Command};
 use hyper::Method;
@@ -45,7 +45,7 @@ pub fn grammar(kind: &dyn Kind, noun: Command) -> Command {
 /// Creates or defines.
 pub async fn run(kind: &dyn Kind, args: &CreateArgs, session: &Session) -> Result<(), Failure> {
     let body = body(kind, args)?;
-    session.change(Method::POST, &args.place.collection(kind), &body, None).await?;
+    session.change(Method::POST, &args.place.creation(kind), &body, None).await?;
     let (spoken, name) = (capital(kind.words().spoken), &args.name);
     session.screen.say(&match &args.place.target {
         Some(member) => format!("{spoken} {name} pending on member {member}"),

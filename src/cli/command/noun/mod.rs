@@ -65,9 +65,13 @@ impl Place {
         [part("target", &self.target), part("project", &self.project)].into_iter().flatten().collect()
     }
 
-    /// All objects of a kind.
-    pub fn collection(&self, kind: &dyn Kind) -> String {
-        path(format!("/1.0/{}", kind.words().collection), self.query())
+    /// Where an object of a kind is made: on all members at once unless one is named.
+    pub fn creation(&self, kind: &dyn Kind) -> String {
+        let mut query = self.query();
+        if self.target.is_none() {
+            query.push("everywhere=1".to_owned());
+        }
+        path(format!("/1.0/{}", kind.words().collection), query)
     }
 
     /// All objects of a kind with their content.

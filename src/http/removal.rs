@@ -1,0 +1,118 @@
+//! Before anything is deleted, every member that answers looks whether it could let go of its part; and how to call a
+//! removal back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use futures_util::future::join_all;
+
+use super::answer::{Answer, Outcome, parse};
+use super::caller::Caller;
+use super::change;
+use super::object_path::ObjectPath;
+use super::peers::Line;
+use super::server::Server;
+use crate::api::{ApiError, UndeleteRequest};
+use crate::kinds::{self, Intent, Local, Work};
+use crate::model::{ClusterState, Key, MemberName, Object, Phase};
+use crate::plan::{Action, Plan};
+
+/// Where a member is asked whether it could take its part of some objects down.
+pub const SURVEY: &str = "/internal/removal";
+
+/// A look at a host takes no longer.
+const SURVEY_LIMIT: Duration = Duration::from_secs(20);
+
+/// Refuses what some member could not let go of, before anybody begins. Who is silent is not asked: it takes its part down
+/// when it is back.
+///
+/// # Errors
+/// What is in the way, on every member; nothing was changed.
+pub async fn look_first(server: &Server, objects: &[Object]) -> Result<(), ApiError> {
+    let held: Vec<&Object> = objects.iter().filter(|object| may_stand(object)).collect();
+    let placed: BTreeSet<&MemberName> = held.iter().flat_map(|object| object.placements.keys()).collect();
+    let (me, liveness) = (server.node().name.clone(), server.who_answers());
+    let asked = placed.into_iter().filter(|member| **member == me || liveness.is_reachable(member)).map(|member| {
+        let here: Vec<Object> =
+            held.iter().filter(|object| object.placements.contains_key(member)).map(|it| (*it).clone()).collect();
+        let me = &me;
+        async move { if member == me { Ok(survey(server, &here).await) } else { ask(server, member, &here).await } }
+    });
+    let mut troubles = Vec::new();
+    for answer in join_all(asked).await {
+        troubles.extend(answer?);
+    }
+    if troubles.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::conflict(format!("nothing was changed, because not all of it can go: {}", troubles.join("; "))))
+}
+
+/// The same for what a plan deletes. `state` has these objects.
+///
+/// # Errors
+/// See [`look_first`].
+pub async fn look_before(server: &Server, plan: &Plan, state: &ClusterState) -> Result<(), ApiError> {
+    let goes = plan.changes.iter().filter(|change| change.action == Action::Delete);
+    let going: Vec<Object> = goes.filter_map(|change| state.get(&change.key).cloned()).collect();
+    if going.is_empty() { Ok(()) } else { look_first(server, &going).await }
+}
+
+/// A definition stands on no host.
+fn may_stand(object: &Object) -> bool {
+    object.phase != Phase::Pending && kinds::find(object.key.kind.as_str()).is_some_and(|kind| kind.node().is_some())
+}
+
+async fn ask(server: &Server, member: &MemberName, objects: &[Object]) -> Result<Vec<String>, ApiError> {
+    let address = server.member(member)?.spec.text("address").to_owned();
+    let client = server.peers.client(&address, Line::Calls)?.with_timeout(SURVEY_LIMIT);
+    client.post::<Vec<String>>(SURVEY, &objects).await.map_err(|error| {
+        let text = format!("nothing was changed, because {member} could not be asked whether it can let go: {error}");
+        ApiError::unavailable(text)
+    })
+}
+
+/// What is in the way on this machine. Nothing is done.
+async fn survey(server: &Server, objects: &[Object]) -> Vec<String> {
+    let me = server.node().name.clone();
+    let mut troubles = Vec::new();
+    for object in objects {
+        let Some(node) = kinds::find(object.key.kind.as_str()).and_then(|kind| kind.node()) else { continue };
+        let Some(local) = Local::of(object, &me) else { continue };
+        if let Err(error) = node.survey(&server.host, &Work { local, intent: Intent::Absent }).await {
+            troubles.push(format!("{} on {me}: {error}", object.key));
+        }
+    }
+    troubles
+}
+
+/// `POST /internal/removal`.
+pub async fn surveyed(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.member()?;
+    let objects: Vec<Object> = parse(&body)?;
+    Answer::of(&survey(&server, &objects).await)
+}
+
+/// `POST /1.0/seedbed/undelete`: what is being removed stays, or is made anew where it has gone already.
+pub async fn undelete(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.trusted()?;
+    let UndeleteRequest { keys } = parse(&body)?;
+    if keys.is_empty() {
+        return Err(ApiError::bad_request("this names no object"));
+    }
+    for key in keys {
+        let kind = kinds::find(key.kind.as_str()).ok_or_else(|| ApiError::not_found(format!("there is no {key}")))?;
+        let path = ObjectPath { kind, project: key.project, name: key.name };
+        change::undelete(&server, &caller, &path).await?;
+    }
+    Answer::done()
+}
+
+/// What is said of a removal that goes on without whoever asked for it.
+pub fn going_on(key: &Key) -> String {
+    format!("it goes on by itself; to keep it: seedbed undelete {key}")
+}
