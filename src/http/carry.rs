@@ -69,7 +69,7 @@ pub fn selected(server: &Server, desired: &Desired, selection: &Selection, mode:
         return Ok(Selected { desired: desired.clone(), ..Selected::default() });
     }
     let state = server.store().part(&|known| of_selection(desired, selection, mode, known)).map_err(store_failed)?;
-    select(desired, selection, &state).map_err(|findings| {
+    select(desired, selection, mode, &state).map_err(|findings| {
         ApiError::bad_request("these objects cannot be picked out: nothing was changed").with_findings(findings)
     })
 }

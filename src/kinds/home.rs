@@ -11,15 +11,19 @@ pub fn home(key: &Key, project: impl Fn(&ProjectName) -> Option<Config>) -> Key 
     let scope = super::find(key.kind.as_str()).map(super::Kind::scope);
     let stays = match scope {
         Some(Scope::Project { feature }) => {
-            key.project.is_default()
-                || project(&key.project)
-                    .is_none_or(|config| config.value(feature).and_then(value::read_bool).unwrap_or(false))
+            key.project.is_default() || project(&key.project).is_none_or(|config| is_own(&config, feature))
         }
         Some(Scope::Cluster) => false,
         None => true,
     };
     let project = if stays { key.project.clone() } else { ProjectName::default() };
     Key { project, ..key.clone() }
+}
+
+/// Whether a project has objects of its own under a feature. A stored project without the key has not, as in LXD: what
+/// a new one has unless it says otherwise is written down when it is made.
+pub fn is_own(project: &Config, feature: &str) -> bool {
+    project.value(feature).and_then(value::read_bool).unwrap_or(false)
 }
 
 #[cfg(test)]

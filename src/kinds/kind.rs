@@ -48,10 +48,25 @@ pub trait Resource: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Fills in what the system chooses when an object is created, such as an `auto` address.
+    /// Fills in what the system chooses for what is left out, such as an `auto` address: when an object is created, and
+    /// each time a manifest is applied to it. What was chosen once stays.
     /// What it fills in is stored, and does not differ from a manifest that leaves it out.
     fn complete(&self, spec: &mut Self::Spec, with: &mut Completion<'_>) {
         let _ = (spec, with);
+    }
+
+    /// The keys of `held` that [`Resource::complete`] filled in for an object that was declared as `declared`: they go
+    /// when the declaration that they were chosen for goes.
+    fn filled_in(&self, key: &Key, declared: &Self::Spec, held: &Self::Spec) -> Vec<String> {
+        let _ = (key, declared, held);
+        Vec::new()
+    }
+
+    /// The keys that [`Resource::complete`] fills in when they are left out, each with the value that says what it means
+    /// for a stored object not to have it: a request that replaces the configuration may leave it out.
+    fn absent_values(&self, key: &Key, spec: &Self::Spec) -> Vec<(&'static str, &'static str)> {
+        let _ = (key, spec);
+        Vec::new()
     }
 
     /// Why an object that exists cannot be changed from `old` to `new`. Empty when it can.
@@ -154,10 +169,24 @@ impl Need {
 pub struct Completion<'a> {
     /// The object in question.
     pub key: &'a Key,
+    /// What is stored of it: what was chosen once stays. `None` for a new object.
+    pub held: Option<&'a Spec>,
     /// What else is stored or declared of the kinds in [`Resource::LOOKS_AT`]: chosen values must not clash with it.
-    pub state: &'a ClusterState,
+    pub around: &'a mut dyn Around,
     /// Randomness, given from outside so that a simulation can repeat it.
     pub dice: &'a mut dyn Dice,
+}
+
+/// The state around an object, made when somebody asks for it: most completions choose nothing.
+pub trait Around {
+    /// What is stored, with what is declared.
+    fn state(&mut self) -> &ClusterState;
+}
+
+impl Around for &ClusterState {
+    fn state(&mut self) -> &ClusterState {
+        self
+    }
 }
 
 /// Randomness as an argument.
@@ -205,6 +234,10 @@ pub trait Kind: Send + Sync {
     fn needs(&self, key: &Key, spec: &Spec) -> Vec<Need>;
     /// See [`Resource::complete`].
     fn complete(&self, spec: &mut Spec, with: &mut Completion<'_>);
+    /// See [`Resource::filled_in`]; empty for specs that do not parse.
+    fn filled_in(&self, key: &Key, declared: &Spec, held: &Spec) -> Vec<String>;
+    /// See [`Resource::absent_values`]; empty for a spec that does not parse.
+    fn absent_values(&self, key: &Key, spec: &Spec) -> Vec<(&'static str, &'static str)>;
     /// See [`Resource::edit`].
     fn edit(&self, old: &Spec, new: &Spec) -> Vec<Problem>;
     /// See [`Resource::edit_local`]. Paths are within the member's keys: `["size"]`.
@@ -318,6 +351,17 @@ impl<R: Resource> Kind for R {
             Resource::complete(self, &mut typed, with);
             *spec = write(&typed);
         }
+    }
+
+    fn filled_in(&self, key: &Key, declared: &Spec, held: &Spec) -> Vec<String> {
+        match (parse::<R>(declared), parse::<R>(held)) {
+            (Ok(declared), Ok(held)) => Resource::filled_in(self, key, &declared, &held),
+            (Err(_), _) | (_, Err(_)) => Vec::new(),
+        }
+    }
+
+    fn absent_values(&self, key: &Key, spec: &Spec) -> Vec<(&'static str, &'static str)> {
+        parse::<R>(spec).map(|typed| Resource::absent_values(self, key, &typed)).unwrap_or_default()
     }
 
     fn edit(&self, old: &Spec, new: &Spec) -> Vec<Problem> {

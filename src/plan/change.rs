@@ -6,15 +6,15 @@ use super::compute::{Mode, Scene};
 use super::draft::Draft;
 use super::fields;
 use super::impact::Impact;
-use super::merge::{is_unset, merge};
+use super::merge::{is_unset, merge, merge_stored};
 use super::own::{self, Held};
 use super::place::{Owned, Placed, place};
 use super::refuse::refuse;
 use super::report::{Action, FieldChange, MemberRow, PlannedChange};
-use crate::kinds::{self, Completion, Dice, Kind, Problem};
+use crate::kinds::{self, Around, Completion, Dice, Kind, Problem};
 use crate::model::{
-    Change, Config, Declared, Finding, Generation, Key, Management, MemberName, Object, Phase, Put, Rollout, Severity,
-    Spec, Stage,
+    Change, ClusterState, Config, Declared, Finding, Generation, Key, Management, MemberName, Object, Phase, Put,
+    Rollout, Severity, Spec, Stage,
 };
 
 /// What becomes of one declared object.
@@ -110,29 +110,58 @@ struct One<'a> {
 impl One<'_> {
     /// The spec as it is to be, with the paths of what the system chose.
     fn spec(&self, draft: &mut Draft, dice: &mut dyn Dice) -> Result<(Spec, Vec<String>), Vec<Problem>> {
-        let nothing = Spec::default();
-        let old = self.stored.map_or(&nothing, |object| &object.spec);
-        let before = self.stored.and_then(|object| object.applied.as_ref());
-        let merged = merge(old, before, &self.declared.spec, self.mode);
-        if self.stored.is_some() && merged == *old {
+        let Some(stored) = self.stored else {
+            let merged = merge(&Spec::default(), None, &self.declared.spec, self.mode);
+            let merged = self.kind.normalise(&merged).map_err(|problem| vec![problem])?;
+            let chosen = self.completed(&merged, draft, dice);
+            return Ok(with_paths(&merged, chosen));
+        };
+        let old = &stored.spec;
+        let merged = merge_stored(self.kind, stored, &self.declared.spec, self.mode);
+        if merged == *old && !self.leaves_open(&merged) {
             return Ok((merged, Vec::new()));
         }
         let merged = self.kind.normalise(&merged).map_err(|problem| vec![problem])?;
-        if self.stored.is_some_and(|object| self.kind.normalise(&object.spec).is_ok_and(|old| old == merged)) {
-            return Ok((old.clone(), Vec::new()));
-        }
+        let chosen = match self.mode {
+            _ if self.is_defined_only() => self.completed(&merged, draft, dice),
+            Mode::Declarative => self.without_absent(self.completed(&merged, draft, dice)),
+            // Nothing is chosen that was not asked for.
+            Mode::Merge => settled(&merged, self.completed(&merged, draft, dice), old),
+        };
+        let is_same = self.kind.normalise(old).is_ok_and(|old| old == chosen);
+        if is_same { Ok((old.clone(), Vec::new())) } else { Ok(with_paths(&merged, chosen)) }
+    }
+
+    fn completed(&self, merged: &Spec, draft: &mut Draft, dice: &mut dyn Dice) -> Spec {
         let mut chosen = merged.clone();
-        let mut with = Completion { key: self.key, state: draft.state(self.scene), dice };
-        self.kind.complete(&mut chosen, &mut with);
-        if !self.is_defined_only() && self.stored.is_some() {
-            chosen = settled(&merged, chosen, old);
+        let held = self.stored.map(|object| &object.spec);
+        let mut around = Surroundings { draft, scene: self.scene };
+        self.kind.complete(&mut chosen, &mut Completion { key: self.key, held, around: &mut around, dice });
+        chosen
+    }
+
+    /// Whether the system has something to choose.
+    fn leaves_open(&self, merged: &Spec) -> bool {
+        let config = merged.config();
+        let mut absent = self.kind.absent_values(self.key, merged).into_iter();
+        self.mode == Mode::Declarative && absent.any(|(name, _)| config.value(name).is_none())
+    }
+
+    /// What the stored object says by leaving it out is no change when a manifest writes it down.
+    fn without_absent(&self, mut spec: Spec) -> Spec {
+        let held = self.stored.map(|object| object.spec.config()).unwrap_or_default();
+        let mut config = spec.config();
+        let absent = self.kind.absent_values(self.key, &spec);
+        let count = config.len();
+        for (name, means) in absent.into_iter().filter(|(name, _)| !held.contains_key(*name)) {
+            if config.value(name) == Some(means) {
+                config.remove(name);
+            }
         }
-        let computed = chosen.config();
-        let asked = merged.config();
-        let differs = |(name, value): &(&String, &String)| asked.get(*name) != Some(*value);
-        let paths = computed.iter().filter(differs).map(|(name, _)| format!("config.{name}")).collect();
-        let unchanged = self.stored.is_some_and(|object| object.spec == chosen);
-        Ok((chosen, if unchanged { Vec::new() } else { paths }))
+        if config.len() < count {
+            spec.set_config(&config);
+        }
+        spec
     }
 
     fn is_defined_only(&self) -> bool {
@@ -289,7 +318,28 @@ impl One<'_> {
     }
 }
 
-/// What is chosen for an object that exists: nothing that was not asked for, and nothing anew that it already has.
+/// What is stored with what is declared, made when somebody asks for it.
+struct Surroundings<'a> {
+    draft: &'a mut Draft,
+    scene: &'a Scene<'a>,
+}
+
+impl Around for Surroundings<'_> {
+    fn state(&mut self) -> &ClusterState {
+        self.draft.state(self.scene)
+    }
+}
+
+/// The completed spec with the paths that differ from what was asked for.
+fn with_paths(merged: &Spec, chosen: Spec) -> (Spec, Vec<String>) {
+    let asked = merged.config();
+    let computed = chosen.config();
+    let differs = |(name, value): &(&String, &String)| asked.get(*name) != Some(*value);
+    let paths = computed.iter().filter(differs).map(|(name, _)| format!("config.{name}")).collect();
+    (chosen, paths)
+}
+
+/// What is chosen for an object to which a manifest only adds: nothing that was not asked for, and nothing anew that it already has.
 fn settled(merged: &Spec, chosen: Spec, old: &Spec) -> Spec {
     let (asked, held) = (merged.config(), old.config());
     let mut config = Config(BTreeMap::new());

@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::expand::{expand, explicit};
 use super::impact::Impact;
 use super::liveness::offline;
+use super::lost;
 use super::order::order;
 use super::overlap;
 use super::own;
@@ -94,14 +95,14 @@ fn drafted(
     context: &Context<'_>,
     dice: &mut dyn Dice,
 ) -> (Plan, Vec<Finding>) {
-    let wanted = expand(desired, state);
-    let mut findings = refer::check(&wanted, state);
+    let wanted = expand(desired, state, context.mode);
+    let mut findings = refer::check(&wanted, state, context.mode);
     let members = members_of(state, context.here);
     let offline = offline(&members, context.here, context.liveness);
     if let Some(source) = context.source().filter(|source| !own::exists(source, state)) {
         findings.push(Finding::error("SB062", format!("there is no source `{source}`")));
     }
-    let explicit = explicit(desired, state);
+    let explicit = explicit(desired, state, context.mode);
     let held = kinds::hold::held(state.of_kind("hold"), context.liveness.at);
     let resumed = BTreeSet::new();
     let mut scene = Scene { state, wanted: &wanted, explicit, context, members, offline, held, resumed };
@@ -126,6 +127,7 @@ fn drafted(
         }
     }
     if !findings.iter().any(Finding::is_error) {
+        changes.extend(lost::profiles(&scene, &changes));
         match prune(desired, &scene, &changes) {
             Ok(Pruned { changes: deletions, notes }) => {
                 changes.extend(deletions);

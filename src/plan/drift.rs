@@ -3,10 +3,11 @@
 //! Law: after an apply a plan is empty. So whatever such a plan holds, somebody has done since.
 
 use super::compute::{Context, plan};
+use super::expand::stored_features;
 use super::merge::{APPLIED_HERE, APPLIED_MEMBERS};
 use super::place::Owned;
 use super::report::PlannedChange;
-use crate::kinds::Dice;
+use crate::kinds::{Dice, home};
 use crate::model::{ClusterState, Declared, Desired, Key, Object, Phase, Policy};
 
 /// What is to be done to have these objects again as manifests declared them last; `before` is what was found. Objects that no
@@ -17,6 +18,9 @@ pub fn drift<'a>(
     context: &Context<'_>,
     dice: &mut dyn Dice,
 ) -> Vec<PlannedChange> {
+    // What its project has no place for any more is nobody's declaration of what stands in the place of it.
+    let is_at_home = |object: &&Object| home(&object.key, |project| stored_features(project, state)) == object.key;
+    let objects = objects.filter(is_at_home);
     let declared = objects.filter_map(|object| Some((object.key.clone(), last_declared(object)?)));
     let desired = Desired { objects: declared.collect() };
     if let Ok(plan) = plan(&desired, state, context, dice) {

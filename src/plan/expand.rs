@@ -3,16 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::compute::Mode;
+use super::merge::merge_stored;
 use super::own;
 use crate::kinds::home;
-use crate::kinds::project::{self, ProjectSpec};
-use crate::model::{ApplyMode, ClusterState, Config, Declared, Desired, Key, Object, ProjectName, Spec};
+use crate::kinds::project::{self, Project, ProjectSpec, with_default_features};
+use crate::model::{ApplyMode, ClusterState, Config, Declared, Desired, Key, Object, Place, ProjectName, Spec};
 
 /// Everything that is to be there, under the keys that it is kept under.
-pub fn expand(desired: &Desired, state: &ClusterState) -> BTreeMap<Key, Declared> {
-    let features = |project: &ProjectName| features(project, &desired.objects, state);
+pub fn expand(desired: &Desired, state: &ClusterState, mode: Mode) -> BTreeMap<Key, Declared> {
+    let features = |project: &ProjectName| features(project, &desired.objects, state, mode);
     let mut wanted = BTreeMap::new();
     for (key, declared) in &desired.objects {
         let mut declared = declared.clone();
@@ -28,11 +30,12 @@ pub fn expand(desired: &Desired, state: &ClusterState) -> BTreeMap<Key, Declared
     wanted.retain(|key, declared: &mut Declared| {
         declared.policy.apply != Some(ApplyMode::Ignore) || state.get(key).is_some()
     });
-    for (key, declared) in profiles_of_projects(&wanted, state) {
+    for (key, implied) in profiles_of_projects(&wanted, state, mode) {
         match wanted.get_mut(&key) {
-            Some(explicit) => add_devices(&mut explicit.spec, &declared.spec),
+            Some(explicit) => add_devices(&mut explicit.spec, &implied.profile),
             None => {
-                wanted.insert(key, declared);
+                let spec = implied.carried_on(state.get(&key));
+                wanted.extend(spec.map(|spec| (key, Declared { spec, at: implied.at, ..Declared::default() })));
             }
         }
     }
@@ -40,23 +43,45 @@ pub fn expand(desired: &Desired, state: &ClusterState) -> BTreeMap<Key, Declared
 }
 
 /// The keys that are declared themselves, under which they are kept.
-pub fn explicit(desired: &Desired, state: &ClusterState) -> BTreeSet<Key> {
-    desired.objects.keys().map(|key| home(key, |project| features(project, &desired.objects, state))).collect()
+pub fn explicit(desired: &Desired, state: &ClusterState, mode: Mode) -> BTreeSet<Key> {
+    desired.objects.keys().map(|key| home(key, |project| features(project, &desired.objects, state, mode))).collect()
 }
 
 /// The configuration of a project as it will be; `None` when it neither exists nor is declared.
-pub fn features(project: &ProjectName, wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Option<Config> {
+pub fn features(
+    project: &ProjectName,
+    wanted: &BTreeMap<Key, Declared>,
+    state: &ClusterState,
+    mode: Mode,
+) -> Option<Config> {
     let key = Key::new("project", project.as_str());
     let stored = state.get(&key);
     let declared = wanted.get(&key).filter(|declared| !own::is_left_alone(declared, stored));
-    let stored = stored.map(|object| object.spec.config());
-    let declared = declared.map(|declared| declared.spec.config());
     match (stored, declared) {
-        (Some(stored), Some(declared)) => Some(stored.overlaid(&declared)),
-        (Some(stored), None) => Some(stored),
-        (None, Some(declared)) => Some(project::with_default_features(declared)),
+        (Some(stored), Some(declared)) => {
+            let mode = own::mode(declared, mode);
+            let merged = merge_stored(&Project, stored, &declared.spec, mode).config();
+            Some(if mode == Mode::Declarative { with_default_features(merged) } else { merged })
+        }
+        (Some(stored), None) => Some(stored.spec.config()),
+        (None, Some(declared)) => Some(with_default_features(declared.spec.config())),
         (None, None) => None,
     }
+}
+
+/// The configuration of a stored project.
+pub fn stored_features(project: &ProjectName, state: &ClusterState) -> Option<Config> {
+    state.get(&Key::new("project", project.as_str())).map(|project| project.spec.config())
+}
+
+/// The default profiles that declared projects bring along.
+pub fn implied(desired: &Desired, state: &ClusterState, mode: Mode) -> BTreeMap<Key, Key> {
+    let pair = |(project, _): (&Key, &Declared)| {
+        let config = features(&ProjectName(project.name.clone()), &desired.objects, state, mode)?;
+        let (profile, _) = project::default_profile(&project.name, &ProjectSpec { config, ..ProjectSpec::default() })?;
+        Some((profile, project.clone()))
+    };
+    desired.objects.iter().filter(|(key, _)| key.kind.as_str() == "project").filter_map(pair).collect()
 }
 
 fn both(earlier: Declared, later: Declared) -> Declared {
@@ -72,42 +97,69 @@ fn both(earlier: Declared, later: Declared) -> Declared {
     Declared { spec, ..earlier }
 }
 
-fn profiles_of_projects(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<(Key, Declared)> {
+/// The default profile that a declared project brings along.
+struct Implied {
+    profile: Spec,
+    /// The devices that the last declaration of the project was short for.
+    before: Map<String, Value>,
+    at: Place,
+}
+
+fn profiles_of_projects(wanted: &BTreeMap<Key, Declared>, state: &ClusterState, mode: Mode) -> Vec<(Key, Implied)> {
     let is_made_here = |key: &Key, declared: &Declared| {
         key.kind.as_str() == "project" && !own::is_left_alone(declared, state.get(key))
     };
     let projects = wanted.iter().filter(|(key, declared)| is_made_here(key, declared));
     let profile = |(key, declared): (&Key, &Declared)| {
-        let spec: ProjectSpec = declared.spec.read().ok()?;
-        let config = features(&ProjectName(key.name.clone()), wanted, state)?;
-        let is_short_for_devices = !spec.storage.is_empty() || !spec.network.is_empty();
-        let (key, mut profile) = project::default_profile(&key.name, &ProjectSpec { config, ..spec })?;
-        let stored = state.get(&key);
-        let (exists, described) = (stored.is_some(), stored.is_some_and(is_described_by_its_project));
-        if exists && !described {
-            profile.0.remove("description");
-        }
-        let implied = Declared { spec: profile, at: declared.at.clone(), ..Declared::default() };
-        (!exists || is_short_for_devices).then_some((key, implied))
+        let config = features(&ProjectName(key.name.clone()), wanted, state, mode)?;
+        let of = |spec: &Spec| {
+            let spec: ProjectSpec = spec.read().ok()?;
+            project::default_profile(&key.name, &ProjectSpec { config: config.clone(), ..spec })
+        };
+        let (profile_key, profile) = of(&declared.spec)?;
+        let before =
+            state.get(key).and_then(|stored| of(stored.applied.as_ref()?)).map(|(_, profile)| devices(&profile));
+        let before = before.filter(|_| own::mode(declared, mode) == Mode::Declarative).unwrap_or_default();
+        Some((profile_key, Implied { profile, before, at: declared.at.clone() }))
     };
     projects.filter_map(profile).collect()
 }
 
-// Words that somebody else has put there stay.
-fn is_described_by_its_project(profile: &Object) -> bool {
-    profile.applied.as_ref().is_some_and(|applied| !applied.text("description").is_empty())
+impl Implied {
+    /// What to declare of a profile that the files do not name: a new one as a whole; of one that is there what was
+    /// declared the last time, with the devices that its project is short for now. `None` when that is none of its
+    /// business.
+    fn carried_on(&self, stored: Option<&Object>) -> Option<Spec> {
+        let Some(stored) = stored else { return Some(self.profile.clone()) };
+        let now = devices(&self.profile);
+        if now.is_empty() && self.before.is_empty() {
+            return None;
+        }
+        let mut spec = stored.applied.clone().unwrap_or_default();
+        let mut kept = devices(&spec);
+        kept.retain(|name, device| self.before.get(name) != Some(device));
+        for (name, device) in now {
+            kept.entry(name).or_insert(device);
+        }
+        spec.0.insert("devices".to_owned(), Value::Object(kept));
+        Some(spec)
+    }
+}
+
+fn devices(profile: &Spec) -> Map<String, Value> {
+    profile.0.get("devices").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 // What the manifest says of the profile itself wins.
 fn add_devices(explicit: &mut Spec, implied: &Spec) {
-    let Some(Value::Object(more)) = implied.0.get("devices") else { return };
+    let more = devices(implied);
     if more.is_empty() {
         return;
     }
-    let devices = explicit.0.entry("devices").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    let devices = explicit.0.entry("devices").or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(devices) = devices {
         for (name, device) in more {
-            devices.entry(name.clone()).or_insert_with(|| device.clone());
+            devices.entry(name).or_insert(device);
         }
     }
 }

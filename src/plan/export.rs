@@ -7,7 +7,7 @@ use super::place::Owned;
 use crate::kinds::{self, Kind};
 use crate::model::{
     ApplyMode, ClusterState, Config, Declared, Desired, Generation, Key, Management, MemberName, Object, Phase,
-    Placement, Policy, Spec,
+    Placement, Policy, Rollout, Spec,
 };
 
 /// Fields of a member's record that people choose; the cluster works out the others.
@@ -65,6 +65,10 @@ pub(super) fn declare(object: &Object) -> Declared {
     let mut spec = Spec(said.map(|(field, value)| (field.clone(), value.clone())).collect());
     let mut config = spec.config();
     config.retain(|key, _| !key.starts_with("volatile."));
+    // Left out, it would mean what the system chooses.
+    for (key, means) in absent_values(object) {
+        config.entry(key.to_owned()).or_insert_with(|| means.to_owned());
+    }
     if config.is_empty() {
         spec.0.remove("config");
     } else {
@@ -88,6 +92,13 @@ fn with_shared(mut members: BTreeMap<MemberName, Config>, said: Option<&Config>)
     members.insert(MemberName::EVERY.into(), every);
     members.retain(|_, config| !config.is_empty());
     members
+}
+
+// Nothing is chosen yet for what is only defined.
+fn absent_values(object: &Object) -> Vec<(&'static str, &'static str)> {
+    let is_pending = object.phase == Phase::Pending && object.rollout != Rollout::RecordOnly;
+    let kind = kinds::find(object.key.kind.as_str()).filter(|_| !is_pending);
+    kind.map(|kind| kind.absent_values(&object.key, &object.spec)).unwrap_or_default()
 }
 
 // Only what is out of the ordinary. Who owns the object is said by the source that declares it.

@@ -5,12 +5,15 @@
 
 use super::compute::Mode;
 use super::expand::{expand, features};
-use super::merge::merge;
+use super::merge::{merge, merge_stored};
 use super::own;
 use super::prune;
 use super::refer;
-use crate::kinds::{self, Kind, Strength, hold, home};
-use crate::model::{Claim, Declared, Desired, Extent, Key, KindName, Known, Object, ProjectName, Rollout, Spec};
+use super::refuse::changed_features;
+use crate::kinds::{self, Kind, Scope, Strength, hold, home};
+use crate::model::{
+    Claim, Config, Declared, Desired, Extent, Key, KindName, Known, Object, ProjectName, Rollout, Spec,
+};
 
 /// The users of more objects than these are found by reading all that may use them.
 const LOOKED_FOR_MAX: usize = 8;
@@ -27,19 +30,22 @@ pub fn of_plan(desired: &Desired, mode: Mode, claim: &Claim, known: &Known) -> E
     extent.kinds.insert(Key::MEMBER.into());
     extent.kinds.insert("hold".into());
     extent.keys.insert(Key::membership());
-    for (key, declared) in expand(desired, &known.state) {
+    for (key, declared) in expand(desired, &known.state, mode) {
         reach(&mut extent, &key);
         let stored = known.state.get(&key);
-        let merged = stored
-            .map(|object| merge(&object.spec, object.applied.as_ref(), &declared.spec, own::mode(&declared, mode)));
+        let merged = stored.map(|object| merge_as(object, &declared.spec, own::mode(&declared, mode)));
         for spec in merged.iter().filter(|merged| **merged != declared.spec).chain([&declared.spec]) {
             reach_named(&mut extent, &key, spec);
         }
         extent.kinds.extend(looked_at(&key));
         // How many members have failed shows in all that comes to them together, whatever else that is.
         extent.placed |= claim.resume || stored.is_some_and(|stored| stored.management.waves.is_some());
-        extent.projects.extend(stored.and_then(|stored| emptied(stored, &declared.spec)));
-        suggest(&mut extent, &key, &declared, desired, known);
+        let project = stored.filter(|stored| stored.key.kind.as_str() == "project");
+        extent.projects.extend(project.and_then(|stored| {
+            let name = ProjectName(stored.key.name.clone());
+            emptied(stored, &features(&name, &desired.objects, &known.state, mode)?)
+        }));
+        suggest(&mut extent, &key, &declared, (desired, mode), known);
     }
     extent
 }
@@ -55,8 +61,7 @@ fn of_pruning(extent: &mut Extent, source: &str, known: &Known) {
     extent.kinds.extend(users.kinds);
     extent.naming.extend(users.naming);
     extent.keys.extend(users.keys);
-    let projects = owned.iter().filter(|key| key.kind.as_str() == "project" && key.name != ProjectName::DEFAULT);
-    extent.projects.extend(projects.map(|key| ProjectName(key.name.clone())));
+    extent.projects.extend(users.projects);
 }
 
 /// For [`join::compare`](super::join::compare).
@@ -92,7 +97,9 @@ pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> E
         let mut laid = asked.clone();
         laid.set_config(&stored.spec.config().overlaid(&spec.config()));
         [&stored.spec, &asked, &laid].into_iter().for_each(|spec| reach_named(&mut extent, key, spec));
-        extent.projects.extend(emptied(stored, spec));
+        if stored.key.kind.as_str() == "project" {
+            extent.projects.extend(emptied(stored, &asked.config()));
+        }
     }
     if let Some(held) = hold::target(key, spec) {
         if known.extent.tells(&held) && known.state.get(&held).is_none() {
@@ -110,9 +117,6 @@ pub fn of_removal(key: &Key, known: &Known) -> Extent {
     let mut extent = of_users(std::slice::from_ref(key), known);
     extent.kinds.insert(Key::MEMBER.into());
     extent.keys.extend([key.clone(), Key::membership()]);
-    if key.kind.as_str() == "project" && key.name != ProjectName::DEFAULT {
-        extent.projects.insert(ProjectName(key.name.clone()));
-    }
     if key.kind.as_str() == "source" {
         extent.owned.insert(key.name.clone());
     }
@@ -129,6 +133,14 @@ pub fn of_users(keys: &[Key], known: &Known) -> Extent {
             extent.kinds.extend(may_name);
         } else {
             extent.naming.extend(may_name.map(|kind| (kind, key.name.clone())));
+        }
+    }
+    for project in keys.iter().filter(|key| key.kind.as_str() == "project") {
+        if project.name == ProjectName::DEFAULT {
+            let inhabitants = kinds::ALL.iter().filter(|kind| matches!(kind.scope(), Scope::Project { .. }));
+            extent.kinds.extend(inhabitants.map(|kind| KindName::from(kind.words().kind)));
+        } else {
+            extent.projects.insert(ProjectName(project.name.clone()));
         }
     }
     // Where the names lead depends on the projects that they were written in.
@@ -171,22 +183,24 @@ fn looked_at(key: &Key) -> impl Iterator<Item = KindName> {
     kind.into_iter().flat_map(|kind| kind.looks_at()).map(|kind| (*kind).into())
 }
 
-/// The project, where its features might change: they do so only while it is empty.
-fn emptied(stored: &Object, asked: &Spec) -> Option<ProjectName> {
-    if stored.key.kind.as_str() != "project" {
-        return None;
+/// The project, where its features are to change: they do so only while it is empty.
+fn emptied(stored: &Object, to_be: &Config) -> Option<ProjectName> {
+    let held = stored.spec.config();
+    (!changed_features(&held, to_be).is_empty()).then(|| ProjectName(stored.key.name.clone()))
+}
+
+fn merge_as(stored: &Object, declared: &Spec, mode: Mode) -> Spec {
+    match kinds::find(stored.key.kind.as_str()) {
+        Some(kind) => merge_stored(kind, stored, declared, mode),
+        None => merge(&stored.spec, stored.applied.as_ref(), declared, mode),
     }
-    let (held, asked) = (stored.spec.config(), asked.config());
-    let declared = stored.applied.as_ref().map(Spec::config).unwrap_or_default();
-    let mut features = asked.keys().chain(declared.keys()).filter(|name| name.starts_with("features."));
-    features.any(|name| held.get(name) != asked.get(name)).then(|| ProjectName(stored.key.name.clone()))
 }
 
 /// A name that leads nowhere is answered with the nearest one.
-fn suggest(extent: &mut Extent, key: &Key, declared: &Declared, desired: &Desired, known: &Known) {
+fn suggest(extent: &mut Extent, key: &Key, declared: &Declared, (desired, mode): (&Desired, Mode), known: &Known) {
     let project = (!key.project.is_default()).then(|| Key::new("project", key.project.as_str()));
     let required = refer::needs(key, &declared.spec).into_iter().filter(|need| need.strength == Strength::Required);
-    let homes = required.map(|need| home(&need.key, |project| features(project, &desired.objects, &known.state)));
+    let homes = required.map(|need| home(&need.key, |project| features(project, &desired.objects, &known.state, mode)));
     let is_missing =
         |key: &Key| known.extent.tells(key) && known.state.get(key).is_none() && !desired.objects.contains_key(key);
     extent.kinds.extend(homes.chain(project).filter(is_missing).map(|key| key.kind));

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::compute::Mode;
 use super::fields;
 use super::place::Owned;
 use super::report::FieldChange;
@@ -51,7 +52,7 @@ pub fn compare(desired: &Desired, state: &ClusterState) -> Vec<Difference> {
 }
 
 fn compare_one(key: &Key, declared: &Declared, desired: &Desired, state: &ClusterState) -> Vec<Difference> {
-    let key = home(key, |project| super::expand::features(project, &desired.objects, state));
+    let key = home(key, |project| super::expand::features(project, &desired.objects, state, Mode::Merge));
     let differs = |path: &str, file: String, cluster: String| Difference {
         key: key.clone(),
         path: path.strip_prefix("config.").unwrap_or(path).to_owned(),

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::compute::Mode;
+use crate::kinds::Kind;
 use crate::kinds::table::is_secret_key;
-use crate::model::Spec;
+use crate::model::{Object, Spec};
 
 /// Fields of [`Object::applied`](crate::model::Object::applied) that are not part of the spec.
 pub const APPLIED_MEMBERS: &str = "members";
@@ -46,6 +47,28 @@ pub fn merge(stored: &Spec, applied: Option<&Spec>, declared: &Spec, mode: Mode)
         }
     }
     Spec(merged)
+}
+
+/// The spec of a stored object after a manifest that declares it as `declared`, before the system chooses anything: what
+/// it once chose for an earlier declaration goes with that.
+pub fn merge_stored(kind: &dyn Kind, stored: &Object, declared: &Spec, mode: Mode) -> Spec {
+    let applied = stored.applied.as_ref().map(|applied| with_filled_in(kind, stored, applied));
+    merge(&stored.spec, applied.as_ref(), declared, mode)
+}
+
+fn with_filled_in(kind: &dyn Kind, stored: &Object, applied: &Spec) -> Spec {
+    let mut declared = applied.clone();
+    declared.0.retain(|field, _| field != APPLIED_MEMBERS && field != APPLIED_HERE);
+    let filled_in = kind.filled_in(&stored.key, &declared, &stored.spec);
+    if filled_in.is_empty() {
+        return applied.clone();
+    }
+    let held = stored.spec.config();
+    let mut config = applied.config();
+    config.extend(filled_in.into_iter().filter_map(|key| Some((key.clone(), held.get(&key)?.clone()))));
+    let mut applied = applied.clone();
+    applied.set_config(&config);
+    applied
 }
 
 /// Whether a value says nothing.

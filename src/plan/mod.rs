@@ -28,6 +28,7 @@ mod history;
 mod impact;
 pub mod join;
 mod liveness;
+mod lost;
 mod merge;
 mod order;
 mod overlap;

@@ -7,7 +7,7 @@ use super::liveness::offline;
 use super::order::order;
 use super::refer;
 use super::report::{Action, PlannedChange};
-use crate::kinds;
+use crate::kinds::{self, project::default_profile_key};
 use crate::model::{
     ApplyMode, Change, Claim, ClusterState, Declared, Desired, Finding, Generation, Key, Object, Phase, ProjectName,
     Rollout, Severity,
@@ -89,7 +89,7 @@ fn left<'a>(source: &str, scene: &Scene<'a>) -> BTreeMap<Key, &'a Object> {
 // A project has a default profile from its beginning to its end.
 fn default_profile(key: &Key) -> Option<Key> {
     let is_project = key.kind.as_str() == "project";
-    is_project.then(|| Key::in_project("profile", &ProjectName(key.name.clone()), ProjectName::DEFAULT))
+    is_project.then(|| default_profile_key(&key.name))
 }
 
 fn obstacle(object: &Object, scene: &Scene<'_>) -> Option<String> {
@@ -138,15 +138,11 @@ fn after(scene: &Scene<'_>, changes: &[(PlannedChange, Change)]) -> ClusterState
 // What somebody uses who stays, stays too; and so does what that uses in turn.
 fn still_needed(going: &mut BTreeMap<Key, &Object>, state: &ClusterState) -> Vec<Finding> {
     let keys: Vec<Key> = going.keys().cloned().collect();
-    let mut users = refer::users(&keys, state);
-    for key in keys.iter().filter(|key| key.kind.as_str() == "project") {
-        let is_in_it = |other: &&Key| other.project.as_str() == key.name && other.name != ProjectName::DEFAULT;
-        users.entry(key.clone()).or_default().extend(state.objects.keys().filter(is_in_it).cloned());
-    }
+    let users = refer::users(&keys, state);
     let mut notes = Vec::new();
     loop {
         let goes_with = |user: &Key, key: &Key, going: &BTreeMap<Key, &Object>| {
-            going.contains_key(user) || (user.name == ProjectName::DEFAULT && user.project.as_str() == key.name)
+            going.contains_key(user) || Some(user) == default_profile(key).as_ref()
         };
         let stays = keys.iter().filter(|key| going.contains_key(*key)).find_map(|key| {
             let user = users.get(key)?.iter().find(|user| !goes_with(user, key, going))?;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::expand::features;
-use crate::kinds::{self, Need, Strength, home, table};
+use super::compute::Mode;
+use super::expand::{features, stored_features};
+use crate::kinds::{self, Kind, Need, Scope, Strength, home, table};
 use crate::model::{ApplyMode, ClusterState, Declared, Finding, Key, Phase, Spec};
 
 /// What an object names, under the keys as they are written.
@@ -13,39 +14,50 @@ pub fn needs(key: &Key, spec: &Spec) -> Vec<Need> {
 
 /// The stored objects that an object names.
 pub fn relied_upon(key: &Key, spec: &Spec, state: &ClusterState) -> Vec<Key> {
-    let nothing = BTreeMap::new();
     let stored = |key: Key| {
-        let home = home(&key, |project| features(project, &nothing, state));
+        let home = home(&key, |project| stored_features(project, state));
         state.get(&home).map(|object| object.key.clone())
     };
     needs(key, spec).into_iter().filter_map(|need| stored(need.key)).collect()
 }
 
-/// Which objects name each of these.
+/// Which objects use each of these: they name it, or they live in it.
 pub fn users(keys: &[Key], state: &ClusterState) -> BTreeMap<Key, Vec<Key>> {
-    let nothing = BTreeMap::new();
     let mut users: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
     for object in state.objects.values() {
-        for need in needs(&object.key, &object.spec) {
-            let target = home(&need.key, |project| features(project, &nothing, state));
-            if keys.contains(&target) {
-                let users = users.entry(target).or_default();
-                if users.last() != Some(&object.key) {
-                    users.push(object.key.clone());
-                }
+        let named = needs(&object.key, &object.spec).into_iter().map(|need| need.key);
+        let named = named.map(|key| home(&key, |project| stored_features(project, state)));
+        for target in named.chain(project_of(&object.key)).filter(|target| keys.contains(target)) {
+            let users = users.entry(target).or_default();
+            if users.last() != Some(&object.key) {
+                users.push(object.key.clone());
             }
         }
     }
     users
 }
 
-/// Names that lead nowhere, and kinds that nobody knows.
-pub fn check(wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<Finding> {
-    let is_looked_at = |(_, declared): &(&Key, &Declared)| declared.policy.apply != Some(ApplyMode::Ignore);
-    wanted.iter().filter(is_looked_at).flat_map(|(key, declared)| check_one(key, declared, wanted, state)).collect()
+/// The project that an object lives in; `None` for kinds that belong to none.
+fn project_of(key: &Key) -> Option<Key> {
+    let scope = kinds::find(key.kind.as_str()).map(Kind::scope);
+    let is_inhabitant = !key.project.is_default() || matches!(scope, Some(Scope::Project { .. }));
+    is_inhabitant.then(|| Key::new("project", key.project.as_str()))
 }
 
-fn check_one(key: &Key, declared: &Declared, wanted: &BTreeMap<Key, Declared>, state: &ClusterState) -> Vec<Finding> {
+/// Names that lead nowhere, and kinds that nobody knows.
+pub fn check(wanted: &BTreeMap<Key, Declared>, state: &ClusterState, mode: Mode) -> Vec<Finding> {
+    let is_looked_at = |(_, declared): &(&Key, &Declared)| declared.policy.apply != Some(ApplyMode::Ignore);
+    let home = |key: &Key| home(key, |project| features(project, wanted, state, mode));
+    let one = |(key, declared): (&Key, &Declared)| check_one(key, declared, (wanted, state), &home);
+    wanted.iter().filter(is_looked_at).flat_map(one).collect()
+}
+
+fn check_one(
+    key: &Key,
+    declared: &Declared,
+    (wanted, state): (&BTreeMap<Key, Declared>, &ClusterState),
+    home: &dyn Fn(&Key) -> Key,
+) -> Vec<Finding> {
     if kinds::find(key.kind.as_str()).is_none() {
         return vec![Finding::error("SB060", format!("{key} is of a kind that this version does not know"))];
     }
@@ -57,7 +69,7 @@ fn check_one(key: &Key, declared: &Declared, wanted: &BTreeMap<Key, Declared>, s
         findings.push(hinted(Finding::error("SB062", text), &project, wanted, state).at(declared.at.clone()));
     }
     for need in needs(key, &declared.spec).into_iter().filter(|need| need.strength == Strength::Required) {
-        let target = home(&need.key, |project| features(project, wanted, state));
+        let target = home(&need.key);
         if exists(&target, wanted, state) || is_default_project(&target) {
             continue;
         }

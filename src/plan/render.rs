@@ -8,6 +8,7 @@ use super::own::HELD;
 use super::prune::NOT_PRUNED;
 use super::report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange};
 use super::waves::PlannedWaves;
+use crate::kinds::project::default_profile_key;
 use crate::model::Key;
 
 /// How a plan is to look.
@@ -218,11 +219,16 @@ fn details(change: &PlannedChange) -> Vec<Detail> {
         Action::Adopt => "as declared: the manifest owns it from now on",
         Action::Update if details.is_empty() => "placed on one more member",
         Action::Delete if change.is_undone => "was not there before",
+        Action::Delete if goes_with_its_project(&change.key) => "goes with the profiles of its project",
         Action::Delete => "declared no more",
         _ => return details,
     };
     details.push(Detail { symbol: " ", meaning: Meaning::Dim, text: words.to_owned() });
     details
+}
+
+fn goes_with_its_project(key: &Key) -> bool {
+    !key.project.is_default() && *key == default_profile_key(key.project.as_str())
 }
 
 // What the system chooses is worth one line, however much it is.

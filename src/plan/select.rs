@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compute::Mode;
-use super::expand::{expand, features};
+use super::expand::{expand, features, implied};
 use super::extent;
 use super::refer;
 use super::report::Plan;
 use crate::kinds::{Strength, home, table};
-use crate::model::{Claim, ClusterState, Declared, Desired, Extent, Finding, Key, Known, Selection};
+use crate::model::{ApplyMode, Claim, ClusterState, Declared, Desired, Extent, Finding, Key, Known, Policy, Selection};
 
 /// The part of a desired state that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,22 +28,30 @@ pub struct Selected {
 ///
 /// # Errors
 /// Patterns that fit nothing, and objects that cannot do without what is excluded.
-pub fn select(desired: &Desired, selection: &Selection, state: &ClusterState) -> Result<Selected, Vec<Finding>> {
+pub fn select(
+    desired: &Desired,
+    selection: &Selection,
+    mode: Mode,
+    state: &ClusterState,
+) -> Result<Selected, Vec<Finding>> {
     if selection.is_everything() {
         return Ok(Selected { desired: desired.clone(), ..Selected::default() });
     }
-    let set = Set::new(desired, state);
+    let set = Set::new(desired, mode, state);
     let mut findings = Vec::new();
     for (option, patterns) in [("--target", &selection.targets), ("--exclude", &selection.excludes)] {
         findings.extend(patterns.iter().filter_map(|pattern| set.unknown(option, pattern)));
     }
     let mut chosen = Choice { keys: set.asked_for(selection), needed_by: BTreeMap::new() };
     let excluded = |key: &Key| selection.excludes.iter().any(|pattern| set.fits(pattern, key));
+    let mut untouched = BTreeSet::new();
     let mut queue: Vec<Key> = chosen.keys.iter().cloned().collect();
     while let Some(key) = queue.pop() {
         for (need, strength) in set.needs(&key) {
             if !excluded(&need) {
                 queue.extend(chosen.add(&need, &key));
+            } else if set.implied.contains_key(&need) && state.get(&need).is_some() {
+                untouched.insert(need);
             } else if strength == Strength::Required && state.get(&set.home(&need)).is_none() {
                 findings.push(set.impossible(&key, &need));
             }
@@ -52,12 +60,12 @@ pub fn select(desired: &Desired, selection: &Selection, state: &ClusterState) ->
     if chosen.keys.is_empty() && findings.is_empty() {
         findings.push(Finding::error("SB181", "--exclude leaves out everything that these files declare"));
     }
-    if findings.is_empty() { Ok(set.part(chosen)) } else { Err(findings) }
+    if findings.is_empty() { Ok(set.part(chosen, untouched)) } else { Err(findings) }
 }
 
 /// What [`select`] and the plan of its part look at.
 pub fn of_selection(desired: &Desired, selection: &Selection, mode: Mode, known: &Known) -> Extent {
-    match select(desired, selection, &known.state) {
+    match select(desired, selection, mode, &known.state) {
         Ok(selected) if selection.is_everything() => extent::of_plan(&selected.desired, mode, &Claim::default(), known),
         Ok(selected) => with_all_keys(extent::of_plan(&selected.desired, mode, &Claim::default(), known), desired),
         Err(_) => with_all_keys(Extent::default(), desired),
@@ -136,13 +144,18 @@ impl Choice {
 struct Set<'a> {
     desired: &'a Desired,
     state: &'a ClusterState,
+    mode: Mode,
+    /// The default profiles that projects bring along without a word, by the project.
+    implied: BTreeMap<Key, Key>,
     /// The declared keys by the one that they are kept under.
     homes: BTreeMap<Key, Vec<Key>>,
 }
 
 impl<'a> Set<'a> {
-    fn new(desired: &'a Desired, state: &'a ClusterState) -> Self {
-        let mut set = Self { desired, state, homes: BTreeMap::new() };
+    fn new(desired: &'a Desired, mode: Mode, state: &'a ClusterState) -> Self {
+        let mut implied = implied(desired, state, mode);
+        implied.retain(|profile, _| !desired.objects.contains_key(profile));
+        let mut set = Self { desired, state, mode, implied, homes: BTreeMap::new() };
         for key in desired.objects.keys() {
             let home = set.home(key);
             set.homes.entry(home).or_default().push(key.clone());
@@ -151,7 +164,7 @@ impl<'a> Set<'a> {
     }
 
     fn home(&self, key: &Key) -> Key {
-        home(key, |project| features(project, &self.desired.objects, self.state))
+        home(key, |project| features(project, &self.desired.objects, self.state, self.mode))
     }
 
     /// A pattern fits an object under the name that was written and under the one that it is kept under.
@@ -164,7 +177,9 @@ impl<'a> Set<'a> {
         let is_asked_for = |key: &&Key| {
             (selection.targets.is_empty() || fits(&selection.targets, key)) && !fits(&selection.excludes, key)
         };
-        self.desired.objects.keys().filter(is_asked_for).cloned().collect()
+        let implying = self.implied.iter().filter(|(profile, _)| fits(&selection.targets, profile));
+        let implying = implying.map(|(_, project)| project).filter(|project| !fits(&selection.excludes, project));
+        self.desired.objects.keys().filter(is_asked_for).chain(implying).cloned().collect()
     }
 
     /// What an object needs of the declared ones, under the keys that they are declared with.
@@ -172,6 +187,8 @@ impl<'a> Set<'a> {
         let Some(declared) = self.desired.objects.get(key) else { return Vec::new() };
         let project = (!key.project.is_default()).then(|| Key::new("project", key.project.as_str()));
         let mut needs: Vec<(Key, Strength)> = project.map(|key| (key, Strength::Required)).into_iter().collect();
+        let profiles = self.implied.iter().filter(|(_, project)| *project == key);
+        let profiles: Vec<_> = profiles.map(|(profile, _)| (profile.clone(), Strength::Required)).collect();
         for need in refer::needs(key, &declared.spec) {
             let written = self.homes.get(&self.home(&need.key)).into_iter().flatten();
             needs.extend(written.map(|key| (key.clone(), need.strength)));
@@ -188,24 +205,29 @@ impl<'a> Set<'a> {
             let is_joined = need.kind.as_str() == Key::MEMBER && self.state.get(need).is_some();
             need != key && !is_joined && self.desired.objects.contains_key(need)
         });
+        needs.extend(profiles);
         needs
     }
 
-    fn part(&self, chosen: Choice) -> Selected {
+    fn part(&self, mut chosen: Choice, untouched: BTreeSet<Key>) -> Selected {
         let pick = |key: &Key| Some((key.clone(), self.desired.objects.get(key)?.clone()));
-        let objects: BTreeMap<Key, Declared> = chosen.keys.iter().filter_map(pick).collect();
+        let mut objects: BTreeMap<Key, Declared> = chosen.keys.iter().filter_map(pick).collect();
+        // What a project brings along comes by itself, unless it is there and somebody has said to leave it.
+        chosen.needed_by.retain(|key, _| !self.implied.contains_key(key));
+        let policy = Policy { apply: Some(ApplyMode::Ignore), protect: None };
+        objects.extend(untouched.into_iter().map(|key| (key, Declared { policy, ..Declared::default() })));
         let left_out = self.desired.objects.keys().filter(|key| !chosen.keys.contains(*key)).cloned().collect();
         let needed_by = chosen.needed_by.into_iter().map(|(key, by)| (self.home(&key), by)).collect();
         Selected { desired: Desired { objects }, needed_by, left_out }
     }
 
     fn unknown(&self, option: &str, pattern: &str) -> Option<Finding> {
-        if self.desired.objects.keys().any(|key| self.fits(pattern, key)) {
+        if self.desired.objects.keys().chain(self.implied.keys()).any(|key| self.fits(pattern, key)) {
             return None;
         }
         let text = format!("{option} {pattern} fits nothing that these files declare");
         let finding = Finding::error("SB180", text);
-        let names: Vec<String> = expand(self.desired, self.state).keys().map(Key::to_string).collect();
+        let names: Vec<String> = expand(self.desired, self.state, self.mode).keys().map(Key::to_string).collect();
         Some(match table::nearest(pattern, names.iter().map(String::as_str)) {
             Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
             None => finding.helping("write KIND/NAME as plans show it, or a pattern such as 'network/*'"),

@@ -12,7 +12,7 @@ use crate::laws::desired;
 use crate::world::{World, declared};
 
 /// What a plan of the exported state would change; nothing but who owns it.
-fn pending(world: &mut World) -> Vec<String> {
+pub fn pending(world: &mut World) -> Vec<String> {
     let exported = export(world.state());
     let frame = Frame { enabled: Some(true), ..Frame::default() };
     // Through the text, as a user has it.

@@ -1,11 +1,12 @@
-//! What holds for every manifest: planned, applied and settled, it plans nothing more.
+//! What holds for every manifest: planned, applied and settled, it plans nothing more, and what was there before makes no
+//! difference to what it declares.
 
 use std::collections::BTreeMap;
 
 use proptest::collection::btree_map;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
-use seedbed::kinds::Seeded;
+use seedbed::kinds::{self, Seeded};
 use seedbed::model::{Config, Declared, Desired, Key, ProjectName};
 use seedbed::plan::{Mode, Plan, plan};
 use serde_json::{Value, json};
@@ -82,13 +83,85 @@ fn certificate() -> impl Strategy<Value = (Key, Declared)> {
     })
 }
 
-/// Any set of objects of any kind. The project is always there: half of the profiles are in it.
+fn project_config() -> impl Strategy<Value = Config> {
+    config(&[
+        ("limits.instances", &["1", "2", ""]),
+        ("restricted", &["true", "false"]),
+        ("features.profiles", &["true", "false"]),
+        ("features.images", &["true", "false"]),
+        ("features.networks", &["true", "false"]),
+    ])
+}
+
+fn project() -> impl Strategy<Value = (Key, Declared)> {
+    (project_config(), select(&["", "data"][..]), select(&["", "goods"][..])).prop_map(|(config, storage, words)| {
+        let spec = json!({"config": config, "storage": storage, "description": words});
+        (Key::new("project", "shop"), declared(spec, &[]))
+    })
+}
+
+/// Any set of objects of any kind. The project is always there: half of the profiles are in it; and so is the pool that
+/// it may be short for.
 pub fn desired() -> impl Strategy<Value = Desired> {
-    let project = config(&[("limits.instances", &["1", "2", ""]), ("restricted", &["true", "false"])]);
-    let project = project.prop_map(|config| (Key::new("project", "shop"), declared(json!({"config": config}), &[])));
     let any_one = prop_oneof![pool(), network(), profile(), server(), member(), certificate()];
-    (project, proptest::collection::vec(any_one, 0..8))
-        .prop_map(|(project, others)| Desired { objects: others.into_iter().chain([project]).collect() })
+    let data = (Key::new("storage-pool", "data"), declared(json!({"driver": "dir"}), &[]));
+    (project(), proptest::collection::vec(any_one, 0..8)).prop_map(move |(project, others)| Desired {
+        objects: [data.clone()].into_iter().chain(others).chain([project]).collect(),
+    })
+}
+
+/// What somebody sends without a manifest: a whole configuration.
+fn by_hand() -> impl Strategy<Value = Vec<(Key, Config)>> {
+    let of = |key: Key| {
+        move |mut config: Config| {
+            config.retain(|_, value| !value.is_empty());
+            (key.clone(), config)
+        }
+    };
+    let network =
+        config(&[("ipv4.address", &["none", "10.20.0.1/24"]), ("ipv4.nat", &["true"]), ("bridge.mtu", &["1400"])]);
+    let profile = config(&[("limits.cpu", &["1", "2"]), ("user.a", &["x"])]);
+    let one = prop_oneof![
+        project_config().prop_map(of(Key::new("project", "shop"))),
+        network.prop_map(of(Key::new("network", "br1"))),
+        profile.prop_map(of(Key::new("profile", "web"))),
+        config(&[("user.a", &["x"])]).prop_map(of(Key::new("storage-pool", "data"))),
+    ];
+    proptest::collection::vec(one, 1..5)
+}
+
+/// What one object is to all members and to each. What the system may choose freely is the same whatever it chose, and
+/// so is what a member keeps once it has made it.
+pub fn comparable(world: &World, key: &Key, declared: &Declared) -> Option<(Value, Vec<Config>)> {
+    let object = world.state().get(key)?;
+    let mut config = object.spec.config();
+    let asked = declared.spec.config();
+    for name in ["ipv4.address", "ipv6.address"] {
+        let is_open = matches!(asked.value(name), None | Some("auto"));
+        if is_open && config.value(name).is_some_and(|text| text != "none") {
+            config.insert(name.to_owned(), "(chosen)".to_owned());
+        }
+    }
+    // Secrets are kept where files should not be, and a member's addresses are kept because others know them.
+    let is_kept = |name: &str| kinds::is_secret(key.kind.as_str(), name) || name.ends_with(".https_address");
+    config.retain(|name, _| !is_kept(name));
+    let mut spec = object.spec.clone();
+    spec.set_config(&config);
+    spec.0.retain(|_, value| !matches!(value, Value::Object(map) if map.is_empty()));
+    let own = object.placements.values().map(|placement| {
+        let mut config = placement.config.clone();
+        config.retain(|name, _| name != "source" && !is_kept(name));
+        config
+    });
+    Some((json!(spec), own.collect()))
+}
+
+/// The stored objects that their projects have no place for.
+fn lost(world: &World) -> Vec<String> {
+    let project = |project: &ProjectName| {
+        world.state().get(&Key::new("project", project.as_str())).map(|object| object.spec.config())
+    };
+    world.state().objects.keys().filter(|key| kinds::home(key, project) != **key).map(Key::to_string).collect()
 }
 
 fn pending(world: &mut World, desired: &Desired, mode: Mode) -> String {
@@ -103,12 +176,6 @@ fn asked(declared: &Declared) -> Vec<(String, String)> {
     let config = declared.spec.0.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
     let texts = config.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())));
     texts.filter(|(_, value)| !value.is_empty() && value != "auto").collect()
-}
-
-/// The keys that only the earlier declaration has.
-fn gone(earlier: &Declared, later: &Declared) -> Vec<String> {
-    let later = later.spec.config();
-    earlier.spec.config().0.into_keys().filter(|name| !later.contains_key(name)).collect()
 }
 
 fn seeded(world: &World, desired: &Desired, seed: u64) -> Result<Plan, Vec<seedbed::model::Finding>> {
@@ -139,14 +206,59 @@ proptest! {
             world.settle();
             prop_assert_eq!(pending(&mut world, &second, Mode::Declarative), "");
             for (key, declared) in &second.objects {
-                let left = first.objects.get(key).map(|earlier| gone(earlier, declared)).unwrap_or_default();
-                let config = world.state().get(key).map(|object| object.spec.config()).unwrap_or_default();
-                prop_assert!(left.iter().all(|name| !config.contains_key(name)), "{}: {:?} in {:?}", key, left, config);
                 let Some(object) = world.state().get(key) else { continue };
                 for (name, value) in asked(declared) {
                     prop_assert_eq!(object.spec.config().get(&name).cloned(), Some(value), "{} {}", key, name);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_was_there_makes_no_difference_to_what_is_declared(first in desired(), second in desired()) {
+        let (mut used, mut fresh) = (World::with_members(2), World::with_members(2));
+        if used.plan(&first, Mode::Declarative).is_err() {
+            return Ok(());
+        }
+        used.apply(&first, Mode::Declarative);
+        used.settle();
+        if used.plan(&second, Mode::Declarative).is_err() || fresh.plan(&second, Mode::Declarative).is_err() {
+            return Ok(());
+        }
+        for world in [&mut used, &mut fresh] {
+            world.apply(&second, Mode::Declarative);
+            world.settle();
+            prop_assert_eq!(lost(world), Vec::<String>::new());
+        }
+        let implied = (Key::in_project("profile", &ProjectName::from("shop"), "default"), Declared::default());
+        let is_home = |key: &Key| fresh.state().get(key).is_some();
+        // What another file says of it stays.
+        let implied = Some(implied).filter(|(key, _)| !first.objects.contains_key(key));
+        let keys: Vec<_> = second.objects.clone().into_iter().chain(implied).collect();
+        for (key, declared) in keys.iter().filter(|(key, _)| is_home(key) || used.state().get(key).is_some()) {
+            prop_assert_eq!(comparable(&used, key, declared), comparable(&fresh, key, declared), "{}", key);
+        }
+    }
+
+    #[test]
+    fn what_somebody_sends_is_exported_as_it_is_and_applied_away_once(desired in desired(), by_hand in by_hand()) {
+        let mut world = World::with_members(2);
+        if world.plan(&desired, Mode::Declarative).is_err() {
+            return Ok(());
+        }
+        world.apply(&desired, Mode::Declarative);
+        world.settle();
+        for (key, config) in by_hand {
+            world.send(&key, &config);
+            world.settle();
+            prop_assert_eq!(lost(&world), Vec::<String>::new());
+            let found = crate::exports::pending(&mut world);
+            prop_assert!(found.is_empty(), "{}", found.join("\n"));
+        }
+        if world.plan(&desired, Mode::Declarative).is_ok() {
+            world.apply(&desired, Mode::Declarative);
+            world.settle();
+            prop_assert_eq!(pending(&mut world, &desired, Mode::Declarative), "");
         }
     }
 
@@ -160,6 +272,11 @@ proptest! {
         if world.plan(&mine, Mode::Declarative).is_ok() {
             world.apply(&mine, Mode::Declarative);
             for (key, object) in &before.objects {
+                if world.state().get(key).is_none() {
+                    // The default profile of a project that has none of its own any more.
+                    prop_assert_eq!(key.to_string(), "profile/shop/default");
+                    continue;
+                }
                 let declared = mine.objects.get(key).map(|declared| declared.spec.config()).unwrap_or_default();
                 let config = object.spec.config();
                 let kept = config.iter().filter(|(name, _)| !declared.contains_key(*name));

@@ -2,6 +2,7 @@
 
 mod applies;
 mod barred;
+mod collections;
 mod examples;
 mod exports;
 mod golden;

@@ -31,8 +31,12 @@ fn selection(targets: &[&str], excludes: &[&str]) -> Selection {
 fn plan(world: &mut World, desired: &Desired, selection: &Selection) -> Result<Plan, Vec<Finding>> {
     let mode = Mode::Declarative;
     let part = world.state().part(&|known| of_selection(desired, selection, mode, known));
-    let selected = select(desired, selection, world.state());
-    assert_eq!(selected, select(desired, selection, &part), "a selection must not depend on what it does not ask for");
+    let selected = select(desired, selection, Mode::Declarative, world.state());
+    assert_eq!(
+        selected,
+        select(desired, selection, Mode::Declarative, &part),
+        "a selection must not depend on what it does not ask for"
+    );
     let selected = selected?;
     Ok(world.plan(&selected.desired, mode)?.of_part(&selected))
 }

@@ -8,6 +8,7 @@ use seedbed::model::{
     Change, Claim, ClusterState, Command, Condition, Config, Declared, Desired, Finding, Key, LastSeen, Liveness,
     MemberName, PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Spec, Stage, Timestamp, Write,
 };
+use seedbed::plan::two_phase::{self, Ask, Stamp};
 use seedbed::plan::{Context, Mode, Plan, extent, plan};
 use seedbed::store::Ledger;
 use serde_json::json;
@@ -94,6 +95,19 @@ impl World {
         self.revision += 1;
         let reply = self.ledger.apply(Revision(self.revision), command);
         assert!(matches!(reply, Reply::Applied { .. }), "{reply:?} for {command:?}");
+    }
+
+    /// Sends a whole configuration for an object, as `PUT` does; what is refused is left.
+    pub fn send(&mut self, key: &Key, config: &Config) {
+        let mut spec = Spec::default();
+        spec.set_config(config);
+        let stamp = Stamp { request: format!("put-{}", self.revision), at: Timestamp(2), by: "test".to_owned() };
+        let state = self.ledger.state.part(&|known| extent::of_request(key, &spec, false, known));
+        let ask = Ask { state: &state, liveness: &self.liveness, here: &self.here, key, stamp };
+        match two_phase::update(&ask, &spec, None) {
+            Ok(Command::Write(write)) if !write.changes.is_empty() => self.commit(&Command::Write(write)),
+            Ok(_) | Err(_) => {}
+        }
     }
 
     /// `member` stops answering, 38 s ago.

@@ -8,32 +8,62 @@ use crate::model::{ClusterState, Config, Key};
 
 const THROWS_MAX: u32 = 10_000;
 
-/// Fills in addresses where the bridge has none or `auto`.
+/// The keys that are chosen, and what it means when a stored bridge has none of them: no address.
+pub const ABSENT: [(&str, &str); 2] = [("ipv4.address", NONE), ("ipv6.address", NONE)];
+
+const NONE: &str = "none";
+
+/// Whether anything is chosen for such a network.
+pub fn chooses(spec: &NetworkSpec) -> bool {
+    spec.kind == NetworkType::Bridge && spec.config.value("bridge.mode") != Some("fan")
+}
+
+/// Fills in addresses where the bridge has none or `auto`, and translates those that nobody wrote down.
 pub fn complete(spec: &mut NetworkSpec, with: &mut Completion<'_>) {
-    let is_fan = spec.config.value("bridge.mode") == Some("fan");
-    if spec.kind != NetworkType::Bridge || is_fan {
+    if !chooses(spec) {
         return;
     }
-    let taken = taken(with.key, with.state);
     for family in [Family::V4, Family::V6] {
         let key = of(family, "address");
-        if !matches!(spec.config.value(&key), None | Some("auto")) {
+        if !is_left_open(&spec.config, &key) {
             continue;
         }
-        if let Some(address) = stored(with, spec, &key) {
+        let chosen = held(with, &key).or_else(|| {
+            let taken = taken(with.key, with.around.state());
+            free(family, with.dice, &taken).map(|address| address.to_string())
+        });
+        if let Some(address) = chosen {
             spec.config.insert(key, address);
-        } else if let Some(address) = free(family, with.dice, &taken) {
-            spec.config.insert(key, address.to_string());
             spec.config.entry(of(family, "nat")).or_insert_with(|| "true".to_owned());
         }
     }
 }
 
+/// What was filled in for a declaration.
+pub fn filled_in(declared: &NetworkSpec, held: &NetworkSpec) -> Vec<String> {
+    let mut keys = Vec::new();
+    for family in [Family::V4, Family::V6].into_iter().filter(|_| chooses(declared)) {
+        let (address, nat) = (of(family, "address"), of(family, "nat"));
+        let is_chosen = held.config.value(&address).is_some_and(|text| text != NONE);
+        if !is_left_open(&declared.config, &address) || !is_chosen {
+            continue;
+        }
+        if declared.config.value(&nat).is_none() && held.config.value(&nat) == Some("true") {
+            keys.push(nat);
+        }
+        keys.push(address);
+    }
+    keys
+}
+
+fn is_left_open(config: &Config, address: &str) -> bool {
+    matches!(config.value(address), None | Some("auto"))
+}
+
 // What was chosen once stays, also when a manifest goes on to say `auto`.
-fn stored(with: &Completion<'_>, spec: &NetworkSpec, key: &str) -> Option<String> {
-    let config = with.state.get(with.key)?.spec.config();
-    let is_unsaid = spec.config.value(key).is_none();
-    config.value(key).filter(|text| *text != "auto" && (is_unsaid || *text != "none")).map(str::to_owned)
+fn held(with: &Completion<'_>, key: &str) -> Option<String> {
+    let config = with.held?.config();
+    config.value(key).filter(|text| !matches!(*text, "auto" | NONE)).map(str::to_owned)
 }
 
 /// The subnets that a new bridge must keep clear of: those of other networks, and those that members are on.

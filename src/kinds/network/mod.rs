@@ -122,6 +122,14 @@ impl Resource for Network {
         choose::complete(spec, with);
     }
 
+    fn filled_in(&self, _: &Key, declared: &NetworkSpec, held: &NetworkSpec) -> Vec<String> {
+        choose::filled_in(declared, held)
+    }
+
+    fn absent_values(&self, _: &Key, spec: &NetworkSpec) -> Vec<(&'static str, &'static str)> {
+        if choose::chooses(spec) { choose::ABSENT.to_vec() } else { Vec::new() }
+    }
+
     fn edit(&self, old: &NetworkSpec, new: &NetworkSpec) -> Vec<Problem> {
         if old.kind == new.kind {
             return Vec::new();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::field::lenient;
+use super::home::is_own;
 use super::kind::{Completion, Need, Resource, Words};
 use super::problem::Problem;
 use super::value;
@@ -26,13 +27,17 @@ pub struct ProjectSpec {
     /// What the project keeps to itself (`features.*`), and what it may use (`limits.*`, `restricted.*`).
     #[serde(default, deserialize_with = "lenient")]
     pub config: Config,
-    /// The storage pool of the root disk that the project's default profile gets.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    /// The storage pool of the root disk that the project's default profile gets. Short for a device of that profile,
+    /// and stored only there: a project keeps no pool from going.
+    #[serde(default, deserialize_with = "lenient", skip_serializing)]
     pub storage: String,
-    /// The network of the first interface that the project's default profile gets.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    /// The network of the first interface that the project's default profile gets. Short in the same way.
+    #[serde(default, deserialize_with = "lenient", skip_serializing)]
     pub network: String,
 }
+
+/// The feature of a project that has profiles of its own.
+pub const PROFILES: &str = "features.profiles";
 
 /// What a new project keeps to itself unless it says otherwise, as in LXD.
 pub const FEATURES_BY_DEFAULT: [&str; 4] =
@@ -42,11 +47,7 @@ pub const FEATURES_BY_DEFAULT: [&str; 4] =
 ///
 /// `None` when the project uses the profiles of the default project.
 pub fn default_profile(name: &str, spec: &ProjectSpec) -> Option<(Key, Spec)> {
-    let own_profiles = match spec.config.value("features.profiles") {
-        Some(text) => value::read_bool(text) == Some(true),
-        None => true,
-    };
-    if !own_profiles || name == ProjectName::DEFAULT {
+    if !is_own(&spec.config, PROFILES) || name == ProjectName::DEFAULT {
         return None;
     }
     let mut devices = serde_json::Map::new();
@@ -59,7 +60,17 @@ pub fn default_profile(name: &str, spec: &ProjectSpec) -> Option<(Key, Spec)> {
     let mut profile = Spec::default();
     profile.0.insert("description".to_owned(), json!(format!("Default profile for project {name}")));
     profile.0.insert("devices".to_owned(), devices.into());
-    Some((Key::in_project("profile", &ProjectName::from(name), "default"), profile))
+    Some((default_profile_key(name), profile))
+}
+
+/// Where the default profile of a project is kept, while it has profiles of its own.
+pub fn default_profile_key(name: &str) -> Key {
+    Key::in_project("profile", &ProjectName::from(name), ProjectName::DEFAULT)
+}
+
+/// Whether a change of its configuration takes the project's own profiles away.
+pub fn loses_profiles(name: &str, old: &Config, new: &Config) -> bool {
+    name != ProjectName::DEFAULT && is_own(old, PROFILES) && !is_own(new, PROFILES)
 }
 
 /// The configuration of a new project with what it keeps to itself unless it says otherwise.
@@ -118,6 +129,21 @@ impl Resource for Project {
             return;
         }
         spec.config = with_default_features(std::mem::take(&mut spec.config));
+    }
+
+    fn filled_in(&self, key: &Key, declared: &ProjectSpec, held: &ProjectSpec) -> Vec<String> {
+        let is_filled_in = |(feature, _): &(&str, &str)| {
+            declared.config.value(feature).is_none() && held.config.value(feature) == Some("true")
+        };
+        let features = Resource::absent_values(self, key, held).into_iter().filter(is_filled_in);
+        features.map(|(feature, _)| feature.to_owned()).collect()
+    }
+
+    fn absent_values(&self, key: &Key, _: &ProjectSpec) -> Vec<(&'static str, &'static str)> {
+        if key.name == ProjectName::DEFAULT {
+            return Vec::new();
+        }
+        FEATURES_BY_DEFAULT.map(|feature| (feature, "false")).to_vec()
     }
 }
 
@@ -208,12 +234,15 @@ mod tests {
 
     #[test]
     fn storage_and_network_are_short_for_devices_of_the_default_profile() {
-        let spec = ProjectSpec { storage: "data".to_owned(), network: "lxdbr0".to_owned(), ..ProjectSpec::default() };
+        let config = with_default_features(Config::default());
+        let spec =
+            ProjectSpec { config, storage: "data".to_owned(), network: "lxdbr0".to_owned(), ..Default::default() };
         let (key, profile) = default_profile("web", &spec).expect("a profile of its own");
         assert_eq!(key.to_string(), "profile/web/default");
         assert_eq!(profile.0["devices"]["root"]["pool"], "data");
         assert_eq!(profile.0["devices"]["eth0"]["network"], "lxdbr0");
-        let shared = ProjectSpec { config: Config::from([("features.profiles", "false")]), ..spec };
-        assert_eq!(default_profile("web", &shared), None);
+        for config in [Config::from([("features.profiles", "false")]), Config::default()] {
+            assert_eq!(default_profile("web", &ProjectSpec { config, ..spec.clone() }), None);
+        }
     }
 }

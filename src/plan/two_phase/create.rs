@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::words::Words;
-use super::{Ask, Refusal, guard, holding};
-use crate::kinds::project::{self, ProjectSpec};
+use super::{Ask, Refusal, guard, holding, profiles};
 use crate::kinds::{Completion, Dice, Kind};
-use crate::model::{Change, Command, Config, Key, MemberName, Object, Phase, Put, Rollout, Spec, Stage};
+use crate::model::{Command, Config, MemberName, Object, Phase, Spec, Stage};
 use crate::plan::change::variant;
 
 /// Creates an object: `POST` without a target.
@@ -143,7 +142,8 @@ fn go_live(
 
 fn complete(ask: &Ask<'_>, kind: &dyn Kind, spec: &Spec, dice: &mut dyn Dice) -> Result<Spec, Refusal> {
     let mut spec = kind.normalise(spec).map_err(|problem| Refusal::new(400, problem.message))?;
-    kind.complete(&mut spec, &mut Completion { key: ask.key, state: ask.state, dice });
+    let held = ask.state.get(ask.key).map(|object| &object.spec);
+    kind.complete(&mut spec, &mut Completion { key: ask.key, held, around: &mut &*ask.state, dice });
     Ok(spec)
 }
 
@@ -151,27 +151,13 @@ fn record(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, dice: &mut dyn Di
     if ask.state.get(ask.key).is_some() {
         return Err(Words::of(kind, ask.key).already_exists());
     }
+    let mut relied_upon = guard::references(ask, None, spec)?;
+    let mut asked = spec.clone();
     let spec = complete(ask, kind, spec, dice)?;
     guard::sound(kind, ask.key, &spec, &BTreeMap::new())?;
-    let mut relied_upon = guard::references(ask, None, &spec)?;
     relied_upon.extend(holding::target(ask, &spec)?);
-    let mut changes = vec![ask.put(kind, Stage::Live, spec.clone(), BTreeMap::new())];
-    changes.extend(default_profile(ask, &spec));
+    asked.set_config(&spec.config());
+    let mut changes = vec![ask.put(kind, Stage::Live, spec, BTreeMap::new())];
+    changes.extend(profiles::gained(ask, &asked));
     Ok(ask.command(changes, relied_upon))
-}
-
-// A project with profiles of its own always has a default one.
-fn default_profile(ask: &Ask<'_>, spec: &Spec) -> Option<Change> {
-    if ask.key.kind.as_str() != "project" {
-        return None;
-    }
-    let typed: ProjectSpec = spec.read().ok()?;
-    let (key, spec) = project::default_profile(&ask.key.name, &typed)?;
-    let is_new = ask.state.get(&key).is_none();
-    is_new.then(|| Change::Put(put_record(key, spec)))
-}
-
-fn put_record(key: Key, spec: Spec) -> Put {
-    let placements = BTreeMap::new();
-    Put { key, rollout: Rollout::RecordOnly, stage: Stage::Live, spec, applied: None, management: None, placements }
 }

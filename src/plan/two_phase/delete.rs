@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::words::Words;
 use super::{Ask, Refusal, guard};
+use crate::kinds::project::default_profile_key;
 use crate::model::{Change, Command, Config, Key, Phase, ProjectName, Stage};
 use crate::plan::place::Owned;
 use crate::plan::{own, refer};
@@ -26,13 +27,14 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
     if stored.phase == Phase::Deleting {
         return Err(words.being_removed());
     }
-    let profile = Key::in_project("profile", &ProjectName(ask.key.name.clone()), "default");
     let mut changes = Vec::new();
+    let mut users = refer::users(std::slice::from_ref(ask.key), ask.state).remove(ask.key).unwrap_or_default();
     if ask.key.kind.as_str() == "project" {
-        let inhabitants = inhabitants(ask, &profile);
-        if !inhabitants.is_empty() {
+        let profile = default_profile_key(&ask.key.name);
+        users.retain(|user| *user != profile);
+        if !users.is_empty() {
             return Err(Refusal::new(400, "Only empty projects can be removed")
-                .hinting(format!("still in it: {}", listed(&inhabitants))));
+                .hinting(format!("still in it: {}", listed(&users))));
         }
         let own = ask.state.get(&profile);
         if let Some(own) = own.filter(|own| own.management.protect) {
@@ -40,7 +42,6 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
         }
         changes.extend(own.map(|profile| Change::Delete { key: profile.key.clone() }));
     }
-    let users = users(ask, &profile);
     if !users.is_empty() {
         return Err(words.in_use(&users));
     }
@@ -99,17 +100,6 @@ fn protected(key: &Key) -> Option<Refusal> {
         "config" => Some(Refusal::new(403, "The server configuration cannot be deleted")),
         _ => None,
     }
-}
-
-fn inhabitants(ask: &Ask<'_>, profile: &Key) -> Vec<Key> {
-    let is_in_it = |key: &&Key| key.project.as_str() == ask.key.name && *key != profile;
-    ask.state.objects.keys().filter(is_in_it).cloned().collect()
-}
-
-fn users(ask: &Ask<'_>, profile: &Key) -> Vec<Key> {
-    let mut users = refer::users(std::slice::from_ref(ask.key), ask.state).remove(ask.key).unwrap_or_default();
-    users.retain(|user| user != profile);
-    users
 }
 
 fn listed(keys: &[Key]) -> String {

@@ -7,7 +7,7 @@ use super::{Ask, Refusal};
 use crate::kinds::table::{self, KeyScope};
 use crate::kinds::{self, Kind, Problem, home};
 use crate::model::{Config, Key, MemberName, Phase, Rollout, Severity, Spec};
-use crate::plan::expand::features;
+use crate::plan::expand::stored_features;
 use crate::plan::liveness::offline;
 use crate::plan::refer;
 
@@ -107,7 +107,6 @@ pub fn accept(problems: Vec<Problem>) -> Result<(), Refusal> {
 /// already is not asked for again: a profile can be changed while one of its pools is in trouble.
 pub fn references(ask: &Ask<'_>, old: Option<&Spec>, spec: &Spec) -> Result<Vec<Key>, Refusal> {
     let before: Vec<Key> = old.into_iter().flat_map(|old| refer::needs(ask.key, old)).map(|need| need.key).collect();
-    let nothing = BTreeMap::new();
     let project = Key::new("project", ask.key.project.as_str());
     let mut relied_upon = Vec::new();
     if !ask.key.project.is_default() {
@@ -118,7 +117,7 @@ pub fn references(ask: &Ask<'_>, old: Option<&Spec>, spec: &Spec) -> Result<Vec<
         relied_upon.push(project);
     }
     for need in refer::needs(ask.key, spec).into_iter().filter(|need| !before.contains(&need.key)) {
-        let target = home(&need.key, |project| features(project, &nothing, ask.state));
+        let target = home(&need.key, |project| stored_features(project, ask.state));
         let kind = kind_of(&target)?;
         match ask.state.get(&target) {
             None if need.strength == kinds::Strength::IfManaged => continue,

@@ -8,6 +8,7 @@ mod define;
 mod delete;
 mod guard;
 mod holding;
+mod profiles;
 mod update;
 mod words;
 

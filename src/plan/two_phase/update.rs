@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::words::Words;
-use super::{Ask, Refusal, guard};
+use super::{Ask, Refusal, guard, profiles};
 use crate::kinds::table::{self, Edit};
 use crate::kinds::{self, Kind};
-use crate::model::{Command, Config, Generation, Key, MemberName, Object, Phase, Placement, Spec, Stage};
+use crate::model::{Change, Command, Config, Generation, Key, MemberName, Object, Phase, Placement, Spec, Stage};
 use crate::plan::refuse::refuse;
 
 /// Replaces an object's configuration and description. Fields that the request leaves out stay.
@@ -82,7 +82,9 @@ fn shared(
     guard::accept(refuse(ask.key, &stored.spec, &new, ask.state, &BTreeMap::new()))?;
     local_edits(kind, stored, &new, &placements)?;
     let relied_upon = guard::references(ask, Some(&stored.spec), &new)?;
-    Ok(changed(ask, kind, Stage::Live, new, placements, relied_upon))
+    let (old, now) = (stored.spec.config(), new.config());
+    let along = profiles::gained(ask, &new).into_iter().chain(profiles::lost(ask, &old, &now)).collect();
+    Ok(changed(ask, kind, Stage::Live, Content { spec: new, placements, along }, relied_upon))
 }
 
 /// Changes one member's own keys. Before the object is created that touches nothing but the definition.
@@ -108,24 +110,27 @@ fn local(
     if stage == Stage::Live {
         guard::all_answer(ask, std::slice::from_ref(target))?;
     }
-    Ok(changed(ask, kind, stage, stored.spec.clone(), placements, Vec::new()))
+    let content = Content { spec: stored.spec.clone(), placements, along: Vec::new() };
+    Ok(changed(ask, kind, stage, content, Vec::new()))
+}
+
+/// What an object is to be.
+struct Content {
+    spec: Spec,
+    placements: BTreeMap<MemberName, Config>,
+    /// What else comes or goes with it.
+    along: Vec<Change>,
 }
 
 /// The change, or no change when everything is as asked: clients send back what they were shown, and the log need not
 /// know.
-fn changed(
-    ask: &Ask<'_>,
-    kind: &dyn Kind,
-    stage: Stage,
-    spec: Spec,
-    placements: BTreeMap<MemberName, Config>,
-    relied_upon: Vec<Key>,
-) -> Command {
+fn changed(ask: &Ask<'_>, kind: &dyn Kind, stage: Stage, content: Content, relied_upon: Vec<Key>) -> Command {
+    let Content { spec, placements, along } = content;
     let is_same = |stored: &Object| stored.spec == spec && self::placements(stored) == placements;
-    if ask.state.get(ask.key).is_some_and(is_same) {
+    if along.is_empty() && ask.state.get(ask.key).is_some_and(is_same) {
         return ask.command(Vec::new(), Vec::new());
     }
-    ask.command(vec![ask.put(kind, stage, spec, placements)], relied_upon)
+    ask.command([ask.put(kind, stage, spec, placements)].into_iter().chain(along).collect(), relied_upon)
 }
 
 fn placements(stored: &Object) -> BTreeMap<MemberName, Config> {
@@ -183,5 +188,6 @@ fn server(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, member: &MemberNa
     placements.insert(member.clone(), own);
     let shared = kind.normalise(&shared).map_err(|problem| Refusal::new(400, problem.message))?;
     guard::sound(kind, ask.key, &shared, &placements)?;
-    Ok(changed(ask, kind, Stage::Live, shared, placements, Vec::new()))
+    let content = Content { spec: shared, placements, along: Vec::new() };
+    Ok(changed(ask, kind, Stage::Live, content, Vec::new()))
 }

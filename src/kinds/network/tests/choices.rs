@@ -40,7 +40,8 @@ fn completed(pairs: &[(&str, &str)], stored: Vec<Object>, throws: &[u64]) -> Vec
     let mut spec = spec(pairs);
     let key = Key::new("network", "br0");
     let mut dice = Loaded(throws.to_vec(), 0);
-    Network.complete(&mut spec, &mut Completion { key: &key, state: &state, dice: &mut dice });
+    let held = state.get(&key).map(|object| &object.spec);
+    Network.complete(&mut spec, &mut Completion { key: &key, held, around: &mut &state, dice: &mut dice });
     spec.config.iter().map(|(key, value)| format!("{key}={value}")).collect()
 }
 
@@ -75,9 +76,24 @@ fn chosen_subnets_keep_clear_of_networks_and_members() {
 #[test]
 fn what_was_chosen_once_stays() {
     let own = || vec![network("br0", &[("ipv4.address", "10.3.3.1/24"), ("ipv6.address", "none")])];
-    let kept = ["ipv4.address=10.3.3.1/24", "ipv6.address=none"];
-    assert_eq!(completed(&[], own(), &[7]), kept);
-    assert_eq!(completed(&[("ipv4.address", "auto")], own(), &[7]), kept);
-    let anew = completed(&[("ipv6.address", "auto")], own(), &[7]);
-    assert_eq!(anew[1..], ["ipv6.address=fd42:7:7:7::1/64", "ipv6.nat=true"]);
+    for pairs in [&[][..], &[("ipv4.address", "auto")]] {
+        let kept = ["ipv4.address=10.3.3.1/24", "ipv4.nat=true"];
+        assert_eq!(completed(pairs, own(), &[7])[..2], kept);
+    }
+    // No address was chosen: leaving the key out asks for one, as for a new bridge.
+    let anew = completed(&[], own(), &[7]);
+    assert_eq!(anew[2..], ["ipv6.address=fd42:7:7:7::1/64", "ipv6.nat=true"]);
+}
+
+#[test]
+fn what_was_filled_in_is_told_from_what_was_declared() {
+    let held = [("ipv4.address", "10.3.3.1/24"), ("ipv4.nat", "true"), ("ipv6.address", "none")];
+    let filled_in = |declared: &[(&str, &str)]| {
+        let key = Key::new("network", "br0");
+        Network.filled_in(&key, &spec(declared), &spec(&held)).join(" ")
+    };
+    assert_eq!(filled_in(&[]), "ipv4.nat ipv4.address");
+    assert_eq!(filled_in(&[("ipv4.address", "auto")]), "ipv4.nat ipv4.address");
+    assert_eq!(filled_in(&[("ipv4.nat", "true")]), "ipv4.address");
+    assert_eq!(filled_in(&[("ipv4.address", "10.3.3.1/24")]), "");
 }
