@@ -31,19 +31,26 @@ const REFUSED: [(&str, &str); 8] = [
 ];
 
 /// Within the grammar, but impossible to carry out: with all our errors.
-const IMPOSSIBLE: [(&str, &[&str]); 10] = [
+const IMPOSSIBLE: [(&str, &[&str]); 16] = [
     // A list of fields, not a file to run: all of them empty.
     ("005-lxd-doc-preseed-fields.yaml", &["SB120"]),
     // Placeholders for certificates, names and addresses.
     ("011-lxd-test-spawn-join-zfs.yaml", &["SB121"]),
     ("019-lxd-5.0-doc-join-required-fields.yaml", &["SB018", "SB019", "SB019", "SB121"]),
     ("105-idx-webserver-join.yaml", &["SB121"]),
-    ("107-idx-fan-join-int-password.yaml", &["SB121"]),
+    ("107-idx-fan-join-int-password.yaml", &["SB047", "SB121"]),
     ("109-idx-join-pem-folded-newlines.yaml", &["SB121"]),
     // A project without a name.
     ("039-gha-many-profiles.yaml", &["SB103"]),
     // A dir pool whose source is no path.
-    ("051-tuto-fr-join.yaml", &["SB026"]),
+    ("051-tuto-fr-join.yaml", &["SB047", "SB026"]),
+    // Fan bridges: nobody but Ubuntu builds a kernel for them.
+    ("034-microproyecto-fan-bootstrap.yaml", &["SB047"]),
+    ("050-tuto-fr-fan-bootstrap.yaml", &["SB047"]),
+    ("066-sovereign-lxd-fan.yaml", &["SB047"]),
+    ("067-sovereign-cluster-ss.yaml", &["SB047"]),
+    ("077-instellar-do-bootstrap.yaml", &["SB047"]),
+    ("121-idx-fan-bootstrap-dns-name.yaml", &["SB047"]),
     // An OVN network.
     ("098-idx-ovn-physical-uplink.yaml", &["SB050"]),
     // The collection calls it a mistake: no member can be reached under a wildcard.

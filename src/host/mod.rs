@@ -10,6 +10,7 @@ mod link;
 pub mod linux;
 mod network;
 mod storage;
+mod unfit;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use network::{
     Nat, Network, Rules, Serve4, Serve6, Service, Standing,
 };
 pub use storage::{BTRFS_MOUNT_OPTIONS, DriverState, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
+pub use unfit::Unfit;
 
 /// What a host call returns: traits with these can be kept as `dyn`.
 pub type HostFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, HostError>> + Send + 'a>>;

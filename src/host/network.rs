@@ -8,6 +8,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 
 use super::HostFuture;
+use super::Unfit;
 use super::cidr::{Cidr, Family};
 use super::link::{Lease, Link, Mac};
 use crate::model::Revision;
@@ -19,6 +20,9 @@ pub trait Network: Send + Sync {
 
     /// Does one step. Doing a step twice is harmless.
     fn act<'a>(&'a self, bridge: &'a BridgeAsk, step: &'a BridgeStep) -> HostFuture<'a, ()>;
+
+    /// A setting that the programs of the machine would not take, asked without changing anything.
+    fn judge<'a>(&'a self, bridge: &'a BridgeAsk) -> HostFuture<'a, Option<Unfit>>;
 
     /// Every interface of the machine, in the order of their names.
     fn links(&self) -> HostFuture<'_, Vec<Link>>;

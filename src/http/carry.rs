@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::configure;
 use super::confirm;
 use super::dice::SystemDice;
+use super::judge;
 use super::origin;
 use super::removal;
 use super::server::{Server, store_failed};
@@ -160,6 +161,7 @@ pub async fn commit_as(
         }
         confirm::check_free(server)?;
         removal::look_before(server, &plan, &state).await?;
+        judge::changes(server, &plan.apart().1).await?;
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: order.by.to_owned() };
         let records = server.store().list(history::Applied::KIND).map_err(store_failed)?;
         let mut write = plan.write_remembered(stamp, why, &state, &records);

@@ -1,5 +1,6 @@
 //! Changes of single objects: LXD's rules decide, one entry carries them out, and the answer waits for the members.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,13 +122,39 @@ pub async fn update(
 ) -> Result<(), ApiError> {
     let asked = spec_of(revision.fields.clone());
     let extent = |key: &Key, known: &Known| extent::of_request(key, &asked, revision.target.is_some(), known);
+    let mut change = None;
     let decide = |ask: &Ask<'_>| {
         let object = ask.state.get(ask.key).ok_or_else(|| path.not_found())?;
         let spec = revision.spec(path.kind, object)?;
-        two_phase::update(ask, &spec, revision.target).map_err(refused)
+        let decided = two_phase::update(ask, &spec, revision.target).map_err(refused);
+        change = Some((object.clone(), spec));
+        decided
     };
     let key = commit(server, caller, path, &extent, decide).await?;
-    stands(server, &key).await
+    stands(server, &key).await.map_err(|error| match &change {
+        Some((before, spec)) => stored_all_the_same(error, before, spec, revision.target),
+        None => error,
+    })
+}
+
+/// What no host could tell before it was stored: says that it is, and how to go back.
+fn stored_all_the_same(error: ApiError, before: &Object, spec: &Spec, target: Option<&MemberName>) -> ApiError {
+    let placed = |member| before.placements.get(member).map(|placement| placement.config.clone()).unwrap_or_default();
+    let (old, new) = (target.map_or_else(|| before.spec.config(), placed), spec.config());
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let kind = before.key.kind.as_str();
+    let differs = |name: &&&String| old.get(**name) != new.get(**name) && !kinds::is_secret(kind, name);
+    let back = |name: &&String| format!("'{name}={}'", old.value(name).unwrap_or_default());
+    let back: Vec<String> = names.iter().filter(differs).map(back).collect();
+    let Some(noun) = kinds::find(kind).map(|kind| kind.words().noun).filter(|_| !back.is_empty()) else { return error };
+    let target = target.map(|target| format!(" --target {target}")).unwrap_or_default();
+    let text = format!(
+        "{}. It is stored all the same, and tried again; to go back: seedbed {noun} set {} {}{target}",
+        error.message,
+        before.key.name,
+        back.join(" ")
+    );
+    ApiError { message: text, ..error }
 }
 
 /// Secrets are not shown, so that whoever sends back what was shown leaves them out: they stay until they are set anew, or

@@ -1,5 +1,6 @@
 //! Decisions that become entries of the log: each is made on the state whose generations its entry expects.
 
+use super::judge;
 use super::origin;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
@@ -78,8 +79,9 @@ pub async fn commit(
 /// Puts an entry into the log; `None` when one of its preconditions did not hold.
 ///
 /// # Errors
-/// When the cluster takes no writes.
+/// When the cluster takes no writes, and when a member's host would not take what is asked for.
 pub async fn submit(server: &Server, write: Write) -> Result<Option<Revision>, ApiError> {
+    judge::changes(server, &write.changes).await?;
     match server.store().submit(origin::stamped(Command::Write(write))).await.map_err(store_failed)? {
         Reply::Applied { revision } => Ok(Some(revision)),
         Reply::Refused { .. } => Ok(None),

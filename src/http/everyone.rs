@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::peers::Line;
 use super::server::Server;
@@ -18,9 +19,31 @@ pub async fn ask<T: DeserializeOwned>(
     limit: Duration,
     here: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<Vec<(MemberName, Result<T, String>)>, ApiError> {
+    each(server, path, None, limit, here).await
+}
+
+/// The same for `POST path` with something to look at.
+pub async fn tell<T: DeserializeOwned>(
+    server: &Server,
+    path: &str,
+    body: Value,
+    limit: Duration,
+    here: impl Future<Output = Result<T, ApiError>>,
+) -> Result<Vec<(MemberName, Result<T, String>)>, ApiError> {
+    each(server, path, Some(body), limit, here).await
+}
+
+async fn each<T: DeserializeOwned>(
+    server: &Server,
+    path: &str,
+    body: Option<Value>,
+    limit: Duration,
+    here: impl Future<Output = Result<T, ApiError>>,
+) -> Result<Vec<(MemberName, Result<T, String>)>, ApiError> {
     let me = server.node().name.clone();
     let liveness = server.liveness.borrow().clone();
     let others = server.members()?.into_iter().filter(|member| member.key.name != me.as_str());
+    let body = body.as_ref();
     let asked = others.map(|member| {
         let (name, address) = (MemberName(member.key.name.clone()), member.spec.text("address").to_owned());
         let is_reachable = liveness.is_reachable(&name);
@@ -29,9 +52,10 @@ pub async fn ask<T: DeserializeOwned>(
                 return (name, Err("it is offline".to_owned()));
             }
             let client = server.peers.client(&address, Line::Calls).map(|client| client.with_timeout(limit));
-            let answer = match client {
-                Ok(client) => client.get::<T>(path).await.map_err(|error| error.to_string()),
-                Err(error) => Err(error.message),
+            let answer = match (client, body) {
+                (Ok(client), None) => client.get::<T>(path).await.map_err(|error| error.to_string()),
+                (Ok(client), Some(body)) => client.post::<T>(path, body).await.map_err(|error| error.to_string()),
+                (Err(error), _) => Err(error.message),
             };
             (name, answer)
         }

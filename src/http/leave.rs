@@ -105,7 +105,9 @@ pub async fn hand_over(server: &Server) -> Result<(), ApiError> {
     let mut others = node.store.peers();
     others.retain(|peer| peer.peer.id != node.id && peer.silent_ms.is_some());
     let Some(next) = others.iter().min_by_key(|peer| (peer.role != Role::Voter, peer.silent_ms)) else {
-        return Err(ApiError::bad_request("no other member can lead: add one, or remove the others from this one"));
+        return Err(ApiError::bad_request(
+            "no other member answers, and one must lead: bring one back, or remove the others first with --force",
+        ));
     };
     if next.role != Role::Voter {
         let mut voters: BTreeSet<MemberId> =

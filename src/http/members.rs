@@ -12,6 +12,7 @@ use super::answer::{Answer, Outcome, check_match, parse, url};
 use super::asked::Asked;
 use super::caller::Caller;
 use super::events::rfc3339;
+use super::former::Leaving;
 use super::server::{Server, store_failed};
 use super::write;
 use super::{forward, leave};
@@ -107,6 +108,11 @@ pub async fn remove(
     let path = format!("{}{query}", paths::member(&name));
     write::not_protected(&server.member(&name)?)?;
     if name == server.node().name {
+        if server.is_clustered()? && server.members()?.len() == 1 {
+            // Nobody is left to let it go: it stands alone, as nothing of the cluster is anywhere else.
+            server.former.leave(&server, Leaving::Asked).await?;
+            return Ok(Answer::done()?.into_response());
+        }
         leave::hand_over(&server).await?;
     }
     let elsewhere = forward::to_leader(&server, Method::DELETE, &path, &caller.audit(), Bytes::new()).await?;

@@ -32,6 +32,7 @@ mod gate;
 mod history;
 mod internal;
 mod join;
+mod judge;
 mod key_derivation;
 mod leave;
 mod letter;

@@ -17,7 +17,7 @@ use super::confirm;
 use super::events::rfc3339;
 use super::password::is_same;
 use super::server::{Server, store_failed};
-use super::{origin, removal, seal, seedbed, write};
+use super::{judge, origin, removal, seal, seedbed, write};
 use crate::api::{ApiError, ApplyReply, PlanRequest, SavePlanRequest, paths};
 use crate::kinds::history;
 use crate::kinds::saved_plan::{EXPIRES_MS, PLANS_MAX, SavedPlan, SavedWork, Used};
@@ -201,6 +201,7 @@ async fn carry_out(
 ) -> Result<ApplyReply, ApiError> {
     let keys: BTreeSet<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
     let extent = Extent { keys, ..Extent::default() };
+    judge::changes(server, &plan.apart().1).await?;
     let state = server.store().part(&|_| extent.clone()).map_err(store_failed)?;
     removal::look_before(server, plan, &state).await?;
     let remembered = server.store().list(history::Applied::KIND).map_err(store_failed)?;

@@ -11,9 +11,9 @@ use axum::routing::{get, post, put};
 use super::server::Server;
 use super::strangers::STANDING;
 use super::{
-    audit, certificates, cluster, collection, confirm, drift, events, gate, history, internal, join, leave, machine,
-    manage, members, metrics, operations, plans, raft, removal, root, seedbed, shared_certificate, sources, tokens,
-    webhooks,
+    audit, certificates, cluster, collection, confirm, drift, events, gate, history, internal, join, judge, leave,
+    machine, manage, members, metrics, operations, plans, raft, removal, root, seedbed, shared_certificate, sources,
+    tokens, webhooks,
 };
 use crate::api::{ApiError, paths};
 
@@ -66,6 +66,7 @@ fn own_routes() -> Router<Arc<Server>> {
         .merge(audit::routes())
         .merge(confirm::routes())
         .merge(drift::routes())
+        .merge(judge::routes())
         .route(paths::HISTORY, get(history::list))
         .route(&format!("{}/{{revision}}", paths::HISTORY), get(history::show))
         .route(paths::INIT, post(seedbed::init))

@@ -88,6 +88,12 @@ pub trait Resource: Send + Sync + 'static {
         None
     }
 
+    /// Whether only the hosts can tell if such an object can be: they are asked before it is stored.
+    fn is_judged(&self, spec: &Self::Spec) -> bool {
+        let _ = spec;
+        false
+    }
+
     /// The half that runs on each member; record-only kinds have none.
     fn node(&self) -> Option<&'static dyn AnyNode> {
         None
@@ -244,6 +250,8 @@ pub trait Kind: Send + Sync {
     fn edit_local(&self, spec: &Spec, old: &Config, new: &Config) -> Vec<Problem>;
     /// See [`Resource::restarts`].
     fn restarts(&self, keys: &[&str]) -> Option<&'static str>;
+    /// See [`Resource::is_judged`]; false for a spec that does not parse.
+    fn is_judged(&self, spec: &Spec) -> bool;
     /// See [`Resource::node`].
     fn node(&self) -> Option<&'static dyn AnyNode>;
 }
@@ -380,6 +388,10 @@ impl<R: Resource> Kind for R {
 
     fn restarts(&self, keys: &[&str]) -> Option<&'static str> {
         Resource::restarts(self, keys)
+    }
+
+    fn is_judged(&self, spec: &Spec) -> bool {
+        parse::<R>(spec).is_ok_and(|typed| Resource::is_judged(self, &typed))
     }
 
     fn node(&self) -> Option<&'static dyn AnyNode> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use serde::de::DeserializeOwned;
 
-use crate::host::{Host, HostError};
+use crate::host::{Host, HostError, Unfit};
 use crate::model::{Config, Generation, Key, MemberName, Object, Revision, Spec};
 
 /// The per-member half of a kind with its spec as a type.
@@ -35,6 +35,17 @@ pub trait Node: Send + Sync + 'static {
         intent: Intent,
         have: Option<&Self::Observed>,
     ) -> Result<Vec<Self::Step>, HostError>;
+
+    /// A setting that the host would not take for these steps, asked without changing anything.
+    fn unfit(
+        &self,
+        host: &Host,
+        local: &Local<Self::Spec>,
+        steps: &[Self::Step],
+    ) -> impl Future<Output = Result<Option<Unfit>, HostError>> + Send {
+        let _ = (host, local, steps);
+        std::future::ready(Ok(None))
+    }
 
     /// Does one step.
     fn act(
@@ -125,6 +136,9 @@ pub enum Outcome {
 /// What [`AnyNode::converge`] returns.
 pub type OutcomeFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
+/// What [`AnyNode::judge`] returns.
+pub type JudgeFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Unfit>, HostError>> + Send + 'a>>;
+
 /// What [`AnyNode::survey`] returns.
 pub type SurveyFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, HostError>> + Send + 'a>>;
 
@@ -132,6 +146,9 @@ pub type SurveyFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, Host
 pub trait AnyNode: Send + Sync {
     /// Observes and decides, and does nothing: what would be done, in words. Empty when the host is as it should be.
     fn survey<'a>(&'a self, host: &'a Host, work: &'a Work) -> SurveyFuture<'a>;
+
+    /// Observes and decides, and asks the host whether it would take that. Nothing is changed.
+    fn judge<'a>(&'a self, host: &'a Host, work: &'a Work) -> JudgeFuture<'a>;
 
     /// Observes, decides and acts once, and looks again.
     fn converge<'a>(&'a self, host: &'a Host, work: &'a Work) -> OutcomeFuture<'a>;
@@ -144,6 +161,15 @@ impl<N: Node> AnyNode for N {
             let have = self.observe(host, &local).await?;
             let steps = self.steps(&local, work.intent, have.as_ref())?;
             Ok(steps.iter().map(ToString::to_string).collect())
+        })
+    }
+
+    fn judge<'a>(&'a self, host: &'a Host, work: &'a Work) -> JudgeFuture<'a> {
+        Box::pin(async move {
+            let local = typed::<N>(&work.local)?;
+            let have = self.observe(host, &local).await?;
+            let steps = self.steps(&local, work.intent, have.as_ref())?;
+            self.unfit(host, &local, &steps).await
         })
     }
 
@@ -161,6 +187,10 @@ async fn drive<N: Node>(node: &N, host: &Host, work: &Work) -> Result<Outcome, H
     let local = typed::<N>(&work.local)?;
     let mut have = node.observe(host, &local).await?;
     let steps = node.steps(&local, work.intent, have.as_ref())?;
+    // What stands goes on standing while what is asked for cannot be.
+    if let Some(unfit) = node.unfit(host, &local, &steps).await? {
+        return Err(unfit.into());
+    }
     for step in &steps {
         tracing::info!(object = %local.key, member = %local.member, %step, "acting");
         node.act(host, &local, step).await?;

@@ -208,7 +208,7 @@ fn expectations(scene: &Scene<'_>, changes: &[(PlannedChange, Change)]) -> Vec<E
     for (planned, work) in changes {
         expect.insert(planned.key.clone(), generation(&planned.key));
         let Change::Put(put) = work else { continue };
-        if put.rollout == Rollout::EveryMember {
+        if put.rollout != Rollout::RecordOnly {
             let key = Key::membership();
             expect.insert(key.clone(), generation(&key));
         }

@@ -206,7 +206,12 @@ struct Detail {
 
 fn details(change: &PlannedChange) -> Vec<Detail> {
     let is_new = change.precondition.is_none();
-    let is_beside = |field: &FieldChange| matches!(field.path.as_str(), "driver" | "type" | "description");
+    let is_beside = |field: &FieldChange| match field.path.as_str() {
+        "driver" | "type" => true,
+        // What every project's own profile is called.
+        "description" => goes_with_its_project(&change.key),
+        _ => false,
+    };
     let asked = change.fields.iter().filter(|field| !(field.computed || is_new && is_beside(field)));
     let mut details: Vec<Detail> = asked.map(|field| detail(field, is_new)).collect();
     details.extend(chosen(&change.fields));
@@ -217,7 +222,8 @@ fn details(change: &PlannedChange) -> Vec<Detail> {
         Action::Resume if details.is_empty() => "defined already: create it",
         Action::Retry => "failed before: try again",
         Action::Adopt => "as declared: the manifest owns it from now on",
-        Action::Update if details.is_empty() => "placed on one more member",
+        Action::Update if details.is_empty() && !change.members.is_empty() => "placed on one more member",
+        Action::Update if details.is_empty() => "the same, stored in another form",
         Action::Delete if change.is_undone => "was not there before",
         Action::Delete if goes_with_its_project(&change.key) => "goes with the profiles of its project",
         Action::Delete => "declared no more",
@@ -273,6 +279,7 @@ fn step(field: &FieldChange) -> String {
 fn value(text: Option<&str>) -> String {
     const CHARACTERS_MAX: usize = 60;
     let Some(text) = text else { return "(none)".to_owned() };
+    let text = &visible(text);
     let lines = text.trim_end().lines().count();
     if lines > 1 {
         return format!("({lines} lines)");
@@ -282,6 +289,19 @@ fn value(text: Option<&str>) -> String {
     }
     let start: String = text.chars().take(CHARACTERS_MAX - 1).collect();
     format!("{start}…")
+}
+
+/// What a terminal would obey, or not show, is written out; lines stay lines.
+fn visible(text: &str) -> String {
+    let is_hidden = |letter: char| {
+        letter.is_control() && letter != '\n' && letter != '\t'
+            || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let written = |letter: char| {
+        if is_hidden(letter) { letter.escape_unicode().to_string() } else { letter.to_string() }
+    };
+    text.chars().map(written).collect()
 }
 
 /// What stops for a moment, and who uses what changes.
@@ -352,4 +372,16 @@ fn waits(change: &PlannedChange, offline: &[OfflineMember], look: &Look<'_>) -> 
 
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        assert_eq!(value(Some("a\u{2028}b\u{1b}[2Jc\u{200b}")), "a\\u{2028}b\\u{1b}[2Jc\\u{200b}");
+        assert_eq!(value(Some("Grüße, 東京")), "Grüße, 東京");
+        assert_eq!(value(Some("one\ntwo\n")), "(2 lines)");
+    }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::memory::Memory;
 use super::pass::Look;
 use crate::kinds::{self, AnyNode, Intent, Local, Work};
-use crate::model::{Heal, Kept, Key, MemberName, Object, Phase, Placement, Progress, Rollout, Timestamp, may_act};
+use crate::model::{
+    Heal, Kept, Key, MemberName, Object, Phase, Placement, Progress, ProjectName, Rollout, Timestamp, may_act,
+};
 
 /// One placement to look at.
 pub(super) struct Task<'a> {
@@ -124,7 +126,9 @@ fn by_depth(tasks: Vec<Task<'_>>) -> Vec<Vec<Task<'_>>> {
 
 fn needed(task: &Task<'_>) -> Vec<Key> {
     let Some(kind) = kinds::find(task.object.key.kind.as_str()) else { return Vec::new() };
-    kind.needs(&task.object.key, &task.object.spec).into_iter().map(|need| need.key).collect()
+    let named = kind.needs(&task.object.key, &task.object.spec).into_iter().map(|need| need.key);
+    // Where the project has none of its own, the name means what the default project has.
+    named.flat_map(|key| [Key { project: ProjectName::default(), ..key.clone() }, key]).collect()
 }
 
 fn depth_of(key: &Key, needs: &BTreeMap<Key, Vec<Key>>, depths: &mut BTreeMap<Key, usize>) -> usize {

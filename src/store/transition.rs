@@ -274,7 +274,10 @@ fn rolled_up(object: &Object) -> Phase {
         Phase::Pending | Phase::Created | Phase::Deleting => object.phase,
         Phase::Creating | Phase::Errored => {
             let mut placements = object.placements.values();
-            if placements.clone().all(|placement| at_newest(placement, PlacementPhase::Created)) {
+            if object.rollout == Rollout::PlacedMembers && object.placements.is_empty() {
+                // The members that were to have it are gone: it stands nowhere.
+                object.phase
+            } else if placements.clone().all(|placement| at_newest(placement, PlacementPhase::Created)) {
                 Phase::Created
             } else if placements.any(|placement| at_newest(placement, PlacementPhase::Errored)) {
                 Phase::Errored

@@ -7,6 +7,7 @@ mod exports;
 mod forming;
 mod founding;
 mod hundred_objects;
+mod impossible;
 mod joins;
 mod lab;
 mod lessons;

@@ -153,3 +153,22 @@ storage_pools: [{name: data, driver: dir, members: {node2: {source: /srv/two}}}]
     let plan = plan(&mut world, &desired, &selection(&["storage-pool/data"], &[])).expect("a plan");
     assert_eq!(keys(&plan), ["storage-pool/data"]);
 }
+
+#[test]
+fn what_a_project_brings_along_can_be_meant_and_left_out_by_its_name() {
+    let site = manifest("projects:\n- {name: web, storage: data}\nstorage_pools:\n- {name: data, driver: dir}\n");
+    let mut world = World::with_members(1);
+    for pattern in ["profile/*", "profile/web/default"] {
+        let refused = plan(&mut world, &site, &selection(&[], &[pattern])).expect_err("a project needs it");
+        let text =
+            "SB181 project/web needs profile/web/default, which --exclude leaves out and which does not exist yet";
+        assert_eq!(texts(&refused), [text]);
+    }
+    let all = ["storage-pool/data", "project/web", "profile/web/default"];
+    let mut planned = keys(&plan(&mut world, &site, &selection(&["profile/web/default"], &[])).expect("a plan"));
+    planned.sort_by_key(|key| all.iter().position(|other| other == key));
+    assert_eq!(planned, all, "the project comes with it");
+    world.apply(&manifest("projects:\n- {name: web}\n"), Mode::Declarative);
+    let part = plan(&mut world, &site, &selection(&[], &["profile/*"])).expect("a plan");
+    assert_eq!(keys(&part), ["project/web", "storage-pool/data"], "its devices stay as they are");
+}

@@ -6,7 +6,9 @@ use seedbed::plan::extent;
 use seedbed::plan::two_phase::{Ask, Refusal, Stamp, create, create_everywhere, define, delete, undelete, update};
 use serde_json::json;
 
-use crate::world::{Lcg, World, name};
+use seedbed::plan::Mode;
+
+use crate::world::{Lcg, World, manifest, name};
 
 /// A request as LXD's client makes it.
 enum Call<'a> {
@@ -575,4 +577,67 @@ fn every_kind_that_members_realise_has_two_phases_or_is_the_configuration() {
     let spread: Vec<&str> =
         kinds::ALL.iter().filter(|kind| kind.rollout() == Rollout::EveryMember).map(|kind| kind.words().kind).collect();
     assert_eq!(spread, ["config", "storage-pool", "network"]);
+}
+
+#[test]
+fn a_pool_and_a_network_that_are_named_as_a_project_are_deleted_like_any_other() {
+    let mut world = World::with_members(1);
+    let default = "{type: disk, path: /, pool: default}";
+    let text = format!(
+        "storage_pools:\n- {{name: default, driver: dir}}\n- {{name: shop, driver: dir}}\nnetworks:\n- {{name: shop}}\n\
+         projects:\n- {{name: shop, storage: shop, network: shop}}\nprofiles:\n- {{name: default, devices: {{root: {default}}}}}\n"
+    );
+    world.apply(&manifest(&text), Mode::Declarative);
+    world.settle();
+    for (key, user) in [
+        ("storage-pool/default", "profile/default"),
+        ("storage-pool/shop", "profile/shop/default"),
+        ("network/shop", "profile/shop/default"),
+    ] {
+        let refusal = ask(&mut world, key, &Call::Delete, json!({})).expect_err("it is used");
+        assert!(refusal.hint.unwrap_or_default().contains(user), "{key}: {}", refusal.message);
+    }
+}
+
+#[test]
+fn a_project_does_not_keep_the_pool_that_it_was_short_for() {
+    let mut world = World::with_members(1);
+    let site = "storage_pools:\n- {name: data, driver: dir}\n- {name: other, driver: dir}\nprojects:\n- {name: shop, storage: data}\n";
+    world.apply(&manifest(site), Mode::Declarative);
+    world.settle();
+    let devices = json!({"devices": {"root": {"type": "disk", "path": "/", "pool": "other"}}});
+    let moved = ask(&mut world, "profile/shop/default", &Call::Update(None), devices).expect("it changes");
+    world.commit(&moved);
+    ask(&mut world, "storage-pool/data", &Call::Delete, json!({})).expect("nobody uses it any more");
+}
+
+#[test]
+fn the_default_profile_of_a_project_comes_and_goes_with_its_profiles() {
+    let mut world = World::with_members(1);
+    let made = ask(&mut world, "project/shop", &Call::Create, json!({"config": {}})).expect("it is made");
+    world.commit(&made);
+    let profile: Key = "profile/shop/default".parse().expect("a key");
+    for (has, config) in [
+        (false, json!({"features.profiles": "false"})),
+        (true, json!({"features.profiles": "true"})),
+        (false, json!({})),
+    ] {
+        let changed =
+            ask(&mut world, "project/shop", &Call::Update(None), json!({"config": config})).expect("it changes");
+        world.commit(&changed);
+        assert_eq!(world.state().get(&profile).is_some(), has, "{config}");
+    }
+}
+
+#[test]
+fn the_users_of_a_project_are_those_who_live_in_it() {
+    let mut world = World::with_members(1);
+    world.apply(&manifest("projects:\n- {name: shop}\nprofiles:\n- {name: web, project: shop}\n"), Mode::Declarative);
+    let keys = ["project/shop", "project/default"].map(|key| key.parse::<Key>().expect("a key"));
+    let part = world.state().part(&|known| extent::of_users(&keys, known));
+    let users = seedbed::plan::users(&keys, &part);
+    assert_eq!(users, seedbed::plan::users(&keys, world.state()));
+    let of = |key: &Key| users[key].iter().map(Key::to_string).collect::<Vec<_>>();
+    assert_eq!(of(&keys[0]), ["profile/shop/default", "profile/shop/web"]);
+    assert_eq!(of(&keys[1]), ["profile/default"]);
 }

@@ -42,11 +42,11 @@ fn a_plan_says_in_which_order_members_take_it_up_and_what_comes_to_all_at_once()
     Plan  site.yaml: 3 to create, nothing to delete, 2 waiting for node2
       in waves: node3, then node1, then node4, then node2;
                 it stops when more than 1 member fails, 1 other change to all at once
-      ! storage-pool/data  dir
+      ! storage-pool/data  dir     description=first
           ? node2 has been silent for 38 s: defined now, created everywhere when it is back
-      ! network/br0        bridge  ipv4.address=none · ipv6.address=none
+      ! network/br0        bridge  ipv4.address=none · ipv6.address=none · description=first
           ? node2 has been silent for 38 s: defined now, created everywhere when it is back
-      + profile/web
+      + profile/web                description=first
     ");
     let json = serde_json::to_value(&plan.waves).expect("JSON");
     assert_eq!(json["order"], serde_json::json!([["node3"], ["node1"], ["node4"], ["node2"]]));

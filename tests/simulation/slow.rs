@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use seedbed::host::{
     BridgeAsk, BridgeMedium, BridgeSeen, BridgeStep, DriverState, Host, HostFuture, Lease, Link, Network, PoolAsk,
-    PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage,
+    PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage, Unfit,
 };
 
 use crate::machine::{Acts, Weather, breathe};
@@ -83,6 +83,10 @@ impl Network for SlowNetwork {
             breathe().await;
             Ok(())
         })
+    }
+
+    fn judge<'a>(&'a self, bridge: &'a BridgeAsk) -> HostFuture<'a, Option<Unfit>> {
+        self.inner.judge(bridge)
     }
 
     fn links(&self) -> HostFuture<'_, Vec<Link>> {

@@ -130,6 +130,9 @@ impl Board {
     }
 }
 
+/// The status of an object that some member does not have as it was asked for.
+pub const DEGRADED: &str = "Degraded";
+
 impl Row {
     fn of(
         object: &Object,
@@ -147,6 +150,17 @@ impl Row {
             is_converged: object.is_converged(),
             cells: object.placements.keys().filter_map(|member| Some((member.clone(), cell(member)?))).collect(),
             waves,
+        }
+    }
+
+    /// Where it stands, in one word: an object that was made once and does not work on a member now is no more as it was.
+    pub fn status(&self) -> &'static str {
+        let fails = |cell: &Cell| {
+            !cell.is_settled && matches!(cell.state, State::Stalled | State::Reconciling | State::Degraded)
+        };
+        match self.phase {
+            Phase::Created if self.cells.values().any(fails) => DEGRADED,
+            phase => phase.status(),
         }
     }
 

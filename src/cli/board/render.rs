@@ -1,6 +1,6 @@
 //! The board for people.
 
-use super::{Board, Cell, Moment, Row, State};
+use super::{Board, Cell, DEGRADED, Moment, Row, State};
 use crate::cli::input::plural;
 use crate::cli::screen::{Palette, Table};
 use crate::model::{MemberName, Phase};
@@ -91,8 +91,9 @@ impl State {
 }
 
 fn paint_phase(row: &Row, palette: Palette) -> String {
-    let word = row.phase.status();
+    let word = row.status();
     match row.phase {
+        _ if word == DEGRADED => palette.warning(word),
         Phase::Created => palette.good(word),
         Phase::Pending | Phase::Creating | Phase::Deleting => palette.busy(word),
         Phase::Errored => palette.error(word),

@@ -147,9 +147,9 @@ fn what_has_stopped_says_on_whom_and_how_to_go_on() {
     let objects = vec![in_waves("br7", broken, &["node2", "node3"]), in_waves("br8", fine, &["node2", "node3"])];
     assert!(Board::of(&reply(objects.clone(), &[]), &[]).is_blocked());
     insta::assert_snapshot!(screen(objects, &[]), @r"
-    OBJECT       STATUS   NODE1        NODE2    NODE3
-    network/br7  Created  reconciling  stopped  stopped
-    network/br8  Created  ready        stopped  stopped
+    OBJECT       STATUS    NODE1        NODE2    NODE3
+    network/br7  Degraded  reconciling  stopped  stopped
+    network/br8  Created   ready        stopped  stopped
 
     network/br7 on node1: there is no interface `ext9` (NoInterface)
     network/br7, network/br8 stopped after 1 failure on node1; node2, node3 keep what they have.
@@ -259,4 +259,16 @@ fn what_waits_to_be_confirmed_and_what_could_not_be_taken_back_is_told() {
     let json = Board::of(&reply(objects, &[]), &[]).json(&Moment::utc(NOW));
     assert_eq!(about(&json), ["confirmation/pending", "network/br0", "storage-pool/data"]);
     assert_eq!(json["notices"][0]["until"], "2023-11-14T22:14:02Z");
+}
+
+#[test]
+fn what_was_made_once_and_fails_now_is_degraded() {
+    let stalled = Condition {
+        message: "it cannot".to_owned(),
+        ..Condition::plain(ConditionState::Stalled, "SettingRefused", NOW)
+    };
+    let failed = placement(2, PlacementPhase::Errored, stalled);
+    let network = object(Key::new("network", "br1"), Phase::Created, vec![("node1", failed), ("node2", ready())]);
+    let shown = screen(vec![network], &[]);
+    assert!(shown.contains("network/br1  Degraded  stalled  ready"), "{shown}");
 }

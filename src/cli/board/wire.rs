@@ -29,7 +29,7 @@ impl Row {
             self.cells.iter().map(|(member, cell)| (member.to_string(), cell.json())).collect();
         let mut value = json!({
             "key": self.key.to_string(),
-            "status": self.phase.status(),
+            "status": self.status(),
             "generation": self.generation,
             "converged": self.is_converged,
             "members": members,

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::Faults;
 use crate::host::{
     BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Counters, Disturbance, Family, HostError, HostFuture,
-    Lease, Link, LinkAddress, Mac, Network, Reach, Rules, Service, Standing,
+    Lease, Link, LinkAddress, Mac, Network, Reach, Rules, Service, Standing, Unfit,
 };
 use crate::model::Revision;
 
@@ -280,6 +280,17 @@ impl Network for FakeNetwork {
 
     fn act<'a>(&'a self, bridge: &'a BridgeAsk, step: &'a BridgeStep) -> HostFuture<'a, ()> {
         Box::pin(async move { self.act_now(bridge, step) })
+    }
+
+    fn judge<'a>(&'a self, bridge: &'a BridgeAsk) -> HostFuture<'a, Option<Unfit>> {
+        let why = self.faults.check("network.judge", &bridge.name).err().map(|error| error.cause);
+        let unfit = why.map(|why| Unfit {
+            doing: format!("start the DHCP and DNS server of the bridge `{}`", bridge.name),
+            setting: "raw.dnsmasq".to_owned(),
+            program: "dnsmasq".to_owned(),
+            why,
+        });
+        Box::pin(std::future::ready(Ok(unfit)))
     }
 
     fn links(&self) -> HostFuture<'_, Vec<Link>> {

@@ -8,6 +8,13 @@ use crate::host::{Cidr, Family};
 use crate::kinds::problem::Problem;
 use crate::model::{Config, Key, MemberName};
 
+/// Names that no interface can be made under.
+const RESERVED: [(&str, &str); 3] = [
+    ("all", "the kernel keeps it for the settings of all interfaces (net.ipv4.conf.all)"),
+    ("default", "the kernel keeps it for the settings of new interfaces (net.ipv4.conf.default)"),
+    ("lo", "it is the loopback interface of every member"),
+];
+
 /// Every problem of a network.
 pub fn check(key: &Key, spec: &NetworkSpec, members: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
     let mut problems = named(key, spec);
@@ -25,12 +32,15 @@ pub fn check(key: &Key, spec: &NetworkSpec, members: &BTreeMap<MemberName, Confi
 
 fn named(key: &Key, spec: &NetworkSpec) -> Vec<Problem> {
     let mut problems = Vec::new();
+    // The other types make no interface of that name.
+    let is_reserved = |name: &str| name == key.name && (spec.kind == NetworkType::Bridge || name == "lo");
     if let Some(fault) = interface_fault(&key.name) {
         let message = format!("`{}` cannot be the name of a network: {fault}", key.name);
         problems
             .push(Problem::at_value("SB040", &["name"], message).noting("the interface is named after the network"));
-    } else if key.name == "lo" {
-        problems.push(Problem::at_value("SB040", &["name"], "`lo` is the loopback interface of every member"));
+    } else if let Some((_, what)) = RESERVED.iter().find(|(name, _)| is_reserved(name)) {
+        let message = format!("`{}` cannot be the name of a network: {what}", key.name);
+        problems.push(Problem::at_value("SB040", &["name"], message));
     }
     if !key.project.is_default() && spec.kind != NetworkType::Ovn {
         let message = format!("a network of type {} cannot be in the project `{}`", spec.kind.as_str(), key.project);
@@ -151,18 +161,16 @@ pub fn unsupported(config: &Config) -> Vec<Problem> {
     let at = |key: &str, message: &str| Problem::at_value("SB047", &["config", key], message);
     let mut problems = Vec::new();
     if config.value("bridge.mode") == Some("fan") {
-        problems.push(
-            at("bridge.mode", "fan bridges are not supported: they need a kernel that only Ubuntu builds").as_warning(),
-        );
+        problems.push(at("bridge.mode", "fan bridges are not supported: they need a kernel that only Ubuntu builds"));
     }
     if config.value("bridge.driver") == Some("openvswitch") {
-        problems.push(at("bridge.driver", "bridges of Open vSwitch are not supported: use native").as_warning());
+        problems.push(at("bridge.driver", "bridges of Open vSwitch are not supported: use native"));
     }
     if config.value("security.acls").is_some() {
         problems.push(at("security.acls", "network ACLs are not supported, and a bridge without them would be open"));
     }
     let tunnels = config.keys().filter(|key| key.starts_with("tunnel."));
-    problems.extend(tunnels.map(|key| at(key, "tunnels are not supported").as_warning()));
+    problems.extend(tunnels.map(|key| at(key, "tunnels are not supported")));
     problems
 }
 

@@ -148,6 +148,11 @@ impl Resource for Network {
         keys.iter().any(is_served).then_some("its DHCP and DNS server")
     }
 
+    // What the server makes of settings that are its own only it knows.
+    fn is_judged(&self, spec: &NetworkSpec) -> bool {
+        spec.kind == NetworkType::Bridge && spec.config.value("raw.dnsmasq").is_some()
+    }
+
     fn node(&self) -> Option<&'static dyn AnyNode> {
         Some(&node::NetworkNode)
     }

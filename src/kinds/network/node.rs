@@ -3,7 +3,7 @@
 use super::ask::{ask, bare};
 use super::steps::steps;
 use super::{NetworkSpec, NetworkType};
-use crate::host::{BridgeAsk, BridgeSeen, BridgeStep, Host, HostError};
+use crate::host::{BridgeAsk, BridgeSeen, BridgeStep, Host, HostError, Unfit};
 use crate::kinds::node::{Intent, Local, Node};
 
 /// Makes and removes networks on one member.
@@ -50,6 +50,18 @@ impl Node for NetworkNode {
             )),
             (_, Intent::Present, None) => Err(without_parent(local)),
             (_, Intent::Present, Some(_)) | (_, Intent::Absent, _) => Ok(Vec::new()),
+        }
+    }
+
+    async fn unfit(
+        &self,
+        host: &Host,
+        local: &Local<NetworkSpec>,
+        steps: &[BridgeStep],
+    ) -> Result<Option<Unfit>, HostError> {
+        match steps.contains(&BridgeStep::StartService) {
+            true => host.network.judge(&findable(local)).await,
+            false => Ok(None),
         }
     }
 

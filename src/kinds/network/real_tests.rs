@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::NetworkSpec;
 use super::node::NetworkNode;
-use crate::host::{BridgeFacts, BridgeMedium, Host, Link, Reach, linux};
+use crate::host::{BridgeFacts, BridgeMedium, Host, Lasting, Link, Reach, linux};
 use crate::kinds::node::{AnyNode, Intent, Local, Node, Outcome, Work};
 use crate::model::{Config, Key, Revision, Spec};
 
@@ -277,12 +277,43 @@ fn a_server_that_cannot_listen_says_why_and_is_tried_again() {
         assert!(error.to_string().contains("Address already in use; another DNS or DHCP server"), "{error}");
         drop(other);
         assert_eq!(machine.steps(NAT).await, ["start the DHCP and DNS server"]);
-        let broken = [NAT, &[("raw.dnsmasq", "no-such-setting")]].concat();
-        let Outcome::Failed(error) = machine.converge(&work(&broken, Intent::Present)).await else {
-            panic!("the setting is wrong");
+        machine.remove().await;
+    });
+}
+
+#[test]
+fn a_setting_that_the_server_does_not_take_leaves_the_one_that_runs_alone() {
+    on_a_machine(|machine| async move {
+        machine.steps(NAT).await;
+        let server = machine.server();
+        let other = [("ipv4.address", "10.213.8.1/24"), ("ipv6.address", "none"), ("raw.dnsmasq", "domain=x\nno-such")];
+        let wanted = work(&other, Intent::Present);
+        let unfit = NetworkNode.judge(&machine.host, &wanted).await.expect("a judgement").expect("it is wrong");
+        assert_eq!(unfit.to_string(), "raw.dnsmasq was not taken: dnsmasq: bad option `no-such` (line 2)");
+        let Outcome::Failed(error) = machine.converge(&wanted).await else { panic!("the setting is wrong") };
+        assert_eq!((error.reason, error.lasting), ("SettingRefused", Lasting::UntilMended), "{error}");
+        // Neither its addresses nor its server were touched.
+        assert_eq!(machine.steps(NAT).await, [""; 0]);
+        assert_eq!(machine.server(), server);
+        assert_eq!(NetworkNode.judge(&machine.host, &work(NAT, Intent::Present)).await.expect("a judgement"), None);
+        machine.remove().await;
+    });
+}
+
+#[test]
+fn a_server_that_cannot_start_otherwise_goes_on_as_it_was() {
+    on_a_machine(|machine| async move {
+        let without_names = [NAT, &[("dns.mode", "none")]].concat();
+        machine.steps(&without_names).await;
+        let other = UdpSocket::bind("0.0.0.0:53").expect("a free port");
+        let Outcome::Failed(error) = machine.converge(&work(NAT, Intent::Present)).await else {
+            panic!("the port is taken");
         };
-        assert!(error.cause.contains("bad option at line 1 of"), "{error}");
-        assert_eq!(machine.steps(NAT).await, ["start the DHCP and DNS server"]);
+        assert_eq!(error.reason, "ServiceFailed", "{error}");
+        assert!(!has_ended(&machine.server()), "addresses are given out as before");
+        assert_eq!(machine.steps(&without_names).await, ["load the packet rules"]);
+        drop(other);
+        assert_eq!(machine.steps(NAT).await, ["load the packet rules", "start the DHCP and DNS server"]);
         machine.remove().await;
     });
 }
@@ -461,5 +492,27 @@ fn any_number_of_looks_at_the_same_time_see_what_is_there() {
             }
         };
         futures_util::future::join_all((0..200).map(look)).await;
+    });
+}
+
+#[test]
+fn a_bridge_that_is_taken_away_or_switched_off_is_told_of_at_once() {
+    on_a_machine(|machine| async move {
+        machine.steps(NONE).await;
+        for lose in [&["link", "del", "br0"][..], &["link", "set", "br0", "down"]] {
+            let disturbed = machine.host.network.disturbed();
+            let lost = async {
+                // The kernel is listened to once somebody waits.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                run("ip", lose);
+            };
+            let told = async { tokio::join!(disturbed, lost) };
+            tokio::time::timeout(Duration::from_secs(10), told).await.expect("it is told of");
+            assert!(!machine.steps(NONE).await.is_empty(), "{lose:?}");
+        }
+        // What it takes away itself is nothing new.
+        machine.remove().await;
+        let silence = tokio::time::timeout(Duration::from_millis(600), machine.host.network.disturbed()).await;
+        assert!(silence.is_err(), "a removal is no disturbance");
     });
 }

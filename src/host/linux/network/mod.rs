@@ -4,15 +4,17 @@ mod arguments;
 mod files;
 mod kernel;
 mod leases;
+mod links;
 mod process;
 mod rules;
 mod ruleset;
 mod service;
 mod sysctl;
+mod trial;
 mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use rtnetlink::LinkUnspec;
 use sha2::{Digest, Sha256};
@@ -23,7 +25,7 @@ use self::watch::Watch;
 use super::Runner;
 use crate::host::{
     BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Cidr, Disturbance, HostError, HostFuture, Lease,
-    Link, Network, Reach, Standing,
+    Link, Network, Reach, Standing, Unfit,
 };
 
 /// What was attached to a bridge and added to it: nothing else is ever taken away again.
@@ -36,6 +38,8 @@ pub struct LinuxNetwork {
     runner: Arc<dyn Runner>,
     kernel: Kernel,
     watch: Arc<Watch>,
+    /// The kernel is listened to from the first time on that somebody wants to know.
+    listening: Once,
     /// Tells the bridges of this daemon from those of another one on the machine.
     tag: String,
 }
@@ -46,7 +50,14 @@ impl LinuxNetwork {
         // However the directory is spelled, it is the same daemon.
         let spelled = state_dir.canonicalize().or_else(|_| std::path::absolute(state_dir));
         let tag = digest(&[&spelled.as_deref().unwrap_or(state_dir).to_string_lossy()])[..8].to_owned();
-        Self { state: state_dir.to_owned(), runner, kernel: Kernel::default(), watch: Arc::default(), tag }
+        Self {
+            state: state_dir.to_owned(),
+            runner,
+            kernel: Kernel::default(),
+            watch: Arc::default(),
+            listening: Once::new(),
+            tag,
+        }
     }
 
     fn files(&self, bridge: &str) -> Files {
@@ -65,6 +76,7 @@ impl LinuxNetwork {
             medium: match link {
                 None => BridgeMedium::Absent,
                 Some(link) if link.alias.as_deref() == Some(&self.mark(ask)) => {
+                    self.watch.stands(&ask.name);
                     BridgeMedium::Ours(self.facts(ask, &files, link).await?)
                 }
                 Some(link) => BridgeMedium::Foreign { what: foreign(&link) },
@@ -144,7 +156,11 @@ impl LinuxNetwork {
             },
             BridgeStep::StopService => service::stop(&files, name).await,
             BridgeStep::Remove => match self.kernel.find(name).await? {
-                Some(_) => self.kernel.delete(&self.ours(ask).await?).await,
+                Some(_) => {
+                    let ours = self.ours(ask).await?;
+                    self.watch.falls(name);
+                    self.kernel.delete(&ours).await
+                }
                 None => Ok(()),
             },
             BridgeStep::Forget => files.forget(),
@@ -235,6 +251,15 @@ impl Network for LinuxNetwork {
         Box::pin(self.act_now(bridge, step))
     }
 
+    fn judge<'a>(&'a self, bridge: &'a BridgeAsk) -> HostFuture<'a, Option<Unfit>> {
+        Box::pin(async move {
+            match &bridge.service {
+                Some(service) => trial::judge(&self.files(&bridge.name), &bridge.name, service).await,
+                None => Ok(None),
+            }
+        })
+    }
+
     fn links(&self) -> HostFuture<'_, Vec<Link>> {
         Box::pin(self.kernel.links())
     }
@@ -250,6 +275,9 @@ impl Network for LinuxNetwork {
     }
 
     fn disturbed(&self) -> Disturbance<'_> {
-        Box::pin(self.watch.disturbed())
+        Box::pin(async {
+            self.listening.call_once(|| links::listen(&self.watch));
+            self.watch.disturbed().await;
+        })
     }
 }

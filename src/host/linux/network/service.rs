@@ -24,8 +24,17 @@ const START_STEPS: u32 = 2500;
 #[derive(Serialize, Deserialize)]
 struct Record {
     process: Process,
-    /// What it was started with.
+    #[serde(flatten)]
+    launch: Launch,
+}
+
+/// What a server is started with.
+#[derive(Clone, Serialize, Deserialize)]
+struct Launch {
+    /// Tells it from every other.
     asked: String,
+    arguments: Vec<String>,
+    raw: String,
 }
 
 /// How the server of a bridge stands beside the one that is asked for. `index` is the number of the interface.
@@ -47,18 +56,39 @@ fn recorded(files: &Files) -> Option<Process> {
     files.read::<Record>(RECORD).map(|record| record.process)
 }
 
-/// Starts the server of a bridge and waits until it listens. One that runs is stopped first.
+/// Starts the server of a bridge and waits until it listens. One that runs is stopped first, and started again when the new
+/// one does not listen.
 pub async fn start(files: &Files, bridge: &str, service: &Service, index: Option<u32>) -> Result<(), HostError> {
-    let doing = format!("start the DHCP and DNS server of the bridge `{bridge}`");
+    let doing = doing(bridge);
+    let earlier = files.read::<Record>(RECORD).filter(|record| record.process.runs()).map(|record| record.launch);
     stop(files, bridge).await?;
     files.make_dir(file::HOSTS)?;
-    files.write_text(file::RAW, &service.raw)?;
-    let mut child = spawn(files, bridge, service, &doing)?;
+    let asked = fingerprint(files, bridge, service, index);
+    let launch = Launch { asked, arguments: line(files, bridge, service), raw: service.raw.clone() };
+    let Err(error) = launched(files, &launch, &doing).await else { return Ok(()) };
+    if let Some(earlier) = earlier {
+        match launched(files, &earlier, &doing).await {
+            Ok(()) => tracing::warn!(%error, bridge, "the server with the earlier settings serves again"),
+            Err(again) => tracing::warn!(error = %again, bridge, "the server with the earlier settings does not start"),
+        }
+    }
+    Err(error)
+}
+
+async fn launched(files: &Files, launch: &Launch, doing: &str) -> Result<(), HostError> {
+    files.remove(file::PID)?;
+    files.write_text(file::RAW, &launch.raw)?;
+    let mut child = spawn(files, &launch.arguments, doing)?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     if let Some(process) = pid.and_then(Process::find) {
-        files.write(RECORD, &Record { process, asked: fingerprint(files, bridge, service, index) })?;
+        files.write(RECORD, &Record { process, launch: launch.clone() })?;
     }
-    listens(files, &mut child, &doing).await
+    listens(files, &mut child, doing).await
+}
+
+/// What is being done when the server of a bridge is started.
+pub fn doing(bridge: &str) -> String {
+    format!("start the DHCP and DNS server of the bridge `{bridge}`")
 }
 
 /// Stops the server of a bridge; that there is none is no error.
@@ -74,7 +104,7 @@ pub async fn stop(files: &Files, bridge: &str) -> Result<(), HostError> {
 fn running(files: &Files) -> Option<(Process, Option<String>)> {
     let recorded = files.read::<Record>(RECORD).filter(|record| record.process.runs());
     match recorded {
-        Some(record) => Some((record.process, Some(record.asked))),
+        Some(record) => Some((record.process, Some(record.launch.asked))),
         // The daemon may have ended between the start and the record.
         None => unrecorded(files).map(|process| (process, None)),
     }
@@ -93,18 +123,19 @@ fn fingerprint(files: &Files, bridge: &str, service: &Service, index: Option<u32
     digest(&[&line, &service.raw, &format!("{index:?}"), &namespace.to_string_lossy()])
 }
 
-fn line(files: &Files, bridge: &str, service: &Service) -> Vec<String> {
+/// The arguments of the server of a bridge.
+pub fn line(files: &Files, bridge: &str, service: &Service) -> Vec<String> {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let has_nogroup = groups.lines().any(|line| line.starts_with("nogroup:"));
     let run_as = RunAs { user: "nobody", group: if has_nogroup { "nogroup" } else { "nobody" } };
     arguments(bridge, service, files.dir(), &run_as)
 }
 
-fn spawn(files: &Files, bridge: &str, service: &Service, doing: &str) -> Result<Child, HostError> {
+fn spawn(files: &Files, arguments: &[String], doing: &str) -> Result<Child, HostError> {
     let log = fs::File::create(files.path(file::LOG));
     let log = log.map_err(|cause| HostError::passing(doing, "Unwritable", cause))?;
     Command::new("dnsmasq")
-        .args(line(files, bridge, service))
+        .args(arguments)
         .env_clear()
         .env("LC_ALL", "C")
         .env("PATH", SEARCH_PATH)
@@ -117,7 +148,8 @@ fn spawn(files: &Files, bridge: &str, service: &Service, doing: &str) -> Result<
         .map_err(|cause| not_started(doing, &cause))
 }
 
-fn not_started(doing: &str, cause: &std::io::Error) -> HostError {
+/// Why the program could not be started.
+pub fn not_started(doing: &str, cause: &std::io::Error) -> HostError {
     if cause.kind() != ErrorKind::NotFound {
         return HostError::passing(doing, "ToolFailed", cause);
     }

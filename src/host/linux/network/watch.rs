@@ -1,4 +1,5 @@
-//! Looks after the servers that run: one that ends without being stopped is told of at once, not at the next look.
+//! Looks after the servers that run and the bridges that stand: what ends without being stopped is told of at once, not at the
+//! next look.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Watch {
     ended: Notify,
     watched: Mutex<BTreeSet<Process>>,
+    /// The bridges that were made here and that nobody here has taken away.
+    standing: Mutex<BTreeSet<String>>,
 }
 
 impl Watch {
@@ -42,9 +45,33 @@ impl Watch {
         });
     }
 
-    /// Waits until a server has ended that nobody had stopped.
+    /// A bridge was seen to stand.
+    pub fn stands(&self, bridge: &str) {
+        self.standing().insert(bridge.to_owned());
+    }
+
+    /// A bridge is taken away on purpose.
+    pub fn falls(&self, bridge: &str) {
+        self.standing().remove(bridge);
+    }
+
+    /// Whether a bridge is to stand.
+    pub fn is_standing(&self, bridge: &str) -> bool {
+        self.standing().contains(bridge)
+    }
+
+    /// Something else that was made here is no more as it was.
+    pub fn disturb(&self) {
+        self.ended.notify_one();
+    }
+
+    /// Waits until a server has ended that nobody had stopped, or until [`Watch::disturb`] says so.
     pub async fn disturbed(&self) {
         self.ended.notified().await;
+    }
+
+    fn standing(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watched(&self) -> std::sync::MutexGuard<'_, BTreeSet<Process>> {

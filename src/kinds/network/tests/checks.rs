@@ -158,12 +158,34 @@ const WRONG: &[(&[(&str, &str)], &str)] = &[
         &[("security.acls", "web")],
         "SB047 config/security.acls: network ACLs are not supported, and a bridge without them would be open",
     ),
+    (
+        &[("bridge.mode", "fan")],
+        "SB047 config/bridge.mode: fan bridges are not supported: they need a kernel that only Ubuntu builds",
+    ),
+    (
+        &[("bridge.driver", "openvswitch")],
+        "SB047 config/bridge.driver: bridges of Open vSwitch are not supported: use native",
+    ),
+    (&[("tunnel.a.protocol", "vxlan")], "SB047 config/tunnel.a.protocol: tunnels are not supported"),
 ];
 
 #[test]
 fn every_wrong_value_is_found() {
     for (pairs, wanted) in WRONG {
-        assert_eq!(said(&problems("br0", &spec(pairs), &[])), [*wanted]);
+        let found = problems("br0", &spec(pairs), &[]);
+        assert_eq!(said(&found), [*wanted]);
+        assert_eq!(found[0].severity, Severity::Error, "{pairs:?}");
+    }
+}
+
+#[test]
+fn names_that_the_kernel_keeps_for_itself_are_refused() {
+    for name in ["all", "default", "lo"] {
+        let found = problems(name, &spec(&[]), &[]);
+        assert!(
+            said(&found)[0].starts_with(&format!("SB040 name: `{name}` cannot be the name of a network: ")),
+            "{name}"
+        );
     }
 }
 
@@ -181,14 +203,8 @@ fn the_interfaces_of_each_member_are_checked() {
 }
 
 #[test]
-fn what_lxd_takes_and_this_version_does_not_build_is_a_warning() {
-    for pairs in [
-        [("bridge.mode", "fan")],
-        [("bridge.driver", "openvswitch")],
-        [("tunnel.a.protocol", "vxlan")],
-        [("bgp.peers.a.address", "10.0.0.1")],
-        [("ipv4.ovn.ranges", "10.0.0.1-10.0.0.9")],
-    ] {
+fn what_lxd_takes_and_has_no_effect_here_is_a_warning() {
+    for pairs in [[("bgp.peers.a.address", "10.0.0.1")], [("ipv4.ovn.ranges", "10.0.0.1-10.0.0.9")]] {
         let found = problems("br0", &spec(&pairs), &[]);
         assert_eq!(found.len(), 1, "{pairs:?}");
         assert_eq!(found[0].severity, Severity::Warning, "{pairs:?}");

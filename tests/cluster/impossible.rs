@@ -1,0 +1,61 @@
+//! What no host can do is refused before it is stored, and what serves goes on.
+
+use std::time::Duration;
+
+use crate::lab::{Node, wait_for, with, with_three};
+
+fn server(node: &Node, network: &str) -> String {
+    let file = node.state_dir.join("networks").join(network).join("dnsmasq.pid");
+    let pid = std::fs::read_to_string(file).unwrap_or_default().trim().to_owned();
+    assert!(std::path::Path::new("/proc").join(&pid).exists() && !pid.is_empty(), "{}: no server runs", node.name);
+    pid
+}
+
+#[test]
+fn a_setting_that_no_server_takes_is_refused_and_the_servers_go_on() {
+    with_three(|lab| {
+        lab.form();
+        let network = |raw: &str| {
+            format!("networks:\n- name: br1\n  config: {{ipv4.address: 10.60.1.1/24, ipv6.address: none{raw}}}\n")
+        };
+        let file = lab.write("net.yaml", &network(""));
+        lab.nodes[0].run_ok(&["apply", &file]);
+        let servers: Vec<String> = lab.nodes.iter().map(|node| server(node, "br1")).collect();
+
+        let said = lab.nodes[0].run_exit(&["network", "set", "br1", "raw.dnsmasq=nonsense"], 1);
+        let wanted = "raw.dnsmasq was not taken: dnsmasq on node1, node2, node3: bad option `nonsense` (line 1). \
+                      Nothing was changed; br1 serves as before on all members";
+        assert!(said.contains(wanted), "{said}");
+        let file = lab.write("wrong.yaml", &network(", raw.dnsmasq: nonsense"));
+        let said = lab.nodes[1].run_exit(&["apply", &file], 1);
+        assert!(said.contains(wanted), "{said}");
+        for (key, value) in [("bridge.driver", "openvswitch"), ("bridge.mode", "fan"), ("tunnel.a.protocol", "gre")] {
+            let said = lab.nodes[2].run_exit(&["network", "set", "br1", &format!("{key}={value}")], 1);
+            assert!(said.contains("not supported"), "{said}");
+        }
+
+        for (node, pid) in lab.nodes.iter().zip(&servers) {
+            let stored = node.get("/1.0/networks/br1").expect("the network");
+            assert_eq!(stored["config"]["raw.dnsmasq"], serde_json::Value::Null);
+            assert_eq!(server(node, "br1"), *pid, "{}: its server was started anew", node.name);
+        }
+        lab.nodes[0].run_ok(&["network", "set", "br1", "dns.domain=foo.test"]);
+        lab.nodes[0].run_ok(&["status"]);
+    });
+}
+
+#[test]
+fn the_last_member_can_leave_when_nothing_would_be_lost() {
+    with(&["10.93.0.1"], |lab| {
+        lab.form();
+        let node = &lab.nodes[0];
+        node.run_ok(&["storage", "create", "data", "dir"]);
+        let said = node.run_exit(&["cluster", "remove", "node1", "--yes"], 1);
+        assert!(said.contains("leaving would lose what this member has: delete storage-pool/data first"), "{said}");
+        node.run_ok(&["storage", "delete", "data"]);
+        node.run_ok(&["cluster", "remove", "node1", "--yes"]);
+        wait_for("the member to stand alone", Duration::from_secs(60), || {
+            node.get("/1.0/cluster").is_some_and(|cluster| cluster["enabled"] == false)
+        });
+    });
+}
