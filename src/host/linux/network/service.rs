@@ -96,6 +96,9 @@ pub async fn stop(files: &Files, bridge: &str) -> Result<(), HostError> {
     if let Some((process, _)) = running(files) {
         process.stop(&format!("the DHCP and DNS server of the bridge `{bridge}`")).await?;
     }
+    for process in leftovers(files) {
+        process.stop(&format!("the DHCP and DNS server that an earlier daemon left for the bridge `{bridge}`")).await?;
+    }
     files.remove(RECORD)?;
     files.remove(file::PID)
 }
@@ -111,9 +114,21 @@ fn running(files: &Files) -> Option<(Process, Option<String>)> {
 }
 
 fn unrecorded(files: &Files) -> Option<Process> {
-    let path = files.path(file::PID);
-    let process = Process::find(fs::read_to_string(&path).ok()?.trim().parse().ok()?)?;
-    process.was_given(&format!("--pid-file={}", path.display())).then_some(process)
+    let process = Process::find(fs::read_to_string(files.path(file::PID)).ok()?.trim().parse().ok()?)?;
+    process.was_given(&its_own(files)).then_some(process)
+}
+
+/// Servers of this very directory of which it knows nothing: it was emptied while they ran.
+fn leftovers(files: &Files) -> Vec<Process> {
+    let own = its_own(files);
+    let numbers = fs::read_dir("/proc").into_iter().flatten();
+    let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter_map(Process::find).filter(|process| process.was_given(&own)).collect()
+}
+
+/// The argument that no other server has.
+fn its_own(files: &Files) -> String {
+    format!("--pid-file={}", files.path(file::PID).display())
 }
 
 // A server is bound to one interface in one network namespace: another one of the same name needs a new server.
