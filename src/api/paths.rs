@@ -2,6 +2,9 @@
 
 use crate::model::MemberName;
 
+/// The header of an answer that is not of the present: its value is an [`Outdated`](crate::model::Outdated) as JSON.
+pub const OUTDATED: &str = "x-seedbed-outdated";
+
 /// The server.
 pub const SERVER: &str = "/1.0";
 /// The cluster.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::MemberConfigKey;
 use super::secret::Secret;
 use crate::model::{
-    Claim, Config, Desired, Finding, Key, LastSeen, MemberName, Object, Revision, Selection, Timestamp,
+    Claim, Config, Desired, Finding, Key, LastSeen, MemberName, Object, Outdated, Revision, Selection, Timestamp,
 };
 
 /// `POST /1.0/seedbed/plan`. The answer's metadata is the plan of `plan/`.
@@ -186,6 +186,9 @@ pub struct ObjectsReply {
     /// Which members answer, as the leader sees it.
     #[serde(default)]
     pub liveness: BTreeMap<MemberName, LastSeen>,
+    /// Why all this may be old, unless it is the present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdated: Option<Outdated>,
     /// The keys that are stored but not shown, because their values are secrets: by object, as `KIND/NAME`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hidden: BTreeMap<String, Vec<String>>,

@@ -167,5 +167,5 @@ fn bar() -> ProgressBar {
 
 fn line(row: &Row) -> String {
     let members = row.cells.iter().map(|(member, cell)| format!("{member} {}", cell.state.word()));
-    format!("{}  {}  {}", row.key, row.phase.status(), members.collect::<Vec<_>>().join(" · ")).trim_end().to_owned()
+    format!("{}  {}  {}", row.key, row.status(), members.collect::<Vec<_>>().join(" · ")).trim_end().to_owned()
 }

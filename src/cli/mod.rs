@@ -45,8 +45,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let session = Session::new(&global.state_dir, screen);
     let ended = runtime(&wish).and_then(|runtime| runtime.block_on(dispatch(wish, &session)));
     match ended {
-        Ok(exit) => exit,
+        Ok(exit) => session.ended(exit),
         Err(failure) => screen.fail(&failure),
+    }
+}
+
+/// Whether a command line is one that this program takes.
+///
+/// # Errors
+/// What is wrong with it, in the words that its user would see.
+pub fn parses(arguments: impl IntoIterator<Item = String>) -> Result<(), String> {
+    match arguments::parse(arguments.into_iter().map(OsString::from)) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(refusal.to_string()),
     }
 }
 

@@ -1,16 +1,19 @@
 //! Talking to the daemon: its socket, and its errors in this program's words and exit codes.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::board::Skew;
+use super::board::{Moment, Skew, spoken};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
 use crate::api::{ClusterTime, paths};
 use crate::client::{Answer, Client, ClientError};
 use crate::manifest::{self, Source};
+use crate::model::Outdated;
 
 /// One command's conversation with one daemon.
 #[derive(Clone)]
@@ -21,12 +24,45 @@ pub struct Session {
     pub client: Client,
     /// Where to print.
     pub screen: Screen,
+    /// Why the last answer was old, when it was.
+    outdated: Arc<Mutex<Option<Outdated>>>,
+    /// Whether that is not said by itself.
+    is_hushed: Arc<AtomicBool>,
 }
 
 impl Session {
     /// Talks to the daemon of a state directory. Nothing is sent yet.
     pub fn new(state_dir: &Path, screen: Screen) -> Self {
-        Self { state_dir: state_dir.to_owned(), client: Client::unix(socket(state_dir)), screen }
+        let (outdated, is_hushed) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
+        let (last, hushed) = (Arc::clone(&outdated), Arc::clone(&is_hushed));
+        // Said before what the answer holds is shown, and once.
+        let listener = move |now: Option<Outdated>| {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (Some(now), None, false) = (&now, &*last, hushed.load(Ordering::Relaxed)) {
+                screen.say(&screen.talk.warning(&header(now, &Moment::here())));
+            }
+            *last = now;
+        };
+        let client = Client::unix(socket(state_dir)).telling(listener);
+        Self { state_dir: state_dir.to_owned(), client, screen, outdated, is_hushed }
+    }
+
+    /// Says nothing of old answers from now on: whoever waits for the present says it at the end.
+    pub fn hush(&self) {
+        self.is_hushed.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the last answer was old, when it was.
+    pub fn outdated(&self) -> Option<Outdated> {
+        self.outdated.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How a command ends that has been done with what the daemon shows: what was old is not known to be so now.
+    pub fn ended(&self, exit: Exit) -> Exit {
+        match exit {
+            Exit::Done | Exit::Changes if self.outdated().is_some() => Exit::NotConverged,
+            exit => exit,
+        }
     }
 
     /// What a `GET` answers, with its `ETag`.
@@ -71,6 +107,17 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// What stands above everything that is old.
+pub fn header(outdated: &Outdated, moment: &Moment) -> String {
+    let Outdated { age_ms, as_of, .. } = outdated;
+    let follows = match as_of {
+        Some(as_of) => format!("what follows is as of {}", moment.when(*as_of)),
+        None => "what follows is what it had before".to_owned(),
+    };
+    let age = spoken(*age_ms);
+    format!("! {outdated}, for {age}: {follows}.\n  Nothing can be changed now: {}.", outdated.remedy())
 }
 
 /// The socket of a state directory.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -13,6 +14,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustix::net::sockopt;
 use rustls::pki_types::ServerName;
 use serde::de::DeserializeOwned;
 use tokio::fs::File;
@@ -45,6 +47,12 @@ const FILE_CHUNK: usize = 256 << 10;
 
 /// More idle connections than this are closed.
 const KEPT: usize = 16;
+/// Nobody knows whether there is still somebody at the other end of a connection that nothing has gone over for longer.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Members are in one building; one that is off does not answer at all.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// What was sent and is not acknowledged for longer has not arrived.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// Where requests go.
 pub(super) enum Target {
@@ -54,7 +62,13 @@ pub(super) enum Target {
 
 pub(super) struct Connections {
     target: Target,
-    idle: Mutex<Vec<SendRequest<Body>>>,
+    idle: Mutex<Vec<Idle>>,
+}
+
+/// A connection that is kept, and since when nothing has gone over it.
+struct Idle {
+    sender: SendRequest<Body>,
+    since: Instant,
 }
 
 /// A whole answer.
@@ -165,13 +179,15 @@ impl Connections {
     }
 
     fn kept(&self) -> Option<SendRequest<Body>> {
-        self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop()
+        let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        idle.retain(|it| it.since.elapsed() < IDLE_MAX);
+        idle.pop().map(|it| it.sender)
     }
 
     fn keep(&self, sender: SendRequest<Body>) {
         let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !sender.is_closed() && idle.len() < KEPT {
-            idle.push(sender);
+            idle.push(Idle { sender, since: Instant::now() });
         }
     }
 
@@ -223,9 +239,22 @@ impl fmt::Display for Connections {
 pub(super) async fn dial(address: &str) -> Result<TcpStream, ClientError> {
     let unreachable =
         |cause: io::Error| ClientError::Unreachable { address: address.to_owned(), cause: cause.to_string() };
-    let stream = TcpStream::connect(address).await.map_err(unreachable)?;
+    let connected = tokio::time::timeout(CONNECT_MAX, TcpStream::connect(address)).await;
+    let late = |_| unreachable(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {CONNECT_MAX:?}")));
+    let stream = connected.map_err(late)?.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
+    notice_silence(&stream).map_err(|cause| unreachable(cause.into()))?;
     Ok(stream)
+}
+
+/// Lets the system end a connection whose other end is off or cut away, which would look open for ever.
+fn notice_silence(stream: &TcpStream) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(5))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(2))?;
+    sockopt::set_tcp_keepcnt(stream, 3)?;
+    let silence_ms = u32::try_from(SILENCE_MAX.as_millis()).unwrap_or(u32::MAX);
+    sockopt::set_tcp_user_timeout(stream, silence_ms)
 }
 
 fn no_daemon(path: &Path, cause: io::Error) -> ClientError {

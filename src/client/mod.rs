@@ -21,6 +21,9 @@ pub use error::ClientError;
 pub use outside::{Outside, OutsideError};
 pub use tls::{Identity, der_of, fetch_certificate, fingerprint, pem_of};
 
+use crate::api::paths;
+use crate::model::Outdated;
+
 use connection::{Connections, Target};
 
 /// A daemon to talk to. Connections are kept and used again. Cheap to clone.
@@ -28,12 +31,16 @@ use connection::{Connections, Target};
 pub struct Client {
     connections: Arc<Connections>,
     timeout: Option<Duration>,
+    listener: Option<Listener>,
 }
+
+/// Whoever wants to know of each answer whether it is old.
+type Listener = Arc<dyn Fn(Option<Outdated>) + Send + Sync>;
 
 impl Client {
     /// The daemon that listens on this socket.
     pub fn unix(path: impl Into<PathBuf>) -> Self {
-        Self { connections: Arc::new(Connections::new(Target::Unix(path.into()))), timeout: None }
+        Self { connections: Arc::new(Connections::new(Target::Unix(path.into()))), timeout: None, listener: None }
     }
 
     /// The daemon at `host:port`, which must answer with exactly this certificate (PEM).
@@ -43,7 +50,7 @@ impl Client {
     pub fn https(address: &str, pinned: &str, identity: Option<&Identity>) -> Result<Self, ClientError> {
         let config = tls::client_config(pinned, identity)?;
         let target = Target::Https { address: address.to_owned(), name: tls::server_name(address), config };
-        Ok(Self { connections: Arc::new(Connections::new(target)), timeout: None })
+        Ok(Self { connections: Arc::new(Connections::new(target)), timeout: None, listener: None })
     }
 
     /// The member at `host:port`, which must answer with exactly this certificate of its own (PEM), not with the one
@@ -54,13 +61,19 @@ impl Client {
     pub fn to_member(address: &str, own: &str, identity: &Identity) -> Result<Self, ClientError> {
         let config = tls::client_config(own, Some(identity))?;
         let target = Target::Https { address: address.to_owned(), name: tls::member_name(), config };
-        Ok(Self { connections: Arc::new(Connections::new(target)), timeout: None })
+        Ok(Self { connections: Arc::new(Connections::new(target)), timeout: None, listener: None })
     }
 
     /// The same daemon with a time limit for every answer.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        Self { connections: Arc::clone(&self.connections), timeout: Some(timeout) }
+        Self { timeout: Some(timeout), ..self.clone() }
+    }
+
+    /// The same daemon, with somebody who is told of each answer whether it is old, and why.
+    #[must_use]
+    pub fn telling(self, listener: impl Fn(Option<Outdated>) + Send + Sync + 'static) -> Self {
+        Self { listener: Some(Arc::new(listener)), ..self }
     }
 
     /// The socket that this client uses, when it uses one.
@@ -130,13 +143,17 @@ impl Client {
     /// One raw exchange: whatever the status, the answer comes back whole.
     #[expect(clippy::missing_errors_doc, reason = "said at `get`")]
     pub async fn exchange(&self, request: hyper::Request<Body>) -> Result<Answer, ClientError> {
-        match self.timeout {
+        let answer = match self.timeout {
             None => self.connections.exchange(request).await,
             Some(limit) => match tokio::time::timeout(limit, self.connections.exchange(request)).await {
                 Ok(answer) => answer,
                 Err(_) => Err(ClientError::Timeout { target: self.connections.to_string(), limit }),
             },
+        }?;
+        if let Some(listener) = &self.listener {
+            listener(answer.header(paths::OUTDATED).and_then(|text| serde_json::from_str(text).ok()));
         }
+        Ok(answer)
     }
 }
 

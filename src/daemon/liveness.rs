@@ -6,32 +6,31 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::lonely;
-use crate::http::{Line, Node, Server, id_of};
-use crate::model::{Key, LastSeen, Liveness, MemberId, MemberName, Object, Phase, Timestamp};
-use crate::store::{Leadership, StoreError};
+use crate::http::{Line, Node, Server, Told};
+use crate::model::{Config, Key, Lack, MemberName, Object, Phase, Roll, Seen};
+use crate::reconcile::Roster;
+use crate::store::{Freshness, Leadership, StoreError};
 
 /// How often the leader looks at the acknowledgements.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A member that has been silent for longer does not answer. Heartbeats come several times a second.
-const SILENT_MS_MAX: u64 = 1_500;
 /// Telling a member must not hold up the next look for long.
 const TELL_LIMIT: Duration = Duration::from_millis(400);
-/// How often a member looks for a leader that it cannot hear.
+/// How often a member looks whether it hears its leader, and for one that it cannot hear.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 const ASK_LIMIT: Duration = Duration::from_secs(2);
 const PATH: &str = "/internal/liveness";
 
-/// What a member was told last: names and whether they answer.
-type Told = Vec<(MemberName, bool)>;
+/// What a member has taken last: names and whether they answer.
+type News = Vec<(MemberName, bool)>;
 
 /// Keeps the table of this member current until `stop`.
 pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
     let mut leadership = node.store.leadership();
     let mut told = BTreeMap::new();
-    let mut unheard_since = Instant::now();
+    let mut heard = None;
     while !*stop.borrow() {
         let now = leadership.borrow_and_update().clone();
         let wait = if now.is_me {
@@ -40,46 +39,66 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver
             LOOK_EVERY
         } else {
             told.clear();
-            // After a start Raft names the leader that it last followed, which may know this member no more.
-            match &now.leader {
-                Some(leader) if ask(&server, &leader.address).await => Duration::MAX,
-                Some(_) | None => match lonely::look(&server, &node, unheard_since.elapsed()).await {
-                    lonely::Found::Removed => return,
-                    lonely::Found::Nothing => ASK_AGAIN,
-                },
+            match follow(&server, &node, &now, &mut heard).await {
+                lonely::Found::Removed => return,
+                lonely::Found::Nothing => ASK_AGAIN,
             }
         };
-        if now.is_me || wait == Duration::MAX {
-            unheard_since = Instant::now();
-        }
         tokio::select! {
             () = sleep(wait) => {}
-            () = server.members_changed.notified() => {}
+            () = server.members_changed.notified() => heard = None,
             _ = leadership.changed() => {}
             _ = stop.changed() => {}
         }
     }
 }
 
-async fn lead(server: &Server, node: &Node, leadership: &Leadership, told: &mut BTreeMap<MemberName, Told>) {
-    let members = match members(node) {
-        Ok(members) => members,
+/// Asks each leader once for its word, and looks whether this member was removed when it hears none. Raft names the
+/// leader that it last followed for as long as no other is elected, alive or not.
+async fn follow(
+    server: &Arc<Server>,
+    node: &Arc<Node>,
+    leadership: &Leadership,
+    heard: &mut Option<String>,
+) -> lonely::Found {
+    let leader = leadership.leader.as_ref().map(|leader| &leader.address);
+    if let Some(leader) = leader.filter(|leader| heard.as_ref() != Some(*leader))
+        && ask(server, leader).await
+    {
+        *heard = Some(leader.clone());
+    }
+    match node.store.freshness() {
+        Freshness { lack: Some(Lack::Leader), age, open_for } => {
+            *heard = None;
+            lonely::look(server, node, age.unwrap_or(open_for)).await
+        }
+        Freshness { .. } => lonely::Found::Nothing,
+    }
+}
+
+async fn lead(server: &Server, node: &Node, leadership: &Leadership, told: &mut BTreeMap<MemberName, News>) {
+    let (members, table) = match members(node).and_then(|members| Ok((members, roll(server, node, leadership)?))) {
+        Ok((members, Some(table))) => (members, table),
+        Ok((_, None)) => return,
         Err(error) => {
             tracing::warn!(%error, "cannot read the members");
             return;
         }
     };
-    let table = table(&members, server.now(), node, leadership);
-    server.liveness.send_replace(table.clone());
-    let news: Told = table.members.iter().map(|(name, seen)| (name.clone(), seen.reachable)).collect();
+    server.told.send_replace(Told::now(table.clone()));
+    let is_reachable = |name: &MemberName| table.members.get(name).is_some_and(|seen| seen.reachable);
+    let news: News = table.members.iter().map(|(name, seen)| (name.clone(), seen.reachable)).collect();
     let others = members.iter().map(|member| (MemberName(member.key.name.clone()), member.spec.text("address")));
-    let late =
-        others.filter(|(name, _)| *name != node.name && table.is_reachable(name) && told.get(name) != Some(&news));
-    let heard = join_all(late.map(|(name, address)| tell(server, name, address.to_owned(), &table))).await;
-    for name in heard.into_iter().flatten() {
-        told.insert(name, news.clone());
+    let late = others.filter(|(name, _)| *name != node.name && is_reachable(name) && told.get(name) != Some(&news));
+    for (name, has_taken) in join_all(late.map(|(name, address)| tell(server, name, address.to_owned(), &table))).await
+    {
+        match has_taken {
+            true => told.insert(name, news.clone()),
+            // It may have asked meanwhile, and may have been told what is news no more: it is told whatever comes next.
+            false => told.remove(&name),
+        };
     }
-    told.retain(|name, _| table.is_reachable(name));
+    told.retain(|name, _| is_reachable(name));
 }
 
 fn members(node: &Node) -> Result<Vec<Object>, StoreError> {
@@ -88,28 +107,36 @@ fn members(node: &Node) -> Result<Vec<Object>, StoreError> {
     Ok(members)
 }
 
-fn table(members: &[Object], now: Timestamp, node: &Node, leadership: &Leadership) -> Liveness {
+fn roll(server: &Server, node: &Node, leadership: &Leadership) -> Result<Option<Roll>, StoreError> {
+    let Some(roster) = Roster::read(&node.store, leadership, &Config::default())? else { return Ok(None) };
     let leading_ms = u64::try_from(leadership.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let silent: BTreeMap<MemberId, Option<u64>> =
-        node.store.peers().into_iter().map(|peer| (peer.peer.id, peer.silent_ms)).collect();
-    let seen = |member: &Object| {
-        let id = id_of(member);
-        // A new leader has heard nobody yet: members count as silent since it began to lead.
-        let silent_ms = if id == node.id { 0 } else { silent.get(&id).copied().flatten().unwrap_or(leading_ms) };
-        let heard = Timestamp(now.0.saturating_sub(i64::try_from(silent_ms).unwrap_or(i64::MAX)));
-        (MemberName(member.key.name.clone()), LastSeen { heard, reachable: silent_ms <= SILENT_MS_MAX })
-    };
-    Liveness { at: now, members: members.iter().map(seen).collect() }
+    let before = server.told.borrow().clone();
+    let age_ms = u64::try_from(before.at.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut members = roster.seen();
+    for (name, seen) in &mut members {
+        *seen = go_on(*seen, before.roll.members.get(name), age_ms, leading_ms);
+    }
+    Ok(Some(Roll { at: server.now(), term: leadership.term, leading_ms, members }))
 }
 
-/// Tells one member, and gives its name back when it has taken the news.
-async fn tell(server: &Server, name: MemberName, address: String, table: &Liveness) -> Option<MemberName> {
-    let client = server.peers.client(&address, Line::Raft).ok()?.with_timeout(TELL_LIMIT);
-    match client.put::<serde_json::Value>(PATH, table).await {
-        Ok(_) => Some(name),
+/// Whom the leader before had not heard, and this one has not heard either, has been silent all the time.
+fn go_on(seen: Seen, before: Option<&Seen>, age_ms: u64, leading_ms: u64) -> Seen {
+    match before {
+        Some(before) if !before.reachable && seen.silent_ms >= leading_ms => {
+            Seen { silent_ms: seen.silent_ms.max(before.silent_ms.saturating_add(age_ms)), reachable: false }
+        }
+        Some(_) | None => seen,
+    }
+}
+
+/// Tells one member, and says whether it has taken the news.
+async fn tell(server: &Server, name: MemberName, address: String, table: &Roll) -> (MemberName, bool) {
+    let Ok(client) = server.peers.client(&address, Line::Raft) else { return (name, false) };
+    match client.with_timeout(TELL_LIMIT).put::<serde_json::Value>(PATH, table).await {
+        Ok(_) => (name, true),
         Err(error) => {
             tracing::debug!(member = %name, %error, "cannot tell a member who answers");
-            None
+            (name, false)
         }
     }
 }
@@ -120,18 +147,27 @@ async fn ask(server: &Server, leader: &str) -> bool {
         return true;
     }
     let Ok(client) = server.peers.client(leader, Line::Raft) else { return false };
-    match timeout(ASK_LIMIT, client.get::<Liveness>(PATH)).await {
-        Ok(Ok(table)) => {
-            server.clock.follow(table.at);
-            server.liveness.send_if_modified(|known| {
-                let is_newer = table.at > known.at;
-                if is_newer {
-                    *known = table;
-                }
-                is_newer
-            });
+    match timeout(ASK_LIMIT, client.get::<Roll>(PATH)).await {
+        Ok(Ok(roll)) => {
+            server.clock.follow(roll.at);
+            server.take_roll(roll);
             true
         }
         Ok(Err(_)) | Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_leader_does_not_let_the_dead_begin_anew() {
+        let seen = |silent_ms, reachable| Seen { silent_ms, reachable };
+        let dead = seen(60_000, false);
+        assert_eq!(go_on(seen(800, true), Some(&dead), 3_000, 800), seen(63_000, false), "nobody has heard it");
+        assert_eq!(go_on(seen(100, true), Some(&dead), 3_000, 800), seen(100, true), "it was heard again");
+        assert_eq!(go_on(seen(800, true), Some(&seen(0, true)), 3_000, 800), seen(800, true));
+        assert_eq!(go_on(seen(800, true), None, 3_000, 800), seen(800, true));
     }
 }

@@ -24,10 +24,10 @@ use crate::host::linux::{self, SystemClock, limits};
 use crate::host::{ClusterClock, Host};
 use crate::http::password::Passwords;
 use crate::http::{
-    Bodies, ConnectionLimits, Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Strangers, Trust,
-    configuration, router, serve_unix, store_failed,
+    Bodies, ConnectionLimits, Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Strangers, Told,
+    Trust, configuration, router, serve_unix, store_failed,
 };
-use crate::model::{Liveness, Tally};
+use crate::model::{Roll, Tally};
 use crate::store::{PeerStatus, Role, StoreError};
 
 /// Handing over the lead must not hold up a machine that shuts down.
@@ -116,7 +116,7 @@ impl Daemon {
             node: watch::Sender::new(Arc::new(node)),
             joining: watch::Sender::new(None),
             undecided: watch::Sender::new(None),
-            liveness: watch::Sender::new(Liveness::default()),
+            told: watch::Sender::new(Told::now(Roll::default())),
             members_changed: Notify::new(),
             trust,
             credentials,

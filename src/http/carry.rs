@@ -90,7 +90,7 @@ fn planned_on(
     let Terms { mode, claim } = terms;
     let node = server.node();
     let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
-    let liveness = server.who_answers();
+    let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
     let plan = plan(desired, &state, &context, &mut dice_of(seen)).map_err(barred)?;
     Ok((plan, state))
@@ -101,7 +101,7 @@ pub fn whole(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Pla
     let Terms { mode, claim } = terms;
     let node = server.node();
     let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
-    let liveness = server.who_answers();
+    let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
     Ok(plan::whole(desired, &state, &context, &mut dice_of(None)))
 }

@@ -201,7 +201,7 @@ async fn going(server: &Server, path: &ObjectPath) -> Result<Vec<Object>, ApiErr
     let key = path.key(&node.store)?;
     let state = node.store.part(&|known| extent::of_removal(&key, known)).map_err(store_failed)?;
     let stamp = Stamp { request: String::new(), at: server.now(), by: String::new() };
-    let ask = Ask { state: &state, liveness: &server.who_answers(), here: &node.name, key: &key, stamp };
+    let ask = Ask { state: &state, liveness: &server.liveness(), here: &node.name, key: &key, stamp };
     two_phase::delete(&ask).map_err(refused)?;
     Ok(state.get(&key).cloned().into_iter().collect())
 }
@@ -212,7 +212,7 @@ pub async fn undelete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) 
     let decide = |ask: &Ask<'_>| two_phase::undelete(ask).map_err(refused);
     let key = commit(server, caller, path, &extent, decide).await?;
     let object = server.store().get(&key).map_err(store_failed)?;
-    let (me, liveness) = (server.node().name.clone(), server.who_answers());
+    let (me, liveness) = (server.node().name.clone(), server.liveness());
     let answers = |member: &MemberName| *member == me || liveness.is_reachable(member);
     let is_heard = object.is_some_and(|object| object.placements.keys().all(answers));
     if is_heard { stands(server, &key).await } else { Ok(()) }
@@ -220,7 +220,7 @@ pub async fn undelete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) 
 
 /// What is left of an object stands on members that do not answer: nobody waits for them.
 fn silent(server: &Server, object: &Object) -> Option<Result<(), ApiError>> {
-    let (me, liveness) = (server.node().name.clone(), server.who_answers());
+    let (me, liveness) = (server.node().name.clone(), server.liveness());
     let mut left = object.placements.keys();
     if left.any(|member| *member == me || liveness.is_reachable(member)) {
         return None;
@@ -242,12 +242,14 @@ async fn commit(
     extent: &(dyn Fn(&Key, &Known) -> Extent + Sync),
     mut decide: impl FnMut(&Ask<'_>) -> Result<Command, ApiError>,
 ) -> Result<Key, ApiError> {
+    // What is decided on an old copy would be wrong, and so would the advice that goes with a refusal.
+    server.require_present().await?;
     let mut key = Key::new(path.kind.words().kind, &path.name);
     commit::commit(server, || {
         let node = server.node();
         key = path.key(&node.store)?;
         let state = node.store.part(&|known| extent(&key, known)).map_err(store_failed)?;
-        let liveness = server.who_answers();
+        let liveness = server.liveness();
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: caller.audit() };
         match decide(&Ask { state: &state, liveness: &liveness, here: &node.name, key: &key, stamp })? {
             Command::Write(write) => Ok(write),

@@ -145,7 +145,7 @@ fn edited<'a>(
     objects: impl Iterator<Item = &'a Object> + Clone,
 ) -> Vec<PlannedChange> {
     let node = server.node();
-    let liveness = server.who_answers();
+    let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
     plan::drift(objects, state, &context, &mut SystemDice)
 }

@@ -41,7 +41,7 @@ async fn each<T: DeserializeOwned>(
     here: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<Vec<(MemberName, Result<T, String>)>, ApiError> {
     let me = server.node().name.clone();
-    let liveness = server.liveness.borrow().clone();
+    let liveness = server.liveness();
     let others = server.members()?.into_iter().filter(|member| member.key.name != me.as_str());
     let body = body.as_ref();
     let asked = others.map(|member| {

@@ -60,7 +60,7 @@ pub fn planned(server: &Server, revision: Revision, seen: Option<&str>) -> Resul
         extent
     });
     let state = state.map_err(store_failed)?;
-    let liveness = server.who_answers();
+    let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
     let dice = &mut carry::dice_of(seen);
     let plan = back(&past, &state, &context, dice).map_err(|findings| {

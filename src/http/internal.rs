@@ -15,7 +15,7 @@ use super::leave::id_of;
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, Reset, Standing};
 use crate::kinds::{self, Intent, Local, Outcome as Done, Work};
-use crate::model::{Key, Liveness, MemberId, Object};
+use crate::model::{Key, MemberId, Object, Roll};
 
 /// Less than whoever asks waits: an answer that nobody waits for helps nobody.
 const CURRENT_LIMIT: Duration = Duration::from_millis(800);
@@ -27,16 +27,20 @@ pub async fn set_liveness(
     body: Bytes,
 ) -> Outcome {
     caller.member()?;
-    let table: Liveness = parse(&body)?;
-    server.clock.follow(table.at);
-    server.liveness.send_replace(table);
+    let roll: Roll = parse(&body)?;
+    let at = roll.at;
+    // One that arrives late says nothing new; who sent it has been heard all the same.
+    if server.take_roll(roll) {
+        server.clock.follow(at);
+    }
     Answer::done()
 }
 
 /// `GET /internal/liveness`: for a member that has just started.
 pub async fn liveness(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
     caller.member()?;
-    Answer::of(&server.who_answers())
+    let told = server.told.borrow().roll.clone();
+    Answer::of(&Roll { at: server.now(), ..told })
 }
 
 /// `POST /internal/cluster/reset`: this member is out. It takes down what it had and stands alone from now on.

@@ -32,16 +32,13 @@ pub enum Force {
 pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, force: Force) -> Result<(), ApiError> {
     let record = server.member(name)?;
     write::not_protected(&record)?;
-    let members = server.members()?;
-    if members.len() == 1 {
-        return Err(ApiError::bad_request("Member is the only member in the cluster"));
-    }
+    refuse_last(server)?;
     if *name == server.node().name {
         return Err(ApiError::bad_request(format!(
             "{name} leads the cluster: stop it first, or hand over the lead, then remove it from another member"
         )));
     }
-    let is_reachable = server.liveness.borrow().is_reachable(name);
+    let is_reachable = server.liveness().is_reachable(name);
     if force == Force::No {
         refuse_if_in_use(server, name)?;
         if !is_reachable {
@@ -67,6 +64,14 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
         tracing::warn!(member = %name, error = %error.message, "the removed member must be reset by hand");
     }
     server.peers.forget_address(&address);
+    Ok(())
+}
+
+/// A cluster has a member.
+pub fn refuse_last(server: &Server) -> Result<(), ApiError> {
+    if server.members()?.len() == 1 {
+        return Err(ApiError::bad_request("Member is the only member in the cluster"));
+    }
     Ok(())
 }
 

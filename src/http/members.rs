@@ -18,7 +18,7 @@ use super::write;
 use super::{forward, leave};
 use crate::api::{ApiError, ClusterMember, ClusterMemberPut, paths};
 use crate::kinds::member::Member;
-use crate::model::{Key, Liveness, MemberId, MemberName, Object, Spec, Timestamp};
+use crate::model::{Key, Liveness, MemberId, MemberName, Object, Outdated, Spec};
 use crate::store::Role;
 
 const COLLECTION: &str = "cluster/members";
@@ -107,6 +107,8 @@ pub async fn remove(
     let query = if asked.is_set("force") { "?force=1" } else { "" };
     let path = format!("{}{query}", paths::member(&name));
     write::not_protected(&server.member(&name)?)?;
+    server.require_present().await?;
+    leave::refuse_last(&server)?;
     if name == server.node().name {
         if server.is_clustered()? && server.members()?.len() == 1 {
             // Nobody is left to let it go: it stands alone, as nothing of the cluster is anywhere else.
@@ -157,7 +159,7 @@ struct View {
     voters: Vec<MemberId>,
     leader: Option<MemberId>,
     liveness: Liveness,
-    now: Timestamp,
+    outdated: Option<Outdated>,
     me: MemberName,
     offline_after_ms: u64,
 }
@@ -167,11 +169,14 @@ impl View {
         let node = server.node();
         let peers = node.store.peers();
         let leadership = node.store.leadership().borrow().clone();
+        let leader = if leadership.is_me { Some(node.id) } else { leadership.leader.map(|leader| leader.id) };
+        let outdated = server.outdated();
         Ok(Self {
             voters: peers.iter().filter(|peer| peer.role == Role::Voter).map(|peer| peer.peer.id).collect(),
-            leader: if leadership.is_me { Some(node.id) } else { leadership.leader.map(|leader| leader.id) },
-            liveness: server.liveness.borrow().clone(),
-            now: server.now(),
+            // Whoever led when this copy was the present, nobody knows whether it leads now.
+            leader: leader.filter(|_| outdated.is_none()),
+            liveness: server.liveness(),
+            outdated,
             me: node.name.clone(),
             offline_after_ms: offline_after_ms(server)?,
         })
@@ -212,23 +217,30 @@ impl View {
     fn status(&self, name: &MemberName) -> (&'static str, String) {
         let online = ("Online", "Fully operational".to_owned());
         if *name == self.me {
-            return online;
+            let old = self
+                .outdated
+                .as_ref()
+                .map(|outdated| ("Online", format!("{outdated}, for {}", seconds(outdated.age_ms))));
+            return old.unwrap_or(online);
         }
         // Who answers has been heard just now; for the others the table says when they last did.
-        match self.liveness.members.get(name) {
-            Some(seen) if seen.reachable => online,
-            Some(seen) => {
-                let silent_ms = self.now.since_ms(seen.heard);
-                if silent_ms < self.offline_after_ms {
-                    return online;
-                }
-                let seconds = silent_ms / 1000;
-                let tenths = silent_ms % 1000 / 100;
-                ("Offline", format!("No heartbeat for {seconds}.{tenths}s ({})", rfc3339(seen.heard)))
-            }
-            None => ("Offline", "not heard yet by the leader".to_owned()),
+        let Some(seen) = self.liveness.members.get(name) else {
+            let word = if self.outdated.is_some() { "Unknown" } else { "Offline" };
+            return (word, "not heard yet by the leader".to_owned());
+        };
+        let silent_ms = self.liveness.at.since_ms(seen.heard);
+        let silence = format!("No heartbeat for {} ({})", seconds(silent_ms), rfc3339(seen.heard));
+        match &self.outdated {
+            _ if seen.reachable => online,
+            Some(_) => ("Unknown", silence),
+            None if silent_ms < self.offline_after_ms => online,
+            None => ("Offline", silence),
         }
     }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{}s", ms / 1000, ms % 1000 / 100)
 }
 
 /// `cluster.offline_threshold` in milliseconds.

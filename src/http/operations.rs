@@ -187,7 +187,7 @@ async fn elsewhere(server: &Server, caller: &Caller, path: &str) -> Result<Respo
         let me = server.node().name.clone();
         for member in server.members()? {
             let name = MemberName(member.key.name);
-            if name == me || !server.liveness.borrow().is_reachable(&name) {
+            if name == me || !server.liveness().is_reachable(&name) {
                 continue;
             }
             match forward::to_member(server, &name, Method::GET, path, caller, Bytes::new()).await {

@@ -85,6 +85,9 @@ impl Peers {
     }
 
     /// Passes a request on and gives back what the other member answers.
+    ///
+    /// # Errors
+    /// Why there is no answer, and whether the request may have arrived.
     pub async fn forward(
         &self,
         address: &str,
@@ -92,7 +95,7 @@ impl Peers {
         path: &str,
         by: &str,
         body: Bytes,
-    ) -> Result<Response, ApiError> {
+    ) -> Result<Response, Forwarded> {
         self.forward_if(address, (method, path, None), by, body).await
     }
 
@@ -103,7 +106,7 @@ impl Peers {
         (method, path, matching): (Method, &str, Option<HeaderValue>),
         by: &str,
         body: Bytes,
-    ) -> Result<Response, ApiError> {
+    ) -> Result<Response, Forwarded> {
         let client = self.client(address, Line::Calls)?.with_timeout(FORWARD_LIMIT);
         let request = Request::builder()
             .method(method)
@@ -121,9 +124,53 @@ impl Peers {
         let request = request
             .body(crate::client::body(body))
             .map_err(|cause| ApiError::failed(format!("cannot pass the request on: {cause}")))?;
-        let answer = client.exchange(request).await.map_err(unreachable)?;
+        let answer = client.exchange(request).await.map_err(Forwarded::Failed)?;
         let status = StatusCode::from_u16(answer.status.as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
         Ok((status, answer.headers, answer.body).into_response())
+    }
+}
+
+/// Why a request that was passed on has no answer.
+#[derive(Debug)]
+pub enum Forwarded {
+    /// The connection failed, or the other member is silent.
+    Failed(ClientError),
+    /// Whoever was to answer leads no more, or is not heard any more.
+    Lost,
+    /// It could not be sent.
+    Unsent(ApiError),
+}
+
+impl Forwarded {
+    /// Whether the other member may have begun with it.
+    pub fn was_sent(&self) -> bool {
+        match self {
+            Self::Failed(error) => !matches!(
+                error,
+                ClientError::Unreachable { .. } | ClientError::WrongCertificate { .. } | ClientError::NoDaemon { .. }
+            ),
+            Self::Lost => true,
+            Self::Unsent(_) => false,
+        }
+    }
+}
+
+impl From<ApiError> for Forwarded {
+    fn from(error: ApiError) -> Self {
+        Self::Unsent(error)
+    }
+}
+
+impl From<Forwarded> for ApiError {
+    fn from(forwarded: Forwarded) -> Self {
+        match forwarded {
+            Forwarded::Failed(error) => unreachable(error),
+            Forwarded::Unsent(error) => error,
+            Forwarded::Lost => Self::unavailable(
+                "the leader has changed or fallen silent while it worked on this: whether it was done is unknown; \
+                 look, and try again",
+            ),
+        }
     }
 }
 

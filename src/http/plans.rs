@@ -243,7 +243,7 @@ fn usable(server: &Server, name: &str, saved: &SavedPlan) -> Result<Plan, ApiErr
     let SavedWork { expect, changes } = saved.work.clone().ok_or_else(unreadable)?;
     let plan = shown.together(expect, changes);
     let known: BTreeSet<&MemberName> = plan.offline.iter().map(|silent| &silent.member).collect();
-    let liveness = server.liveness.borrow();
+    let liveness = server.liveness();
     let touched: BTreeSet<&MemberName> =
         plan.changes.iter().flat_map(|change| change.members.iter().map(|row| &row.member)).collect();
     let me = server.node().name.clone();

@@ -35,7 +35,7 @@ const SURVEY_LIMIT: Duration = Duration::from_secs(20);
 pub async fn look_first(server: &Server, objects: &[Object]) -> Result<(), ApiError> {
     let held: Vec<&Object> = objects.iter().filter(|object| may_stand(object)).collect();
     let placed: BTreeSet<&MemberName> = held.iter().flat_map(|object| object.placements.keys()).collect();
-    let (me, liveness) = (server.node().name.clone(), server.who_answers());
+    let (me, liveness) = (server.node().name.clone(), server.liveness());
     let asked = placed.into_iter().filter(|member| **member == me || liveness.is_reachable(member)).map(|member| {
         let here: Vec<Object> =
             held.iter().filter(|object| object.placements.contains_key(member)).map(|it| (*it).clone()).collect();

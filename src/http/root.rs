@@ -68,7 +68,7 @@ pub async fn replace(
         new.retain(|_, value| !value.is_empty());
         Ok(new)
     };
-    if member != me && server.liveness.borrow().is_reachable(&member) {
+    if member != me && server.liveness().is_reachable(&member) {
         let now = configuration(&server, &member)?;
         // Its port is opened there before its address is stored.
         if edit(&now).is_ok_and(|new| new.value(HTTPS_ADDRESS) != now.value(HTTPS_ADDRESS)) {

@@ -12,8 +12,8 @@ use super::server::Server;
 use super::strangers::STANDING;
 use super::{
     audit, certificates, cluster, collection, confirm, drift, events, gate, history, internal, join, judge, leave,
-    machine, manage, members, metrics, operations, plans, raft, removal, root, seedbed, shared_certificate, sources,
-    tokens, webhooks,
+    machine, manage, members, metrics, operations, plans, present, raft, removal, root, seedbed, shared_certificate,
+    sources, tokens, webhooks,
 };
 use crate::api::{ApiError, paths};
 
@@ -37,6 +37,7 @@ pub fn router(server: &Arc<Server>) -> Router {
         // The gate has read the body by then, within the limits of whoever asks.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(server), gate::keep))
+        .layer(from_fn_with_state(Arc::clone(server), present::tell))
         .with_state(Arc::clone(server))
 }
 

@@ -74,7 +74,7 @@ fn these(store: &Store, keys: &BTreeSet<Key>) -> Result<ClusterState, ApiError> 
 fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome {
     // The table is some 500 ms old: a member may have left or got another name since.
     let members = state.members();
-    let mut liveness = server.liveness.borrow().members.clone();
+    let mut liveness = server.liveness().members;
     liveness.retain(|name, _| members.contains(name));
     let objects = state.objects.into_values().filter(|object| keys.is_empty() || keys.contains(&object.key));
     let objects: Vec<Object> = objects.collect();
@@ -85,6 +85,7 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
         last_log_index: server.store().last_log_index(),
         objects: objects.into_iter().map(without_secrets).collect(),
         liveness,
+        outdated: server.outdated(),
         hidden,
     })
 }

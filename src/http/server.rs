@@ -13,11 +13,12 @@ use super::former::Former;
 use super::operations::Operations;
 use super::password::Passwords;
 use super::peers::Peers;
+use super::present::Told;
 use super::strangers::Strangers;
 use super::trust::Trust;
 use crate::api::{ApiError, Environment};
 use crate::host::{Clock, ClusterClock, Host};
-use crate::model::{Key, Liveness, MemberId, MemberName, Object, Tally, Timestamp};
+use crate::model::{Key, MemberId, MemberName, Object, Tally, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// This member's place: its name and its store. Joining and leaving a cluster replace it.
@@ -36,10 +37,10 @@ pub struct Server {
     pub node: watch::Sender<Arc<Node>>,
     /// The store of a join that is under way; it answers Raft only.
     pub joining: watch::Sender<Option<Arc<Node>>>,
-    /// What a join that was interrupted waits for: until then this member is neither alone nor in a cluster.
+    /// What a join that was interrupted, or a departure, waits for: until then this member is neither alone nor in a cluster.
     pub undecided: watch::Sender<Option<String>>,
-    /// Which members answer, as the leader sees it.
-    pub liveness: watch::Sender<Liveness>,
+    /// What the leader has last said of who answers.
+    pub told: watch::Sender<Told>,
     /// Wakes whoever keeps the table of who answers.
     pub members_changed: Notify,
     /// Whom the store trusts.
@@ -93,11 +94,6 @@ impl Server {
     /// A moment of the clock that all members share as this machine's own clock shows it, for those who sit before it.
     pub fn own_time(&self, moment: Timestamp) -> Timestamp {
         self.clock.own(moment)
-    }
-
-    /// Which members answer, at this moment: what was told last may be some time ago.
-    pub fn who_answers(&self) -> Liveness {
-        Liveness { at: self.now(), ..self.liveness.borrow().clone() }
     }
 
     /// The members' records, those that are joining left out.

@@ -165,7 +165,7 @@ async fn held_by(server: &Server, member: Object) -> Option<SharedPair> {
 /// The reachable members that do not answer with it yet, once most had the time to take it.
 async fn late(server: &Server) -> Result<Vec<MemberName>, ApiError> {
     let (me, deadline) = (server.node().name.clone(), Instant::now() + FOLLOW_LIMIT);
-    let liveness = server.liveness.borrow().clone();
+    let liveness = server.liveness();
     let mut others = server.members()?;
     others
         .retain(|member| member.key.name != me.as_str() && liveness.is_reachable(&MemberName(member.key.name.clone())));

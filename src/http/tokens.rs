@@ -140,7 +140,7 @@ fn metadata(server: &Server, spec: &TokenSpec, secret: &str) -> Result<Map<Strin
 /// The members that answer now: those that a joiner should try.
 fn addresses(server: &Server) -> Result<Vec<String>, ApiError> {
     let me = server.node().name.clone();
-    let liveness = server.liveness.borrow();
+    let liveness = server.liveness();
     let members = server.members()?;
     let answers = |name: &str| name == me.as_str() || liveness.is_reachable(&MemberName::from(name));
     let online = members.iter().filter(|member| answers(&member.key.name));

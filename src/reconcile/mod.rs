@@ -25,4 +25,5 @@ pub use leader::run_leader;
 pub use member::run_member;
 pub use memory::Memory;
 pub use pass::{Look, pass};
+pub use roster::Roster;
 pub use voters::{Candidate, Limits, voters};

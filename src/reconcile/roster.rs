@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::voters::Candidate;
-use crate::model::{Config, Key, LastSeen, Liveness, MemberId, MemberName, Object, Phase, Timestamp};
+use crate::model::{
+    Config, Key, LastSeen, Liveness, MemberId, MemberName, Object, Phase, SILENT_MS_MAX, Seen, Timestamp,
+};
 use crate::store::{Leadership, PeerStatus, Role, Store, StoreError};
-
-/// A member that has been silent for longer does not get a vote, nor anything new, now.
-const SILENT_MS_MAX: u64 = 2_000;
 
 /// `cluster.offline_threshold` where it is not set.
 const OFFLINE_S: u64 = 20;
 
 /// All members, and who of them votes.
-pub(super) struct Roster {
-    pub leader: MemberId,
-    pub voters: BTreeSet<MemberId>,
+pub struct Roster {
+    pub(super) leader: MemberId,
+    pub(super) voters: BTreeSet<MemberId>,
     members: Vec<Entry>,
 }
 
@@ -39,16 +38,23 @@ impl Roster {
         Ok(Some(Self { leader, voters, members }))
     }
 
-    pub fn candidates(&self) -> Vec<Candidate> {
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
         self.members.iter().map(|member| member.candidate.clone()).collect()
     }
 
     /// The name of the member that leads, which is this one.
-    pub fn me(&self) -> Option<&MemberName> {
+    pub(super) fn me(&self) -> Option<&MemberName> {
         self.members.iter().find(|member| member.candidate.id == self.leader).map(|member| &member.name)
     }
 
-    pub fn liveness(&self, at: Timestamp) -> Liveness {
+    /// For how long each member has been silent. One that a new leader has not heard yet counts as silent since that one
+    /// leads, and answers until then.
+    pub fn seen(&self) -> BTreeMap<MemberName, Seen> {
+        let seen = |member: &Entry| Seen { silent_ms: member.silent_ms, reachable: member.silent_ms <= SILENT_MS_MAX };
+        self.members.iter().map(|member| (member.name.clone(), seen(member))).collect()
+    }
+
+    pub(super) fn liveness(&self, at: Timestamp) -> Liveness {
         let seen = |member: &Entry| LastSeen {
             heard: Timestamp(at.0.saturating_sub_unsigned(member.silent_ms)),
             reachable: member.candidate.is_reachable,

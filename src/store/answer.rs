@@ -11,7 +11,7 @@ use super::machine::{self, Incoming};
 use super::transport::Rpc;
 use super::types::{Config, Snapshot, SnapshotMeta};
 use super::wire::{self, SnapshotHead};
-use super::{barrier, fitness, pace, submit};
+use super::{barrier, fitness, freshness, submit};
 
 /// Answers one call.
 pub(super) async fn answer(store: &Inner, rpc: Rpc, body: &Bytes) -> Result<Bytes, StoreError> {
@@ -25,8 +25,9 @@ pub(super) async fn answer(store: &Inner, rpc: Rpc, body: &Bytes) -> Result<Byte
         Rpc::Append => {
             let request = wire::read_append(rest)?;
             fitness::check(store, &request).await?;
+            let committed = freshness::committed(&request);
             let answer = store.raft.append_entries(request).await.map_err(fatal)?;
-            pace::heard(store, &answer);
+            freshness::heard(store, committed, &answer);
             wire::answer(&answer)
         }
         Rpc::Vote => wire::answer(&store.raft.vote(wire::read(&rest)?).await.map_err(fatal)?),

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::error::StoreError;
 use super::failure::Failure;
 use super::fitness::Replicas;
+use super::freshness::{self, Freshness, LeaderContact};
 use super::inner::{self, Inner};
 use super::leadership::{self, Leadership, PeerStatus};
 use super::lock::DirLock;
@@ -28,6 +29,9 @@ use super::{answer, barrier, disk, members, submit};
 use crate::model::{
     AuditCheck, Audited, ClusterState, Command, Extent, Key, Known, MemberId, MemberName, Object, Reply, Revision,
 };
+
+/// How long a member whose vote is the only one takes to lead, at most.
+const ALONE: Duration = Duration::from_secs(2);
 
 /// While a snapshot is being taken, a call for another one is lost: it is called for again after this time.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
@@ -72,7 +76,7 @@ impl Store {
             parcels,
             readers,
             tasks: Mutex::default(),
-            heard: Mutex::default(),
+            contact: LeaderContact::new(),
             incoming: AtomicU64::new(0),
             lock: Mutex::new(Some(lock)),
             is_closing: AtomicBool::new(false),
@@ -93,6 +97,8 @@ impl Store {
             .with_raft_state(move |state| state.membership_state.effective().membership().voter_ids().eq([me.0]));
         if alone.await.map_err(|fatal| self.inner.fatal(&fatal))? {
             self.inner.raft.trigger().elect(false).await.map_err(|fatal| self.inner.fatal(&fatal))?;
+            // It hangs on this member's own disk only, and whoever asks at once shall not be told that nobody leads.
+            let _current = timeout(ALONE, self.barrier()).await;
         }
         Ok(())
     }
@@ -201,6 +207,11 @@ impl Store {
     /// Who leads, as it changes.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.leadership.subscribe()
+    }
+
+    /// How old this member's copy of the state is at this moment.
+    pub fn freshness(&self) -> Freshness {
+        freshness::freshness(&self.inner)
     }
 
     /// All members of the Raft group.

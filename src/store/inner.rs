@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::StoreError;
 use super::failure::Failure;
+use super::freshness::LeaderContact;
 use super::leadership::Leadership;
 use super::lock::DirLock;
 use super::log::LogStore;
@@ -38,8 +39,8 @@ pub(super) struct Inner {
     pub(super) is_closing: AtomicBool,
     /// Held by whoever changes the group.
     pub(super) changing: tokio::sync::Mutex<()>,
-    /// When the leader was last heard.
-    pub(super) heard: Mutex<Option<Instant>>,
+    /// What was heard of the leader.
+    pub(super) contact: LeaderContact,
     /// Numbers the snapshots that come in.
     pub(super) incoming: AtomicU64,
     /// Held while the directory is in use.

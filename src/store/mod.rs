@@ -14,6 +14,7 @@ mod disk;
 mod error;
 mod failure;
 mod fitness;
+mod freshness;
 mod handle;
 mod inner;
 mod leadership;
@@ -35,6 +36,7 @@ mod wire;
 pub(crate) use log::forget_committed;
 
 pub use error::StoreError;
+pub use freshness::Freshness;
 pub use handle::Store;
 pub use leadership::{Leadership, PeerStatus, Role};
 pub use lock::DirLock;

@@ -7,13 +7,12 @@
 
 use std::time::Duration;
 
-use openraft::raft::AppendEntriesResponse;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
+use super::freshness;
 use super::inner::{Inner, Owner};
 use super::leadership::Leadership;
 use super::options::Timing;
-use super::types::Config;
 
 /// Keeps the pace until the store closes.
 pub(super) async fn keep(owner: Owner) {
@@ -35,12 +34,14 @@ async fn beat(store: &Inner, leadership: &Leadership) -> Duration {
     let heartbeat = Duration::from_millis(store.timing.heartbeat_ms);
     if leadership.is_me {
         store.raft.runtime_config().tick(false);
+        // The age of what it has must not fall back to what it heard as a follower, when it leads no more.
+        freshness::freshness(store);
         // One that has stopped sends nothing, and says so to whoever asks it for something.
         let _stopped = store.raft.trigger().heartbeat().await;
         return heartbeat;
     }
     let patience = patience(&store.timing);
-    let silent = last_heard(store).map(|at| at.elapsed()).filter(|_| leadership.leader.is_some());
+    let silent = store.contact.last_heard().map(|at| at.elapsed()).filter(|_| leadership.leader.is_some());
     let left = silent.and_then(|silent| patience.checked_sub(silent));
     store.raft.runtime_config().tick(left.is_none());
     left.unwrap_or(heartbeat)
@@ -49,19 +50,6 @@ async fn beat(store: &Inner, leadership: &Leadership) -> Duration {
 /// After this silence openraft's clock runs. No election may begin before `election_ms_max` and a part more.
 fn patience(timing: &Timing) -> Duration {
     Duration::from_millis((timing.heartbeat_ms * 5 / 2).min(timing.election_ms_max))
-}
-
-/// Remembers that the leader was heard, unless its word counts no more.
-pub(super) fn heard(store: &Inner, answer: &AppendEntriesResponse<Config>) {
-    if !matches!(answer, AppendEntriesResponse::HigherVote(_))
-        && let Ok(mut heard) = store.heard.lock()
-    {
-        *heard = Some(Instant::now());
-    }
-}
-
-fn last_heard(store: &Inner) -> Option<Instant> {
-    store.heard.lock().ok().and_then(|heard| *heard)
 }
 
 #[cfg(test)]

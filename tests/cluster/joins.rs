@@ -180,3 +180,32 @@ fn dead_one(nodes: &mut [Node]) -> usize {
     });
     dead.expect("waited until there was one")
 }
+
+/// What does not stand on the joiner yet does not undo the join: it is said, each time, and `status` ends in the same way.
+#[test]
+fn a_join_with_a_network_that_cannot_be_made_says_that_the_member_has_joined() {
+    with(&["10.93.0.1", "10.93.0.2"], |lab| {
+        lab.start_all();
+        let first = "config: {core.https_address: \"10.93.0.1:8443\"}\ncluster: {server_name: node1, enabled: true}\nnetworks: [{name: br9, type: bridge, config: {ipv4.address: 10.98.0.1/24, ipv6.address: none}}]\n";
+        let out = lab.nodes[0].run_with(&["init", "--preseed"], first);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let shown = lab.nodes[0].run_ok(&["cluster", "add", "node2"]);
+        let token = shown.split_whitespace().last().expect("a token");
+        let join = |name: &str| {
+            let own = "[{entity: network, name: br9, key: bridge.external_interfaces, value: nosuch}]";
+            format!(
+                "cluster:\n  enabled: true\n  server_name: {name}\n  server_address: 10.93.0.2:8443\n  cluster_token: {token}\n  member_config: {own}\n"
+            )
+        };
+        let out = lab.nodes[1].run_with(&["init", "--preseed"], &join("other"));
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && told.contains("made for node2") && told.contains("other"), "{told}");
+        for done in ["has joined", "is as the file says"] {
+            let out = lab.nodes[1].run_with(&["init", "--preseed"], &join("node2"));
+            let told = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert_eq!(out.status.code(), Some(4), "{told}");
+            assert!(told.contains(&format!("node2 {done}")) && told.contains("network/br9"), "{told}");
+        }
+        lab.nodes[0].wait_members(2, "Online");
+    });
+}

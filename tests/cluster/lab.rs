@@ -224,8 +224,12 @@ impl Node {
         self.daemon = Some(command.spawn().expect("start a daemon"));
     }
 
+    /// Waits until the daemon answers: what it shows may be old, when most others are away.
     pub fn wait_ready(&self) {
-        self.run_ok(&["waitready", "--timeout", "90"]);
+        let arguments = ["waitready", "--timeout", "90"];
+        let out = self.run(&arguments);
+        let code = if out.status.code() == Some(4) { 4 } else { 0 };
+        self.must(&arguments, code, out);
     }
 
     /// `kill -9`, as a power cut of this process alone.

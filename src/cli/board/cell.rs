@@ -38,6 +38,8 @@ pub enum State {
     Degraded,
     /// The member does not answer.
     Offline,
+    /// It was so once; nobody knows how it is now.
+    Unknown,
 }
 
 impl Cell {
@@ -78,13 +80,14 @@ impl State {
             Self::Drifted => "drifted",
             Self::Degraded => "degraded",
             Self::Offline => "offline",
+            Self::Unknown => "?",
         }
     }
 
     /// Whether it stays so until a member comes back or a person acts.
     pub fn is_blocked(self) -> bool {
         match self {
-            Self::Offline | Self::Stalled | Self::Stopped => true,
+            Self::Offline | Self::Unknown | Self::Stalled | Self::Stopped => true,
             Self::Ready | Self::Defined | Self::Waiting | Self::Reconciling | Self::Drifted | Self::Degraded => false,
         }
     }

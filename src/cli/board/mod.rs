@@ -11,10 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::ObjectsReply;
 use crate::kinds;
-use crate::model::{Generation, Key, LastSeen, MemberName, Object, Phase, Progress, Revision, Rollout, Timestamp};
+use crate::model::{
+    Generation, Key, LastSeen, MemberName, Object, Outdated, Phase, Progress, Revision, Rollout, Timestamp,
+};
 
 pub use cell::{Cell, State};
-pub use moment::{Moment, Skew, rfc3339};
+pub use moment::{Moment, Skew, rfc3339, spoken};
 pub use notice::Notice;
 
 /// The objects of one answer of a daemon.
@@ -26,6 +28,8 @@ pub struct Board {
     pub members: Vec<MemberName>,
     /// Members that do not answer, and when they were last heard.
     pub silent: BTreeMap<MemberName, Timestamp>,
+    /// Why all this is old, when it is.
+    pub outdated: Option<Outdated>,
     /// One row an object.
     pub rows: Vec<Row>,
     /// What to know besides; only of a board of everything.
@@ -43,6 +47,8 @@ pub struct Row {
     pub generation: Generation,
     /// Whether it is a record, which no member realises.
     pub is_record: bool,
+    /// Whether it is the present; otherwise it was so once.
+    pub is_known: bool,
     /// Whether there is nothing left to do.
     pub is_converged: bool,
     /// How it stands on each member that holds it.
@@ -87,14 +93,16 @@ impl Board {
             if keys.is_empty() { is_listed(object) } else { wanted.contains(&object.key) }
         };
         let waves = Progress::of_all(&reply.objects);
-        let row = |object| Row::of(object, &silent, &waves);
+        let outdated = reply.outdated.clone();
+        let here = outdated.as_ref().map(|outdated| &outdated.member);
+        let row = |object| Row::of(object, &silent, &waves).known_on(here);
         let rows = reply.objects.iter().filter(is_wanted).map(row).collect::<Vec<_>>();
         let mut members: Vec<MemberName> = reply.liveness.keys().cloned().collect();
         members.extend(rows.iter().flat_map(|row| row.cells.keys().cloned()));
         members.sort();
         members.dedup();
         let notices = if keys.is_empty() { Notice::of(&reply.objects) } else { Vec::new() };
-        Self { revision: reply.revision, members, silent, rows, notices }
+        Self { revision: reply.revision, members, silent, outdated, rows, notices }
     }
 
     /// How many rows have nothing left to do.
@@ -102,9 +110,9 @@ impl Board {
         self.rows.iter().filter(|row| row.is_converged).count()
     }
 
-    /// Whether there is nothing left to do.
+    /// Whether there is nothing left to do, and that is known.
     pub fn is_converged(&self) -> bool {
-        self.converged() == self.rows.len()
+        self.outdated.is_none() && self.converged() == self.rows.len()
     }
 
     /// The same board without the rows that have nothing left to do.
@@ -114,6 +122,9 @@ impl Board {
 
     /// Whether something is left to do, and all of that waits for somebody: a member to come back, or a person to act.
     pub fn is_blocked(&self) -> bool {
+        if self.outdated.is_some() {
+            return true;
+        }
         let mut open = self.rows.iter().filter(|row| !row.is_converged).peekable();
         open.peek().is_some() && open.all(Row::is_blocked)
     }
@@ -132,6 +143,8 @@ impl Board {
 
 /// The status of an object that some member does not have as it was asked for.
 pub const DEGRADED: &str = "Degraded";
+/// In the place of a phase that was so once: nobody knows how it is now.
+const UNKNOWN: &str = "unknown";
 
 impl Row {
     fn of(
@@ -147,6 +160,7 @@ impl Row {
             phase: object.phase,
             generation: object.generation,
             is_record: object.rollout == Rollout::RecordOnly,
+            is_known: true,
             is_converged: object.is_converged(),
             cells: object.placements.keys().filter_map(|member| Some((member.clone(), cell(member)?))).collect(),
             waves,
@@ -159,9 +173,20 @@ impl Row {
             !cell.is_settled && matches!(cell.state, State::Stalled | State::Reconciling | State::Degraded)
         };
         match self.phase {
+            _ if !self.is_known => UNKNOWN,
             Phase::Created if self.cells.values().any(fails) => DEGRADED,
             phase => phase.status(),
         }
+    }
+
+    /// The same row, when only this member is known to have it as it was. Of everybody else nothing is known.
+    fn known_on(mut self, here: Option<&MemberName>) -> Self {
+        let Some(here) = here else { return self };
+        for (_, cell) in self.cells.iter_mut().filter(|(member, _)| *member != here) {
+            (cell.state, cell.is_settled) = (State::Unknown, false);
+        }
+        (self.is_known, self.is_converged) = (false, false);
+        self
     }
 
     fn is_blocked(&self) -> bool {

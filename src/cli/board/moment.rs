@@ -53,7 +53,7 @@ impl Moment {
 
     /// `38 s (since 14:02:11)`; the date is said when it is another day.
     pub fn since(&self, then: Timestamp) -> String {
-        format!("{} (since {})", duration(self.now.since_ms(then)), self.when(then))
+        format!("{} (since {})", spoken(self.now.since_ms(then)), self.when(then))
     }
 
     /// The moment that is so much later.
@@ -103,7 +103,8 @@ pub fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_string()).unwrap_or_default()
 }
 
-fn duration(ms: u64) -> String {
+/// A time as people say it.
+pub fn spoken(ms: u64) -> String {
     match ms / 1000 {
         0 => format!("{ms} ms"),
         seconds @ 1..120 => format!("{seconds} s"),

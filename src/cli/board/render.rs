@@ -45,6 +45,11 @@ impl Board {
 
     /// `5 objects: 4 converged, 1 waits · 3 members, 1 offline · revision 12`.
     pub fn summary(&self) -> String {
+        if let Some(outdated) = &self.outdated {
+            let objects = plural(self.rows.len(), "object");
+            let them = if self.rows.len() == 1 { "it" } else { "them" };
+            return format!("{objects}, as {} last knew {them} · revision {}", outdated.member, self.revision);
+        }
         let open = self.rows.len() - self.converged();
         let mut objects = format!("{}: {} converged", plural(self.rows.len(), "object"), self.converged());
         match open {
@@ -86,6 +91,7 @@ impl State {
             Self::Defined | Self::Waiting | Self::Reconciling => palette.busy(word),
             Self::Drifted | Self::Degraded | Self::Stopped => palette.warning(word),
             Self::Stalled | Self::Offline => palette.error(word),
+            Self::Unknown => palette.dim(word),
         }
     }
 }
@@ -93,6 +99,7 @@ impl State {
 fn paint_phase(row: &Row, palette: Palette) -> String {
     let word = row.status();
     match row.phase {
+        _ if !row.is_known => palette.dim(word),
         _ if word == DEGRADED => palette.warning(word),
         Phase::Created => palette.good(word),
         Phase::Pending | Phase::Creating | Phase::Deleting => palette.busy(word),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::*;
 use crate::cli::screen::Palette;
 use crate::kinds::confirmation::Pending;
@@ -271,4 +273,38 @@ fn what_was_made_once_and_fails_now_is_degraded() {
     let network = object(Key::new("network", "br1"), Phase::Created, vec![("node1", failed), ("node2", ready())]);
     let shown = screen(vec![network], &[]);
     assert!(shown.contains("network/br1  Degraded  stalled  ready"), "{shown}");
+}
+
+#[test]
+fn what_a_member_had_when_it_lost_touch_is_shown_as_that() {
+    let pool = object(
+        Key::new("storage-pool", "data"),
+        Phase::Created,
+        vec![("node1", ready()), ("node2", waiting()), ("node3", ready())],
+    );
+    let outdated = model::Outdated {
+        member: "node3".into(),
+        lack: model::Lack::Leader,
+        age_ms: 67_000,
+        as_of: Some(Timestamp(NOW.0 - 67_000)),
+        voters: ["node1", "node2", "node3"].map(MemberName::from).to_vec(),
+    };
+    let reply = ObjectsReply { outdated: Some(outdated), ..reply(vec![pool], &["node1", "node2"]) };
+    let board = Board::of(&reply, &[]);
+    let moment = Moment::utc(NOW);
+    let shown = format!("{}{}\n", board.render(Palette::plain(), &moment), board.summary());
+    insta::assert_snapshot!(shown, @r"
+    OBJECT             STATUS   NODE1  NODE2  NODE3
+    storage-pool/data  unknown  ?      ?      ready
+    1 object, as node3 last knew it · revision 12
+    ");
+    assert!(!board.is_converged() && board.is_blocked());
+    let json = board.json(&moment);
+    assert_eq!((json["converged"].as_bool(), json["outdated"]["lack"].as_str()), (Some(false), Some("leader")));
+    assert_eq!((&json["members"][0]["reachable"], &json["members"][2]["reachable"]), (&Value::Null, &true.into()));
+    let header = crate::cli::session::header(board.outdated.as_ref().expect("it is old"), &moment);
+    insta::assert_snapshot!(header, @r"
+    ! node3 has heard no leader, for 67 s: what follows is as of 22:12:13.
+      Nothing can be changed now: 2 of the voters must be up and reach each other: node1, node2, node3.
+    ");
 }

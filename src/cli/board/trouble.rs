@@ -9,6 +9,10 @@ use crate::model::{MemberName, Phase, Revision};
 impl Board {
     /// The lines under the table: first what members say, then who is silent.
     pub fn troubles(&self, moment: &Moment) -> Vec<String> {
+        // What was in the way then is old like the rest; and nothing can be done about it now.
+        if self.outdated.is_some() {
+            return Vec::new();
+        }
         let mut lines: Vec<String> = self.rows.iter().flat_map(|row| self.row_troubles(row)).collect();
         lines.extend(self.stops());
         for (member, heard) in &self.silent {

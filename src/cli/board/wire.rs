@@ -4,22 +4,31 @@ use serde_json::{Map, Value, json};
 
 use super::moment::rfc3339;
 use super::{Board, Cell, Moment, Notice, Row, Waves};
+use crate::model::Outdated;
 
 impl Board {
     /// The board as JSON, as it stands at a moment.
     pub fn json(&self, moment: &Moment) -> Value {
         let member = |name: &crate::model::MemberName| {
             let silent_since = self.silent.get(name).map(|heard| rfc3339(*heard));
-            json!({ "name": name, "reachable": silent_since.is_none(), "silent_since": silent_since })
+            let is_known = self.outdated.as_ref().is_none_or(|outdated| outdated.member == *name);
+            let reachable = is_known.then_some(silent_since.is_none());
+            json!({ "name": name, "reachable": reachable, "silent_since": silent_since })
         };
-        json!({
+        let mut value = json!({
             "format_version": 1,
             "revision": self.revision,
             "converged": self.is_converged(),
             "members": self.members.iter().map(member).collect::<Vec<_>>(),
             "objects": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
             "notices": self.notices_at(moment).flat_map(Notice::json).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(Outdated { member, lack, age_ms, as_of, voters }) = &self.outdated {
+            let as_of = as_of.map(rfc3339);
+            value["outdated"] =
+                json!({"member": member, "lack": lack, "age_ms": age_ms, "as_of": as_of, "voters": voters});
+        }
+        value
     }
 }
 

@@ -108,7 +108,7 @@ fn rehearse(
     let mut ledger = Ledger::default();
     ledger.state = state;
     ledger.apply(revision, &Command::Write(naming.clone()));
-    let liveness = server.who_answers();
+    let liveness = server.liveness();
     let context = Context { here: &part.name, liveness: &liveness, mode: Mode::Merge, claim: Some(&Claim::default()) };
     plan(desired, &ledger.state, &context, &mut SystemDice).map_err(|findings| {
         ApiError::bad_request("the manifest cannot be applied: nothing was changed").with_findings(findings)

@@ -18,7 +18,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 
 /// What is known of another member of the list.
-enum Found {
+enum OtherMember {
     /// It is in a cluster.
     Clustered,
     /// It says that it is in none, or its machine says that nobody listens there: a daemon without a cluster has no port.
@@ -34,8 +34,8 @@ enum Found {
 pub async fn decide(list: List, is_new: bool, identity: &Identity) -> Result<Ask, ApiError> {
     let List { others, known, password } = list;
     let found = join_all(others.iter().map(|(_, address)| ask(address, identity))).await;
-    let found: Vec<(&(MemberName, String), Found)> = others.iter().zip(found).collect();
-    let clustered = found.iter().filter(|(_, found)| matches!(found, Found::Clustered));
+    let found: Vec<(&(MemberName, String), OtherMember)> = others.iter().zip(found).collect();
+    let clustered = found.iter().filter(|(_, found)| matches!(found, OtherMember::Clustered));
     let clustered: Vec<&(MemberName, String)> = clustered.map(|(other, _)| *other).collect();
     if !clustered.is_empty() {
         refuse_beside(&clustered, is_new, password.is_empty())?;
@@ -43,8 +43,8 @@ pub async fn decide(list: List, is_new: bool, identity: &Identity) -> Result<Ask
         return Ok(Ask::Join(Doors { addresses, known, credential: Credential::Password(password), founder: None }));
     }
     let unknown = found.iter().filter_map(|((name, _), found)| match found {
-        Found::Unknown(why) => Some(format!("{name} does not say ({why})")),
-        Found::Clustered | Found::Alone => None,
+        OtherMember::Unknown(why) => Some(format!("{name} does not say ({why})")),
+        OtherMember::Clustered | OtherMember::Alone => None,
     });
     let unknown: Vec<String> = unknown.collect();
     if is_new || unknown.is_empty() {
@@ -75,21 +75,21 @@ fn refuse_beside(clustered: &[&(MemberName, String)], is_new: bool, is_locked_ou
     Ok(())
 }
 
-async fn ask(address: &str, identity: &Identity) -> Found {
+async fn ask(address: &str, identity: &Identity) -> OtherMember {
     match timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(cause)) if cause.kind() == ErrorKind::ConnectionRefused => return Found::Alone,
-        Ok(Err(cause)) => return Found::Unknown(cause.to_string()),
-        Err(_) => return Found::Unknown(format!("{address} does not answer")),
+        Ok(Err(cause)) if cause.kind() == ErrorKind::ConnectionRefused => return OtherMember::Alone,
+        Ok(Err(cause)) => return OtherMember::Unknown(cause.to_string()),
+        Err(_) => return OtherMember::Unknown(format!("{address} does not answer")),
     }
     let challenge = async {
         let certificate = fetch_certificate(address).await?;
         Client::https(address, &certificate, Some(identity))?.get::<JoinChallenge>(CHALLENGE).await
     };
     match timeout(ANSWER_LIMIT, challenge).await {
-        Ok(Ok(JoinChallenge { enabled: true, .. })) => Found::Clustered,
-        Ok(Ok(JoinChallenge { enabled: false, .. })) => Found::Alone,
-        Ok(Err(error)) => Found::Unknown(error.to_string()),
-        Err(_) => Found::Unknown(format!("{address} does not answer")),
+        Ok(Ok(JoinChallenge { enabled: true, .. })) => OtherMember::Clustered,
+        Ok(Ok(JoinChallenge { enabled: false, .. })) => OtherMember::Alone,
+        Ok(Err(error)) => OtherMember::Unknown(error.to_string()),
+        Err(_) => OtherMember::Unknown(format!("{address} does not answer")),
     }
 }

@@ -56,7 +56,7 @@ pub async fn join(
         return Err(error);
     }
     server.store().sync().await.map_err(store_failed)?;
-    settle(server, limit(timeout_ms)).await?;
+    settle(server, "has joined", limit(timeout_ms)).await?;
     let revision = Some(*server.store().applied().borrow());
     Ok(InitReply { outcome: InitOutcome::Joined, server_name: part.name.clone(), revision })
 }
@@ -172,7 +172,10 @@ async fn follow(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<
 }
 
 /// Waits until this member has everything that the cluster has. Another one that is away holds up nobody.
-async fn settle(server: &Server, limit: Duration) -> Result<(), ApiError> {
+///
+/// # Errors
+/// What it has not, and that it is a member all the same: `done` says what was done before.
+pub async fn settle(server: &Server, done: &str, limit: Duration) -> Result<(), ApiError> {
     let node = server.node();
     let (mut applied, deadline) = (node.store.applied(), Instant::now() + limit);
     loop {
@@ -181,13 +184,24 @@ async fn settle(server: &Server, limit: Duration) -> Result<(), ApiError> {
         let left: Vec<&Object> = state.objects.values().filter(|object| is_awaited(object, &node.name)).collect();
         let troubles: Vec<String> = left.iter().filter_map(|object| trouble(object, &node.name)).collect();
         if troubles.len() == left.len() {
-            return if left.is_empty() { Ok(()) } else { Err(ApiError::failed(troubles.join("; "))) };
+            return if left.is_empty() { Ok(()) } else { Err(without(&node.name, done, &troubles)) };
         }
         if !matches!(timeout_at(deadline, applied.changed()).await, Ok(Ok(()))) {
             let names: Vec<String> = left.iter().map(|object| object.key.to_string()).collect();
-            return Err(ApiError::new(504, format!("joined, but without {} yet; it follows", names.join(", "))));
+            return Err(without(&node.name, done, &names));
         }
     }
+}
+
+/// As `seedbed status` ends: not everything stands.
+fn without(me: &MemberName, done: &str, missing: &[String]) -> ApiError {
+    let missing = missing.join("; ");
+    ApiError::new(
+        504,
+        format!(
+            "{me} {done}, but not everything stands on it yet, and is tried on: {missing}; seedbed status shows it"
+        ),
+    )
 }
 
 /// Whether the member still has to make something, or cannot.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::super::hub::Hub;
 use super::failed;
 use crate::api::ApiError;
-use crate::http::{Leaving, Server, store_failed};
-use crate::model::{Extent, Liveness, Object, Rollout};
+use crate::http::{Leaving, Server, Told, store_failed};
+use crate::model::{Extent, Object, Roll, Rollout};
 
 /// Starts anew with an empty store.
 pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
@@ -17,6 +17,15 @@ pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), 
     if why == Leaving::Asked {
         refuse_if_needed(server)?;
     }
+    let name = server.node().name.clone();
+    let text = format!("{name} is leaving its cluster, and stands alone in a moment: ask again then");
+    server.undecided.send_replace(Some(text));
+    let left = stand_alone(hub, server, why).await;
+    server.undecided.send_replace(None);
+    left
+}
+
+async fn stand_alone(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
     let node = server.node();
     hub.end_loops().await;
     server.former.listen(server, None).await?;
@@ -32,7 +41,7 @@ pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), 
     server.credentials.set_cluster(None);
     server.peers.forget();
     let place = hub.open_place(server.credentials.server(), server.host.clock.as_ref()).await.map_err(failed)?;
-    server.liveness.send_replace(Liveness::default());
+    server.told.send_replace(Told::now(Roll::default()));
     server.node.send_replace(Arc::new(place));
     server.trust.refresh(&server.store());
     hub.restart_loops(server).await;

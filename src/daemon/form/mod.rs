@@ -116,9 +116,11 @@ async fn again(
             &desired,
             "this member has joined, and now its file and the cluster differ",
         )?;
+        join::settle(server, "is as the file says", apply::limit(timeout_ms)).await?;
         return Ok(InitReply { outcome: InitOutcome::Unchanged, server_name: node.name.clone(), revision: None });
     }
     let revision = apply::apply(server, desired, by, timeout_ms).await?;
+    join::settle(server, "is stored as the file says", apply::limit(timeout_ms)).await?;
     let outcome = if revision.is_some() { InitOutcome::Applied } else { InitOutcome::Unchanged };
     Ok(InitReply { outcome, server_name: node.name.clone(), revision })
 }

@@ -128,6 +128,16 @@ pub fn read(section: &ClusterSection, desired: &Desired) -> Result<Part, ApiErro
         "" => None,
         text => Some(decode(text).ok_or_else(|| ApiError::bad_request("Invalid cluster join token: copy it whole"))?),
     };
+    if let Some(token) = &token
+        && !section.server_name.is_empty()
+        && token.server_name != section.server_name
+    {
+        let (made_for, name) = (&token.server_name, &section.server_name);
+        return Err(ApiError::bad_request(format!(
+            "the join token was made for {made_for}, and the file calls this member {name}: nothing was done. Make one \
+             with `seedbed cluster add {name}`, or leave cluster.server_name out"
+        )));
+    }
     let given = token.as_ref().map_or(section.server_name.as_str(), |token| token.server_name.as_str());
     let configured = configured_address(section, desired, given);
     let (name, declared) = find(section, given, configured.as_deref())?;

@@ -13,11 +13,14 @@ use super::super::hub::Hub;
 use super::super::journal::Prepared;
 use super::failed;
 use crate::api::{ApiError, JoinEnd, JoinUndo};
-use crate::http::{self, CrashPoint, Line, Node, Server, id_of, store_failed};
-use crate::model::{Key, Liveness, Phase, Revision};
+use crate::http::{self, CrashPoint, Line, Node, Server, Told, id_of, store_failed};
+use crate::model::{Key, Phase, Revision, Roll};
 
 const ASK_EVERY: Duration = Duration::from_millis(500);
 const ASK_LIMIT: Duration = Duration::from_secs(5);
+/// Heartbeats come several times a second.
+const HEAR_LIMIT: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The store that was opened beside the old one has applied the join, and applies it again after its move.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
 
@@ -110,7 +113,7 @@ async fn move_in(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result
     let goal = close_joining(server).await;
     server.node().store.shutdown().await;
     // The last word of the standalone loops must not count as news against what the leader says.
-    server.liveness.send_replace(Liveness::default());
+    server.told.send_replace(Told::now(Roll::default()));
     hub.dir.commit().map_err(failed)?;
     server.crash.at(CrashPoint::Decided);
     hub.dir.finish().map_err(failed)?;
@@ -121,6 +124,15 @@ async fn move_in(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result
     let caught_up = applied.wait_for(|applied| Some(*applied) >= goal);
     if timeout(CATCH_UP_LIMIT, caught_up).await.is_err() {
         tracing::warn!("the cluster's state has not arrived again yet; it follows");
+    }
+    // Whoever is told that this member has joined finds the present here.
+    let present = async {
+        while store.freshness().lack.is_some() {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    if timeout(HEAR_LIMIT, present).await.is_err() {
+        tracing::warn!("no leader was heard yet since the join");
     }
     server.node.send_replace(Arc::new(Node {
         store: store.clone(),

@@ -2,6 +2,7 @@
 
 mod commits;
 mod forming;
+mod freshness;
 mod objects;
 mod origins;
 mod power_cuts;

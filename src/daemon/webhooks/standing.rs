@@ -13,12 +13,12 @@ use crate::model::{LastSeen, MemberName, Object, Timestamp};
 
 /// How all members and sources stand now.
 pub fn standings(server: &Server, node: &Node) -> Result<Vec<Standing>, ApiError> {
-    let (now, offline_after_ms) = (server.now(), offline_after_ms(server)?);
-    let liveness = server.liveness.borrow().clone();
+    let offline_after_ms = offline_after_ms(server)?;
+    let liveness = server.liveness();
     let of_member = |member: &Object| {
         let name = MemberName(member.key.name.clone());
         let seen = liveness.members.get(&name);
-        member_standing(member, seen.copied(), now, offline_after_ms)
+        member_standing(member, seen.copied(), liveness.at, offline_after_ms)
     };
     let mut standings: Vec<Standing> = server.members()?.iter().map(of_member).collect();
     let statuses = node.store.list(SourceStatus::KIND).map_err(store_failed)?;

@@ -17,9 +17,9 @@ pub struct Snapshot {
     pub state: ClusterState,
     /// Which members answer.
     pub liveness: Liveness,
-    /// Whether it knows a leader.
-    pub has_leader: bool,
-    /// Whether it leads itself.
+    /// For how long its copy has been old, in milliseconds; `None` while it is the present.
+    pub outdated_ms: Option<u64>,
+    /// Whether it leads itself, with most voters behind it.
     pub is_leader: bool,
     /// The Raft term it is in.
     pub term: u64,
@@ -77,7 +77,16 @@ fn of_member(snapshot: &Snapshot) -> Vec<Family> {
     vec![
         gauge("seedbed_build_info", "The program and the member that answers.", vec![(build, 1.0)]),
         one("seedbed_leader", "Whether this member leads.", u64::from(snapshot.is_leader)),
-        one("seedbed_has_leader", "Whether this member knows a leader.", u64::from(snapshot.has_leader)),
+        one(
+            "seedbed_has_leader",
+            "Whether this member hears a leader, or leads most voters.",
+            u64::from(snapshot.outdated_ms.is_none()),
+        ),
+        gauge(
+            "seedbed_outdated_seconds",
+            "For how long this member's copy has not been the present; 0 while it is.",
+            vec![(Labels::new(), seconds(snapshot.outdated_ms.unwrap_or(0)))],
+        ),
         one("seedbed_raft_term", "The Raft term that this member is in.", snapshot.term),
         one("seedbed_raft_last_log_index", "The last entry of this member's log.", snapshot.last_log_index),
         one("seedbed_revision", "The last entry that this member has applied.", snapshot.state.revision.0),

@@ -34,13 +34,14 @@ pub async fn show(
     caller.trusted()?;
     let node = server.node();
     let leadership = node.store.leadership().borrow().clone();
+    let outdated = server.outdated();
     let snapshot = Snapshot {
         version: server.environment.server_version.clone(),
         member: node.name.clone(),
         state: node.store.state().map_err(store_failed)?,
-        liveness: server.liveness.borrow().clone(),
-        has_leader: leadership.leader.is_some(),
-        is_leader: leadership.is_me,
+        liveness: server.liveness(),
+        outdated_ms: outdated.as_ref().map(|outdated| outdated.age_ms),
+        is_leader: leadership.is_me && outdated.is_none(),
         term: leadership.term.0,
         last_log_index: node.store.last_log_index(),
         tally: server.tally.borrow().clone(),

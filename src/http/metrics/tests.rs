@@ -52,7 +52,7 @@ fn snapshot() -> Snapshot {
         member: MemberName::from("node1"),
         state,
         liveness: Liveness { at: Timestamp(9_000), members: [(MemberName::from("node1"), seen)].into() },
-        has_leader: true,
+        outdated_ms: None,
         is_leader: false,
         term: 3,
         last_log_index: 13,
@@ -72,6 +72,8 @@ fn a_scrape_counts_what_is_well_and_names_what_is_not() {
     seedbed_leader 0.0
     # TYPE seedbed_has_leader gauge
     seedbed_has_leader 1.0
+    # TYPE seedbed_outdated_seconds gauge
+    seedbed_outdated_seconds 0.0
     # TYPE seedbed_raft_term gauge
     seedbed_raft_term 3.0
     # TYPE seedbed_raft_last_log_index gauge
