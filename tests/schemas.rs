@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
-use seedbed::kinds::table::{self, KeyInfo, ValueKind};
+use seedbed::kinds::table::{self, KeyInfo};
 use seedbed::kinds::{self, Kind, meaning};
 use seedbed::manifest::{Options, Source, load, schema, schema_draft_07, schemas};
 use seedbed::model::{Config, Key, MemberName, Rollout, Severity, Spec};
@@ -199,18 +199,14 @@ enum At {
     Member,
 }
 
-fn good(info: &KeyInfo) -> &'static str {
-    match info.kind {
-        ValueKind::Bool => "true",
-        ValueKind::Integer => "15",
-        ValueKind::Size => "10GiB",
-        ValueKind::Text => info.words().next().unwrap_or("text"),
-    }
+fn good(info: &KeyInfo) -> String {
+    info.words().next().map_or_else(|| info.form.example(), str::to_owned)
 }
 
+// A pattern tells less of some forms than the rules do.
 fn bad(info: &KeyInfo) -> Option<&'static str> {
-    let is_free = info.kind == ValueKind::Text && info.has_other_words();
-    (!is_free).then_some("perhaps")
+    let tells = !info.has_other_words() || info.form.pattern().is_some();
+    (tells && !info.takes("perhaps")).then_some("perhaps")
 }
 
 #[test]
@@ -223,7 +219,8 @@ fn editors_and_rules_agree_about_every_key_of_every_driver() {
             keys += 1;
             let places = if has_members { &[At::Config, At::Member][..] } else { &[At::Config] };
             for at in places {
-                let values = [Some(good(info)), bad(info), Some("")];
+                let good = good(info);
+                let values = [Some(good.as_str()), bad(info), Some("")];
                 for value in values.into_iter().flatten() {
                     let faults = variant.faults(&key, value, *at);
                     for (draft, validator) in &twins {

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::layers::LayerArgs;
 use super::screen::{Palette, Screen};
 use crate::manifest::{self, Dialect, Layers, Loaded, Options, Source, Sources, Variables};
-use crate::model::{Finding, Severity};
+use crate::model::{Finding, Severity, Timestamp};
 
 /// What was read, and what it says.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ impl Input {
             all.push(read.sources);
         }
         let variables = layers.variables()?;
-        let mut loaded = manifest::load_layers(&Layers { layers: &all, variables: variables.as_ref() }, options);
+        let options = Options { now: Some(Timestamp(jiff::Timestamp::now().as_millisecond())), ..*options };
+        let mut loaded = manifest::load_layers(&Layers { layers: &all, variables: variables.as_ref() }, &options);
         loaded.findings.splice(0..0, findings);
         let reading = Reading { layers: all.iter().map(Vec::len).collect(), variables, has_unreadable };
         Ok(Self { sources: all.into_iter().flatten().collect(), loaded, reading })

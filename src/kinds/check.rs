@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use super::kind::{Kind, Need, Reading};
 use super::problem::Problem;
 use super::table::{self, Edit, KeyInfo, KeyScope};
-use super::value;
 use crate::model::{Config, Key, MemberName, Rollout, Spec};
 
 /// The table has to be searched for each unknown key: after so many in one object nobody waits for more.
 const PROBLEMS_MAX: usize = 1_000;
 /// The longest name of an object; kinds whose names become interfaces or host names allow less.
 const NAME_BYTES_MAX: usize = 255;
+
+/// A longer value is not said again.
+const SHOWN_BYTES_MAX: usize = 80;
 
 /// What an object says of itself.
 #[derive(Clone, Debug, Default)]
@@ -190,28 +192,18 @@ fn about(kind: &dyn Kind, entities: &[&str]) -> String {
     }
 }
 
-fn wrong_value(info: &KeyInfo, name: &str, value: &str, path: &[&str]) -> Option<Problem> {
-    // An empty value unsets, as in LXD.
-    if value.is_empty() {
+/// What is wrong with the value of a key by its form alone.
+pub fn wrong_value(info: &KeyInfo, name: &str, value: &str, path: &[&str]) -> Option<Problem> {
+    if info.takes(value) {
         return None;
     }
-    let Some(wanted) = value::mismatch(info.kind, value) else { return other_word(info, name, value, path) };
-    let message = if table::is_secret_key(name) {
-        format!("`{name}` must be {wanted}")
-    } else {
-        format!("`{name}` must be {wanted}, not `{value}`")
-    };
-    Some(Problem::at_value("SB017", path, message))
-}
-
-fn other_word(info: &KeyInfo, name: &str, value: &str, path: &[&str]) -> Option<Problem> {
-    if info.has_other_words() || info.words().any(|word| word == value) {
-        return None;
+    let mut message = format!("`{name}` must be {}", info.wanted());
+    let is_line = value.len() <= SHOWN_BYTES_MAX && !value.contains(char::is_control);
+    if is_line && !table::is_secret_key(name) {
+        message.push_str(&format!(", not `{value}`"));
     }
-    let words: Vec<&str> = info.words().collect();
-    let message = format!("`{name}` must be one of {}, not `{value}`", words.join(", "));
     let problem = Problem::at_value("SB017", path, message);
-    Some(match table::nearest(value, words.into_iter()) {
+    Some(match table::nearest(value, info.words()) {
         Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
         None => problem,
     })

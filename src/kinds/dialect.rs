@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use super::form::Form;
 use super::quick::QuickMap;
 use super::table::{self, KeyInfo};
 
@@ -80,12 +81,23 @@ struct Gaps {
     fields: QuickMap<&'static str, QuickMap<&'static str, Gap>>,
     /// By entity.
     keys: QuickMap<&'static str, QuickMap<&'static str, Gap>>,
+    /// What some products take of the values of a key, by entity and key.
+    values: QuickMap<(&'static str, &'static str), Vec<Narrower>>,
+}
+
+/// Some products take less of a key than the key table does.
+struct Narrower {
+    form: Form,
+    words: Vec<&'static str>,
+    gap: Gap,
 }
 
 static GAPS: LazyLock<Gaps> = LazyLock::new(|| {
     let mut gaps = Gaps::default();
     for (at, gap) in include_str!("dialects.tsv").lines().skip(1).filter_map(row) {
-        if let Some((entity, key)) = at.split_once(':') {
+        if let Some((entity, key, narrower)) = narrower(at, gap) {
+            gaps.values.entry((entity, key)).or_default().push(narrower);
+        } else if let Some((entity, key)) = at.split_once(':') {
             gaps.keys.entry(entity).or_default().insert(key, gap);
         } else if let Some((section, field)) = at.split_once('/') {
             gaps.fields.entry(section).or_default().insert(field, gap);
@@ -109,7 +121,8 @@ pub fn gap_of_field(section: &str, field: &str) -> Option<Gap> {
 /// Who does not take a configuration key.
 pub fn gap_of_key(entity: &str, key: &str) -> Option<Gap> {
     let info: &KeyInfo = table::lookup(entity, key)?;
-    let mut gap = GAPS.keys.get(entity).and_then(|keys| keys.get(info.key)).copied().unwrap_or_default();
+    // `volume.size` of a pool is `size` of its volumes.
+    let mut gap = GAPS.keys.get(info.entity).and_then(|keys| keys.get(info.key)).copied().unwrap_or_default();
     let [lxd50, lxd, incus] = [Product::Lxd50, Product::Lxd, Product::Incus].map(|product| product as usize);
     match info.dialect {
         "lxd" => gap.lacks[incus] = true,
@@ -119,6 +132,33 @@ pub fn gap_of_key(entity: &str, key: &str) -> Option<Gap> {
         _ => {}
     }
     gap.is_anywhere().then_some(gap)
+}
+
+/// Who does not take this value of a key, though the key table does.
+pub fn gap_of_value(entity: &str, key: &str, value: &str) -> Option<Gap> {
+    let info = table::lookup(entity, key).filter(|info| info.takes(value))?;
+    let mut gaps = GAPS.values.get(&(info.entity, info.key))?.iter().filter(|narrower| !narrower.takes(value));
+    let mut gap = gaps.next()?.gap;
+    for other in gaps {
+        gap.lacks.iter_mut().zip(other.gap.lacks).for_each(|(one, lacks)| *one |= lacks);
+    }
+    Some(gap)
+}
+
+impl Narrower {
+    fn takes(&self, value: &str) -> bool {
+        value.is_empty() || self.words.contains(&value) || self.words.is_empty() && self.form.fits(value)
+    }
+}
+
+// `instance:limits.memory.swap=bool` names a form, `instance:cluster.evacuate=(auto|stop)` words.
+fn narrower(at: &'static str, gap: Gap) -> Option<(&'static str, &'static str, Narrower)> {
+    let (key, wanted) = at.split_once('=')?;
+    let (entity, key) = key.split_once(':')?;
+    let words = wanted.strip_prefix('(').and_then(|words| words.strip_suffix(')'));
+    let form = words.map_or_else(|| Form::read(wanted), |_| Some(Form::TEXT))?;
+    let words = words.into_iter().flat_map(|words| words.split('|')).collect();
+    Some((entity, key, Narrower { form, words, gap }))
 }
 
 fn row(line: &'static str) -> Option<(&'static str, Gap)> {
@@ -145,7 +185,10 @@ mod tests {
             let (at, gap) = row(line).expect("a row");
             assert_eq!(line.split('\t').count(), 4, "{line}");
             assert!(gap.is_anywhere(), "{line}");
-            if let Some((entity, key)) = at.split_once(':') {
+            if at.contains('=') {
+                let (entity, key, _) = narrower(at, gap).expect("a form or words");
+                assert!(table::lookup(entity, key).is_some(), "{line}");
+            } else if let Some((entity, key)) = at.split_once(':') {
                 assert!(table::lookup(entity, key).is_some(), "{line}");
             }
         }
@@ -176,6 +219,31 @@ mod tests {
         assert!(gap.is_in(Product::Incus) && !gap.is_in(Product::Lxd));
         let gap = gap_of_key("device-disk", "initial.size").expect("a key that LXD 5.0 lacks");
         assert!(gap.is_in(Product::Lxd50) && !gap.is_in(Product::Lxd));
+    }
+
+    #[test]
+    fn products_take_less_than_the_table() {
+        let gap = gap_of_value("instance", "cluster.evacuate", "force-stop").expect("Incus alone has it");
+        assert!(gap.is_in(Product::Lxd50) && gap.is_in(Product::Lxd) && !gap.is_in(Product::Incus));
+        assert_eq!(gap_of_value("instance", "cluster.evacuate", "auto"), None);
+        let gap = gap_of_value("instance", "limits.memory.swap", "4GiB").expect("a size is new");
+        assert!(gap.is_in(Product::Lxd50) && !gap.is_in(Product::Incus));
+        assert_eq!(gap_of_value("instance", "limits.memory.swap", "yes"), None);
+    }
+
+    #[test]
+    fn products_know_what_their_code_checks() {
+        let takes = |entity, key, product| gap_of_key(entity, key).is_none_or(|gap| !gap.is_in(product));
+        // The documentation of Incus names other keys than its code.
+        assert!(takes("storage-ceph", "ceph.osd.pg_num", Product::Incus));
+        assert!(takes("storage-cephobject", "cephobject.bucket.name_prefix", Product::Incus));
+        assert!(table::lookup("storage-ceph", "ceph.osd.pg_name").is_none());
+        assert!(takes("storage-ceph", "source", Product::Lxd50) && !takes("storage-ceph", "source", Product::Lxd));
+        assert!(takes("storage-ceph", "ceph.osd.force_reuse", Product::Lxd50));
+        assert!(!takes("network-ovn", "ipv4.dhcp.ranges", Product::Lxd50));
+        assert!(takes("storage-dir", "volume.size", Product::Lxd50));
+        assert!(!takes("storage-dir", "size", Product::Lxd50) && !takes("network-bridge", "parent", Product::Lxd50));
+        assert!(table::lookup("network-physical", "volatile.last_state.created").is_some());
     }
 
     #[test]

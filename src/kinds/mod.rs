@@ -5,6 +5,7 @@ mod check;
 pub mod dialect;
 pub mod extension;
 mod field;
+pub mod form;
 mod home;
 mod kind;
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! The key table: every configuration key that LXD and Incus know, with its type, scope and default.
+//! The key table: every configuration key that LXD and Incus know, with its form, scope and default.
 //!
 //! One table answers what a key means: checks, hints, secrets and the split by member all read it.
 
 use std::sync::{LazyLock, OnceLock};
 
+use super::form::{Base, Form};
 use super::quick::QuickMap;
 
 /// One configuration key of one entity.
@@ -14,7 +15,7 @@ pub struct KeyInfo {
     /// The key; a step in capitals stands for any name, a final `*` for anything.
     pub key: &'static str,
     /// What its value must look like.
-    pub kind: ValueKind,
+    pub form: Form,
     /// Whether members may differ in it.
     pub scope: KeyScope,
     /// The value that holds when it is unset, in words; empty when there is none.
@@ -23,7 +24,8 @@ pub struct KeyInfo {
     pub dialect: &'static str,
     /// Whether the value may change once the object exists.
     pub edit: Edit,
-    /// The words that the value is one of, between bars; a final `…` says that there are more. Empty for free values.
+    /// The words that the value is one of, between bars; after a final `…` it may have the form instead. Empty when the
+    /// form alone decides.
     pub words: &'static str,
 }
 
@@ -37,6 +39,22 @@ impl KeyInfo {
     pub fn has_other_words(&self) -> bool {
         self.words.is_empty() || self.words.ends_with('…')
     }
+
+    /// Whether a value is one that the key can have. An empty one unsets it.
+    pub fn takes(&self, value: &str) -> bool {
+        value.is_empty() || self.words().any(|word| word == value) || self.has_other_words() && self.form.fits(value)
+    }
+
+    /// What the value must be, in words and with an example.
+    pub fn wanted(&self) -> String {
+        let words: Vec<&str> = self.words().collect();
+        match (words.is_empty(), self.has_other_words()) {
+            (true, _) => self.form.wanted(),
+            (false, false) => format!("one of {}", words.join(", ")),
+            (false, true) if self.form.base == Base::Text => format!("text, such as {}", words.join(", ")),
+            (false, true) => format!("{}, or {}", words.join(", "), self.form.wanted()),
+        }
+    }
 }
 
 /// Whether a value may change once the object exists, as far as the key alone tells.
@@ -46,19 +64,6 @@ pub enum Edit {
     Open,
     /// It is fixed once the member has made the object, such as the source of a pool.
     Fixed,
-}
-
-/// What a value must look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueKind {
-    /// Any text.
-    Text,
-    /// `true`, `false`, and the words that LXD reads as such.
-    Bool,
-    /// A whole number.
-    Integer,
-    /// A number of bytes with an optional unit: `10GiB`.
-    Size,
 }
 
 /// Whether members may differ in a key.
@@ -214,12 +219,7 @@ fn row(line: &'static str) -> Option<KeyInfo> {
     let mut cells = line.split('\t');
     let mut next = || cells.next();
     let (entity, key) = (next()?, next()?);
-    let kind = match next()? {
-        "bool" => ValueKind::Bool,
-        "integer" => ValueKind::Integer,
-        "size" => ValueKind::Size,
-        _ => ValueKind::Text,
-    };
+    let form = Form::read(next()?)?;
     let scope = match next()? {
         "local" => KeyScope::Member,
         "either" => KeyScope::Either,
@@ -229,7 +229,7 @@ fn row(line: &'static str) -> Option<KeyInfo> {
     let dialect = next()?;
     let edit = if next()? == "fixed" { Edit::Fixed } else { Edit::Open };
     let words = Some(next()?).filter(|text| *text != "-").unwrap_or_default();
-    Some(KeyInfo { entity, key, kind, scope, default, dialect, edit, words })
+    Some(KeyInfo { entity, key, form, scope, default, dialect, edit, words })
 }
 
 /// Whether the key of a row stands for many: `user.*`, `tunnel.NAME.id`.

@@ -1,20 +1,8 @@
 //! Values as LXD writes them: booleans, sizes, addresses, names.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use super::table::ValueKind;
 use crate::model::ByteSize;
-
-/// What a value must be, in words, when it is not.
-pub fn mismatch(kind: ValueKind, value: &str) -> Option<&'static str> {
-    let (fits, wanted) = match kind {
-        ValueKind::Text => (true, "text"),
-        ValueKind::Bool => (read_bool(value).is_some(), "true or false"),
-        ValueKind::Integer => (value.parse::<i64>().is_ok(), "a whole number"),
-        ValueKind::Size => (read_size(value).is_some(), "a size such as 10GiB"),
-    };
-    (!fits).then_some(wanted)
-}
 
 /// The words that LXD reads as a boolean.
 pub fn read_bool(text: &str) -> Option<bool> {
@@ -26,8 +14,14 @@ pub fn read_bool(text: &str) -> Option<bool> {
 }
 
 /// A number of bytes: `10GiB` (powers of 1024), `10GB` (powers of 1000), `4096`, with LXD's old `kB`.
+///
+/// As in LXD there are no blanks, but for the one in `4 bytes`, and no more than 63 bits.
 pub fn read_size(text: &str) -> Option<u64> {
-    text.parse::<ByteSize>().ok().map(|size| size.0)
+    let number = text.strip_suffix(" bytes").filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = number.unwrap_or(text);
+    let is_exact = !number.contains(char::is_whitespace) && !number.ends_with("bytes") && !number.ends_with("KB");
+    let size = number.parse::<ByteSize>().ok().filter(|_| is_exact)?;
+    (size.0 <= i64::MAX.unsigned_abs()).then_some(size.0)
 }
 
 /// What is wrong with a host name, such as those of members: letters, digits and hyphens.
@@ -69,6 +63,14 @@ pub fn address_fault(address: &str) -> Option<&'static str> {
         Some(("" | "0.0.0.0" | "::", _)) => Some("a wildcard can be listened on, but not be reached"),
         Some(_) => None,
     }
+}
+
+/// Whether an address is that of the machine that asks, whichever it is.
+pub fn is_loopback(address: &str) -> bool {
+    let Some((host, _)) = split_address(address) else { return false };
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_name = name == "localhost" || name.ends_with(".localhost");
+    is_name || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
 }
 
 /// The host and the port of an address; the port is `None` when it is left out. `None` for what is no address.
@@ -121,9 +123,10 @@ mod tests {
     #[test]
     fn sizes_are_read_as_lxd_writes_them() {
         assert_eq!(read_size("10GiB"), Some(10 << 30));
-        assert_eq!(read_size("10 GB"), Some(10_000_000_000));
+        assert_eq!(read_size("10GB"), Some(10_000_000_000));
         assert_eq!(read_size("4096"), Some(4096));
-        for wrong in ["", "GiB", "10Gi", "-1", "99999EiB"] {
+        assert_eq!(read_size("4 bytes"), Some(4));
+        for wrong in ["", "GiB", "10Gi", "-1", "99999EiB", "8EiB", "10 GB", " 1", "4bytes", "4KB", "4B bytes"] {
             assert_eq!(read_size(wrong), None, "{wrong}");
         }
     }
@@ -138,6 +141,14 @@ mod tests {
         for wrong in ["", "10.0.0.1:", "10.0.0.1:99999", "[::1", "a b:1"] {
             assert_eq!(split_address(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_machine_itself_is_known() {
+        for own in ["127.0.1.1:8443", "[::1]:8443", "localhost", "a.localhost:1"] {
+            assert!(is_loopback(own), "{own}");
+        }
+        assert!(!is_loopback("10.0.0.1:8443") && !is_loopback("localhost.example.org") && !is_loopback(":8443"));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct MemberConfig {
     pub value: String,
     /// What LXD printed to explain the key.
     pub description: String,
+    /// Where it stands in the list.
+    pub index: usize,
 }
 
 /// One entry of `cluster.members`.
@@ -101,6 +103,12 @@ pub(super) fn read<'d>(document: &'d Document<'d>, shape: &Shape, findings: &mut
     let mut section = Section { document, cluster: Cluster::default(), faulty_members: BTreeSet::new() };
     section.cluster = section.cluster(grammar, findings);
     section.cluster.at = document.place(entry.key_span, pointer(&path));
+    // Entries that do not fit the grammar are left out, and the others keep their places.
+    let count = entry.value.get("member_config").map_or(0, |list| list.items().len());
+    let is_left = |index: &usize| !shape.broken.contains(&pointer(&["cluster", "member_config", &index.to_string()]));
+    for (member, index) in section.cluster.member_config.iter_mut().zip((0..count).filter(is_left)) {
+        member.index = index;
+    }
     let is_faulty = |name: &&MemberName| shape.is_broken_below(&["cluster".into(), "members".into(), name.to_string()]);
     section.faulty_members =
         section.cluster.members.iter().map(|member| &member.name).filter(is_faulty).cloned().collect();
@@ -205,7 +213,8 @@ impl Section<'_> {
 impl From<MemberConfigGrammar> for MemberConfig {
     fn from(grammar: MemberConfigGrammar) -> Self {
         let MemberConfigGrammar { entity, name, key, value, description } = grammar;
-        Self { entity, name, key, value: value.unwrap_or_default(), description: description.unwrap_or_default() }
+        let (value, description) = (value.unwrap_or_default(), description.unwrap_or_default());
+        Self { entity, name, key, value, description, index: 0 }
     }
 }
 

@@ -6,7 +6,7 @@ use super::dom::{Document, Entry, Node};
 use super::set::{Origin, Set};
 use super::survey::Survey;
 use crate::kinds::Spot;
-use crate::kinds::dialect::{Gap, Product, gap_of_field, gap_of_key, gap_of_section};
+use crate::kinds::dialect::{Gap, Product, gap_of_field, gap_of_key, gap_of_section, gap_of_value};
 use crate::model::{Finding, Key, Place, Severity, pointer};
 
 /// For whom a set of manifests is written.
@@ -47,6 +47,7 @@ enum Class {
     Section,
     Field,
     Key,
+    Value,
 }
 
 /// Adds what a document uses that some product does not take.
@@ -111,6 +112,8 @@ impl Walk<'_, '_> {
         for entry in of.value.entries().iter().filter(|entry| !is_empty(&entry.value)) {
             if let Some(gap) = gap_of_key(entity, &entry.key) {
                 self.add(Class::Key, gap, entry, path);
+            } else if let Some(gap) = entry.value.text().and_then(|text| gap_of_value(entity, &entry.key, text)) {
+                self.add(Class::Value, gap, entry, path);
             }
         }
     }
@@ -203,6 +206,7 @@ impl Use {
             Class::Section => ("SB170", format!("{spoken} does not know the section `{name}`")),
             Class::Field => ("SB171", format!("{spoken} does not know `{name}` here")),
             Class::Key => ("SB172", format!("{spoken} does not know the key `{name}`")),
+            Class::Value => ("SB177", format!("{spoken} does not take this value of `{name}`")),
         };
         let finding = Finding::error(code, message).at(self.place.clone());
         match self.gap.instead {

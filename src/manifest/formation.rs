@@ -6,10 +6,12 @@ use serde_json::{Value as Json, json};
 
 use super::cluster::{Cluster, MemberConfig, MemberSection, Section};
 use super::join;
+use super::member_config;
 use super::set::{Elsewhere, Found, Origin, Set};
 use super::survey::Survey;
+use super::token;
 use crate::kinds;
-use crate::model::{Declared, Finding, Key, Spec};
+use crate::model::{Declared, Finding, Key, Spec, Timestamp};
 
 /// The `cluster:` section of a set and what it says to objects.
 pub(super) struct Formation<'d> {
@@ -25,7 +27,12 @@ struct Patch {
 }
 
 /// Takes the one `cluster:` section of a set apart: members become objects of `head`, `member_config` goes to its objects.
-pub(super) fn form<'d>(sections: Vec<Section<'d>>, head: &mut Set<'d>, survey: &Survey<'_>) -> Option<Formation<'d>> {
+pub(super) fn form<'d>(
+    sections: Vec<Section<'d>>,
+    head: &mut Set<'d>,
+    survey: &Survey<'_>,
+    now: Option<Timestamp>,
+) -> Option<Formation<'d>> {
     let mut sections = sections.into_iter();
     let section = sections.next()?;
     for other in sections {
@@ -37,9 +44,9 @@ pub(super) fn form<'d>(sections: Vec<Section<'d>>, head: &mut Set<'d>, survey: &
     }
     let names = if section.cluster.member_config.is_empty() { HashMap::new() } else { survey.names() };
     let mut patches: BTreeMap<Key, Vec<Patch>> = BTreeMap::new();
-    for (index, entry) in section.cluster.member_config.iter().enumerate() {
+    for entry in &section.cluster.member_config {
         let named = names.get(&(entry.entity.clone(), entry.name.clone()));
-        if let Some((key, patch)) = member_config(&section, index, entry, named, head) {
+        if let Some((key, patch)) = member_config(&section, entry, named, head) {
             patches.entry(key).or_default().push(patch);
         }
     }
@@ -49,6 +56,7 @@ pub(super) fn form<'d>(sections: Vec<Section<'d>>, head: &mut Set<'d>, survey: &
     let formation = Formation { section, patches };
     formation.touch(head);
     head.findings.extend(join::check(&formation.section, head));
+    head.findings.extend(token::check(&formation.section, now));
     Some(formation)
 }
 
@@ -79,19 +87,22 @@ impl Formation<'_> {
 
 fn member_config(
     section: &Section<'_>,
-    index: usize,
     entry: &MemberConfig,
     named: Option<&Key>,
     head: &mut Set<'_>,
 ) -> Option<(Key, Patch)> {
-    let step = index.to_string();
+    let step = entry.index.to_string();
     if entry.key.starts_with("volatile.") {
         let message = format!("`{}` is an internal key: old releases of LXD asked for it", entry.key);
         let place = section.place(&["member_config", &step, "key"]);
         head.findings.push(Finding::warning("SB127", message).at(place).helping("leave this entry out"));
         return None;
     }
-    let named = named.filter(|_| !entry.value.is_empty() && !entry.key.is_empty())?;
+    head.findings.extend(member_config::blank(section, entry));
+    let Some(named) = named.filter(|_| !entry.value.is_empty() && !entry.key.is_empty()) else {
+        head.findings.extend(member_config::check(section, entry));
+        return None;
+    };
     let place = |field: &str| section.place(&["member_config", &step, field]);
     let place = Elsewhere { key: place("key"), value: place("value") };
     Some((named.clone(), Patch { key: entry.key.clone(), value: entry.value.clone(), place }))

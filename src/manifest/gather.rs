@@ -153,7 +153,8 @@ impl<'d> Reader<'_, 'd> {
             return;
         }
         let schema = self.fields.and_then(|fields| fields.get(field));
-        spec.0.insert(field.to_owned(), typed(self.shape.usable(node, path), schema));
+        let json = filled(self.shape.usable(node, path), schema);
+        spec.0.insert(field.to_owned(), typed(json, schema));
     }
 
     fn is_legacy(&self, field: &str) -> bool {
@@ -184,12 +185,36 @@ pub(super) fn split(kind: &'static dyn kinds::Kind, spec: &mut Spec) -> Config {
     Config(here)
 }
 
+// What a template has left blank is empty: an empty text, or a map without entries, as LXD reads it.
+fn filled(json: Json, schema: Option<&Json>) -> Json {
+    let is = |wanted: &str| is_type(schema, wanted);
+    match json {
+        Json::Null if is("string") => Json::String(String::new()),
+        Json::Null if is("object") => Json::Object(Map::new()),
+        Json::Null if is("array") => Json::Array(Vec::new()),
+        Json::Object(map) => {
+            let of = |key: &str| {
+                let own = schema?.get("properties").and_then(|properties| properties.get(key));
+                own.or_else(|| schema?.get("additionalProperties"))
+            };
+            Json::Object(map.into_iter().map(|(key, value)| (key.clone(), filled(value, of(&key)))).collect())
+        }
+        Json::Array(items) => {
+            let of = schema.and_then(|schema| schema.get("items"));
+            Json::Array(items.into_iter().filter(|item| !item.is_null()).map(|item| filled(item, of)).collect())
+        }
+        other => other,
+    }
+}
+
+fn is_type(schema: Option<&Json>, wanted: &str) -> bool {
+    let kind = schema.and_then(|schema| schema.get("type"));
+    kind.is_some_and(|kind| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == wanted)))
+}
+
 // Specs have a few fields that are no texts; YAML leaves their type to the reader.
 fn typed(json: Json, schema: Option<&Json>) -> Json {
-    let is = |wanted: &str| {
-        let kind = schema.and_then(|schema| schema.get("type"));
-        kind.is_some_and(|kind| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == wanted)))
-    };
+    let is = |wanted: &str| is_type(schema, wanted);
     match json {
         Json::String(text) if is("boolean") && !is("string") => {
             value::read_bool(&text).map_or(Json::String(text), Json::Bool)

@@ -6,7 +6,7 @@ use super::placeholder::{self, is_placeholder};
 use super::set::{Found, Set};
 use crate::kinds::server::TRUST_PASSWORD;
 use crate::kinds::{self, Spot, table, value};
-use crate::model::{Finding, Key, MemberName, Severity};
+use crate::model::{Finding, Key, MemberName, Place, Severity};
 
 /// What is wrong with the section.
 pub(super) fn check(section: &Section<'_>, set: &Set<'_>) -> Vec<Finding> {
@@ -139,7 +139,42 @@ impl Rules<'_, '_> {
         });
         let mut findings: Vec<Finding> = faults.collect();
         findings.extend(self.same_address_twice());
+        findings.extend(self.loopbacks());
         findings
+    }
+
+    // A cluster on one machine is a test, where nobody else needs to reach anybody.
+    fn loopbacks(&self) -> Vec<Finding> {
+        let mut given: Vec<(&str, Place)> = Vec::new();
+        let own =
+            [("server_address", &self.cluster.server_address), ("cluster_address", &self.cluster.cluster_address)];
+        given.extend(
+            own.iter().filter_map(|(field, address)| Some((address.as_deref()?, self.section.place(&[field])))),
+        );
+        for member in &self.cluster.members {
+            let place = || self.section.place(&["members", member.name.as_str(), "address"]);
+            given.extend(member.address.as_deref().map(|address| (address, place())));
+        }
+        if self.is_enabled() && self.cluster.server_address.is_none() && self.cluster.members.is_empty() {
+            given.extend(self.listened());
+        }
+        let has_others = self.joins() || given.iter().any(|(address, _)| !value::is_loopback(address));
+        let severity = if has_others { Severity::Warning } else { Severity::Note };
+        let loopbacks = given.into_iter().filter(|(address, _)| value::is_loopback(address));
+        let finding = |(address, place): (&str, Place)| {
+            let message = format!("`{address}` is the machine itself: no other member reaches it there");
+            let finding = Finding { severity, ..Finding::warning("SB133", message) };
+            finding.at(place).helping("name an address that the other members reach")
+        };
+        loopbacks.map(finding).collect()
+    }
+
+    // What the member listens on is its address, unless something else is.
+    fn listened(&self) -> Option<(&str, Place)> {
+        let server = self.set.objects.get(&Key::server())?;
+        let keys = ["cluster.https_address", "core.https_address"];
+        let (key, address) = keys.iter().find_map(|key| Some((*key, server.declared.here.value(key)?)))?;
+        Some((address, server.place(&["config".to_owned(), key.to_owned()], Spot::Value)))
     }
 
     fn same_address_twice(&self) -> Vec<Finding> {

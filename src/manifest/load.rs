@@ -250,7 +250,7 @@ impl<'s> Reading<'s> {
             }
             head = head.under(own);
         }
-        let formation = formation::form(sections, &mut head, &self.survey);
+        let formation = formation::form(sections, &mut head, &self.survey, self.options.now);
         self.survey.absorb(&mut head, usize::MAX);
         Judge {
             formation,

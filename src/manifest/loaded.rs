@@ -3,7 +3,7 @@
 use super::allow::Allowed;
 use super::cluster::Cluster;
 use super::dialect::Dialect;
-use crate::model::{Desired, Finding};
+use crate::model::{Desired, Finding, Timestamp};
 
 /// The outcome of loading a set of sources.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whether only the findings are wanted: then the desired state is left empty, and costs no memory.
     pub only_findings: bool,
+    /// When the set is read: a join token may have expired. `None` when nobody asks.
+    pub now: Option<Timestamp>,
 }
 
 /// Bounds against inputs that are made to exhaust memory.

@@ -30,6 +30,7 @@ mod lines;
 mod load;
 mod loaded;
 mod locate;
+mod member_config;
 mod overlap;
 mod overlay;
 mod parse;
@@ -48,6 +49,7 @@ mod shape;
 mod source;
 mod substitute;
 mod survey;
+mod token;
 mod trouble;
 mod weight;
 

@@ -121,7 +121,7 @@ fn declared(section: manifest::MemberSection) -> DeclaredMember {
 }
 
 fn member_key(entry: manifest::MemberConfig) -> MemberConfigKey {
-    let manifest::MemberConfig { entity, name, key, value, description } = entry;
+    let manifest::MemberConfig { entity, name, key, value, description, index: _ } = entry;
     MemberConfigKey { entity, name, key, value, description }
 }
 

@@ -178,9 +178,9 @@ impl<'a> Settings<'a> {
         let names: Vec<String> = self.list(key).map(str::to_owned).collect();
         let wrong = |message: String| Wrong { code: "SB045", key: key.to_owned(), message };
         for (position, name) in names.iter().enumerate() {
-            if name.contains('/') {
+            if is_new_interface(name) {
                 let message = format!("`{name}`: making VLAN interfaces is not supported; make it and name it here");
-                return Err(wrong(message));
+                return Err(Wrong { code: "SB047", ..wrong(message) });
             }
             if let Some(fault) = interface_fault(name) {
                 return Err(wrong(format!("`{name}` is no name of an interface: {fault}")));
@@ -234,6 +234,14 @@ pub fn interface_fault(name: &str) -> Option<&'static str> {
         _ if name == ".." => Some("it is the name of a directory"),
         _ => None,
     }
+}
+
+// Incus makes such an interface itself: its name, its parent and its VLAN.
+fn is_new_interface(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let [name, parent, vlan] = parts[..] else { return false };
+    let is_vlan = vlan.parse().is_ok_and(|id: u16| (1..=4094).contains(&id));
+    is_vlan && interface_fault(name).is_none() && interface_fault(parent).is_none()
 }
 
 fn read_cidr(text: &str, family: Family) -> Result<Cidr, String> {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::super::check::wrong_value;
 use super::super::kind::Need;
 use super::super::problem::Problem;
-use super::super::{table, value};
+use super::super::table;
+use super::{proxy, rules};
 use crate::model::{Config, Key, ProjectName};
 
 const TYPES: [&str; 12] = [
@@ -54,9 +56,8 @@ pub fn shapes() -> Vec<Shape> {
 
 /// Everything that is wrong with one device.
 pub fn check(name: &str, config: &Config) -> Vec<Problem> {
-    let path = ["devices", name];
     let Some(kind) = config.value("type") else {
-        return vec![Problem::at_value("SB022", &path, format!("device `{name}` needs a `type`"))];
+        return missing(name, config, &["type"]);
     };
     if !TYPES.contains(&kind) {
         let text = format!("device `{name}` has the unknown type `{kind}`");
@@ -66,11 +67,12 @@ pub fn check(name: &str, config: &Config) -> Vec<Problem> {
             None => problem.helping(format!("types are: {}", TYPES.join(", "))),
         }];
     }
-    let mut problems: Vec<Problem> = keys(name, kind, config);
+    let mut problems: Vec<Problem> = rules::name(name).into_iter().chain(keys(name, kind, config)).collect();
     problems.extend(match kind {
         "nic" => nic(name, config),
         "disk" => disk(name, config),
-        "proxy" => missing(name, config, &["listen", "connect"]),
+        "proxy" => [missing(name, config, &["listen", "connect"]), proxy::check(name, config)].concat(),
+        "unix-char" | "unix-block" => rules::unix(name, config).into_iter().collect(),
         "infiniband" => missing(name, config, &["nictype", "parent"]),
         "pci" => missing(name, config, &["address"]),
         "gpu" => gpu(name, config),
@@ -140,11 +142,7 @@ fn key_problem(
             None => problem,
         });
     };
-    if text.is_empty() {
-        return None;
-    }
-    let wanted = value::mismatch(info.kind, text)?;
-    Some(Problem::at_value("SB017", &path, format!("`{key}` must be {wanted}, not `{text}`")))
+    wrong_value(info, key, text, &path)
 }
 
 /// The entities of the key table that hold the keys of a device; those of every type of interface when it does not say
@@ -183,14 +181,16 @@ fn nic(name: &str, config: &Config) -> Vec<Problem> {
             vec![Problem::at_value("SB022", &["devices", name], text)]
         }
         Some(variant) if !NIC_TYPES.contains(&variant) => vec![unknown_variant(name, "nictype", variant, &NIC_TYPES)],
-        Some("bridged" | "macvlan" | "sriov" | "physical") => missing(name, config, &["parent"]),
+        Some("bridged" | "macvlan" | "sriov" | "physical" | "ipvlan") => missing(name, config, &["parent"]),
+        Some("routed") => rules::routed(name, config),
         Some(_) => Vec::new(),
     }
 }
 
 fn gpu(name: &str, config: &Config) -> Vec<Problem> {
     let unknown = config.value("gputype").filter(|variant| !GPU_TYPES.contains(variant));
-    unknown.map(|variant| unknown_variant(name, "gputype", variant, &GPU_TYPES)).into_iter().collect()
+    let unknown = unknown.map(|variant| unknown_variant(name, "gputype", variant, &GPU_TYPES));
+    unknown.into_iter().chain(rules::gpu(name, config)).collect()
 }
 
 // LXD names the first of them, and the next one when that is gone.
@@ -205,14 +205,7 @@ fn conflict(name: &str, keys: &[&str]) -> Option<Problem> {
 fn disk(name: &str, config: &Config) -> Vec<Problem> {
     let has = |key: &str| config.value(key).is_some();
     let is_root = config.value("path") == Some("/");
-    let sizes = ["size", "size.state"].into_iter().filter_map(|key| Some((key, config.value(key)?)));
-    let wrong = sizes.filter(|(_, text)| value::read_size(text).is_none());
-    let mut problems: Vec<Problem> = wrong
-        .map(|(key, text)| {
-            let text = format!("`{key}` must be a size such as 10GiB, not `{text}`");
-            Problem::at_value("SB017", &["devices", name, key], text)
-        })
-        .collect();
+    let mut problems = rules::disk(name, config);
     if is_root && has("source") {
         let text = format!("device `{name}`: a root disk (path `/`) takes `pool`, but no `source`");
         problems.push(Problem::at_key("SB022", &["devices", name, "source"], text));
@@ -229,7 +222,13 @@ fn disk(name: &str, config: &Config) -> Vec<Problem> {
 
 fn missing(name: &str, config: &Config, keys: &[&str]) -> Vec<Problem> {
     let absent = keys.iter().filter(|key| config.value(key).is_none());
-    absent.map(|key| Problem::at_value("SB022", &["devices", name], format!("device `{name}` needs `{key}`"))).collect()
+    let problem = |key: &&str| {
+        let text = format!("device `{name}` needs `{key}`");
+        let problem = Problem::at_value("SB022", &["devices", name], text);
+        // A template has left it blank.
+        if config.contains_key(*key) { problem.noting(format!("its `{key}` has no value")) } else { problem }
+    };
+    absent.map(problem).collect()
 }
 
 fn unknown_variant(name: &str, key: &str, variant: &str, known: &[&'static str]) -> Problem {

@@ -1,6 +1,8 @@
 //! Profiles: configuration and devices that instances take over, per project.
 
 mod device;
+mod proxy;
+mod rules;
 
 use std::collections::BTreeMap;
 
@@ -61,25 +63,16 @@ impl Resource for Profile {
             let text = format!("`{name}` belongs to one instance: `volatile.*` keys cannot be set in profiles");
             Problem::at_key("SB021", &["config", name], text)
         }));
-        problems.extend(spec.config.value("limits.memory").and_then(memory_problem));
         let of_devices = spec.devices.iter().flat_map(|(name, config)| device::check(name, config));
         problems.extend(of_devices.take(PROBLEMS_MAX));
         problems.extend(device::check_paths(&spec.devices).into_iter().take(PROBLEMS_MAX));
+        problems.extend(rules::interface_names(&spec.devices).into_iter().take(PROBLEMS_MAX));
         problems
     }
 
     fn needs(&self, key: &Key, spec: &ProfileSpec) -> Vec<Need> {
         spec.devices.iter().filter_map(|(name, config)| device::need(&key.project, name, config)).collect()
     }
-}
-
-fn memory_problem(text: &str) -> Option<Problem> {
-    let is_share = text.strip_suffix('%').is_some_and(|share| share.parse::<u64>().is_ok());
-    if is_share || value::read_size(text).is_some() {
-        return None;
-    }
-    let text = format!("`limits.memory` must be a size such as 4GiB or a share such as 50%, not `{text}`");
-    Some(Problem::at_value("SB027", &["config", "limits.memory"], text))
 }
 
 #[cfg(test)]
@@ -131,7 +124,7 @@ mod tests {
                 "unknown key `colour` for a bridged nic device",
                 "device `eth1` needs `parent`",
                 "device `home` needs `source` or `pool`",
-                "device `lost` needs a `type`",
+                "device `lost` needs `type`",
                 "`readonly` must be true or false, not `maybe`",
                 "device `typo` has the unknown type `dsik`",
             ]

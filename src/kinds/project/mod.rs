@@ -95,7 +95,6 @@ impl Resource for Project {
 
     fn check(&self, key: &Key, spec: &ProjectSpec, _: &BTreeMap<MemberName, Config>) -> Vec<Problem> {
         let mut problems = name_problems(&key.name);
-        problems.extend(spec.config.iter().filter_map(|(name, value)| value_problem(name, value)));
         if spec.config.keys().any(|name| name.starts_with("restricted.")) && spec.config.value("restricted").is_none() {
             let text = "`restricted.*` keys have no effect without `restricted: true`";
             problems.push(Problem::at_key("SB023", &["config"], text).as_warning());
@@ -156,37 +155,6 @@ fn name_problems(name: &str) -> Vec<Problem> {
     fault.map(problem).into_iter().collect()
 }
 
-// The key table knows types; these keys also have a closed set of words.
-fn value_problem(name: &str, value: &str) -> Option<Problem> {
-    let words: &[&str] = match name {
-        "restricted.containers.privilege" => &["unprivileged", "isolated", "allow"],
-        "restricted.devices.disk" | "restricted.devices.nic" => &["block", "managed", "allow"],
-        "restricted.devices.disk.paths"
-        | "restricted.cluster.groups"
-        | "restricted.idmap.gid"
-        | "restricted.idmap.uid"
-        | "restricted.images.servers"
-        | "restricted.networks.access"
-        | "restricted.networks.integrations"
-        | "restricted.networks.subnets"
-        | "restricted.networks.uplinks"
-        | "restricted.networks.zones"
-        | "restricted.storage-pools.access" => return None,
-        _ if name.starts_with("restricted.") => &["block", "allow"],
-        _ => return count_problem(name, value),
-    };
-    if value.is_empty() || words.contains(&value) {
-        return None;
-    }
-    let text = format!("`{name}` must be one of {}, not `{value}`", words.join(", "));
-    Some(Problem::at_value("SB017", &["config", name], text))
-}
-
-fn count_problem(name: &str, value: &str) -> Option<Problem> {
-    let is_negative = name.starts_with("limits.") && value.parse::<i64>().is_ok_and(|number| number < 0);
-    is_negative.then(|| Problem::at_value("SB017", &["config", name], format!("`{name}` must not be negative")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Kind, check};
@@ -213,7 +181,7 @@ mod tests {
             problems("web", config),
             [
                 "`features.networks` must be true or false, not `perhaps`",
-                "`limits.instances` must not be negative",
+                "`limits.instances` must be a whole number from 0 to 4294967295, not `-1`",
                 "`restricted.devices.nic` must be one of block, managed, allow, not `sometimes`",
             ]
         );

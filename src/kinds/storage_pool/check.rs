@@ -22,6 +22,7 @@ pub fn check(key: &Key, spec: &StoragePoolSpec, members: &BTreeMap<MemberName, C
         problems.extend(source(spec, config, &at("source")));
         problems.extend(size(spec, config, &at("size")));
         problems.extend(system_group(spec, config, &at("source")));
+        problems.extend(dataset(spec, config, &at("source")));
         for key in ["zfs.pool_name", "lvm.vg_name", "lvm.thinpool_name"] {
             problems.extend(tool_name(config, key, &at(key)));
         }
@@ -79,6 +80,20 @@ fn source(spec: &StoragePoolSpec, config: &Config, path: &[&str]) -> Option<Prob
     }
     let is_dotted = source.starts_with('/') && source.split('/').any(|step| step == "..");
     is_dotted.then(|| Problem::at_value("SB026", path, format!("the source `{source}` leads upwards with `..`")))
+}
+
+// The source of a pool on a dataset is the dataset, and so is its name. LXD refuses two of them when the pool is made.
+fn dataset(spec: &StoragePoolSpec, config: &Config, path: &[&str]) -> Option<Problem> {
+    let value = |key: &str| config.value(key).or_else(|| spec.config.value(key));
+    let (source, name) = value("source").filter(|source| !source.starts_with('/')).zip(value("zfs.pool_name"))?;
+    let is_named = ["source", "zfs.pool_name"].iter().all(|key| tool_name(config, key, path).is_none());
+    if spec.driver != "zfs" || source == name || !is_named {
+        return None;
+    }
+    let text = format!("the source `{source}` and `zfs.pool_name` `{name}` name two datasets of one pool");
+    Some(
+        Problem::at_value("SB026", path, text).helping(format!("leave zfs.pool_name out, or write {source} there too")),
+    )
 }
 
 // LXD says so only when the pool is made: `volume group "ubuntu-vg" is not empty`.
@@ -173,6 +188,14 @@ mod tests {
         assert_eq!(codes("data", "dir", Config::from([("source", "/srv/../etc")])), ["SB026"]);
         let options = Config::from([("source", "-rf"), ("zfs.pool_name", "a b")]);
         assert_eq!(codes("-data", "zfs", options), ["SB018", "SB026", "SB026"]);
+    }
+
+    #[test]
+    fn a_zfs_pool_is_on_one_dataset() {
+        let codes = |source, name| codes("data", "zfs", Config::from([("source", source), ("zfs.pool_name", name)]));
+        assert_eq!(codes("tank/lxd", "tank"), ["SB026"]);
+        assert_eq!(codes("tank/lxd", "tank/lxd"), [""; 0]);
+        assert_eq!(codes("/dev/sdb", "tank"), [""; 0]);
     }
 
     #[test]

@@ -120,6 +120,21 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "In a file that lists all members, cluster_password is both: what the first member asks for, and what the others answer. A core.trust_password beside it must be the same.",
     ),
     rule(
+        "SB133",
+        "a loopback address of a member",
+        "Every machine reaches itself under 127.0.0.1, ::1 and localhost: no other member can. Debian's /etc/hosts leads the host's own name to 127.0.1.1, which templates pick up.",
+    ),
+    rule(
+        "SB134",
+        "a join token that cannot be used",
+        "A token is base64 of readable JSON: the name of the new member, where the cluster is reached, a secret, and until when it holds. One that was cut short, that has expired or that was made for another name lets nobody in.",
+    ),
+    rule(
+        "SB135",
+        "an entry of member_config without a value",
+        "A template has left the value blank. LXD takes nothing for the driver's own choice, which may not be what was meant: write it as an empty text, as lxd init does, when it is.",
+    ),
+    rule(
         "SB140",
         "a cluster that differs from the file",
         "A joining member's file may repeat what the cluster has, but must not say anything else: correct the file, or leave these sections out.",
@@ -198,6 +213,11 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "SB176",
         "a device that may be merged into a clash",
         "Told with --dialect, and with --against of what is asked. LXD and Incus lay a preseed over the profile that is stored. Since LXD 4 `lxd init` writes network: NAME into eth0 of the profile default; nictype and parent on top of it are refused. Seedbed replaces what it has declared itself.",
+    ),
+    rule(
+        "SB177",
+        "a value that the product does not take",
+        "Told with --dialect, and with --against of what is asked. The key is known there, and this value of it came with a later release or is one of another product. The product refuses the object.",
     ),
     rule(
         "SB180",

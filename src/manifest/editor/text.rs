@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::keys::Known;
-use crate::kinds::table::{self, KeyInfo, KeyScope, ValueKind};
+use crate::kinds::form::Base;
+use crate::kinds::table::{self, KeyInfo, KeyScope};
 use crate::kinds::{meaning, value};
 
 /// What a key means, what holds without it, and who has it.
@@ -37,12 +38,14 @@ pub fn default(info: &KeyInfo) -> Option<Value> {
     if text.is_empty() || text.contains(' ') {
         return None;
     }
-    match info.kind {
-        ValueKind::Bool => value::read_bool(text).map(Value::from),
-        ValueKind::Integer => text.parse::<i64>().ok().map(Value::from),
-        ValueKind::Size => value::read_size(text).map(|_| json!(text)),
-        ValueKind::Text => Some(json!(text)),
+    if !info.takes(text) {
+        return None;
     }
+    Some(match info.form.base {
+        Base::Bool => value::read_bool(text).map_or_else(|| json!(text), Value::from),
+        Base::Integer => text.parse::<i64>().map_or_else(|_| json!(text), Value::from),
+        _ => json!(text),
+    })
 }
 
 /// The regular expression of a family of keys.

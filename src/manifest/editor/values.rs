@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::keys::Known;
 use super::text;
+use crate::kinds::form::{Base, Form, Range};
 use crate::kinds::meaning;
-use crate::kinds::table::{KeyInfo, ValueKind};
+use crate::kinds::table::KeyInfo;
 
 /// Any text.
 pub fn free() -> Value {
@@ -15,26 +16,7 @@ pub fn free() -> Value {
 /// What the key may be, and what it means.
 pub fn value(known: &Known) -> Value {
     let info = known.info;
-    let mut schema = match info.kind {
-        ValueKind::Bool => json!({
-            "type": ["boolean", "string", "integer", "null"],
-            "pattern": "^(|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[Oo][Nn]|[Oo][Ff][Ff]|[01])$",
-            "minimum": 0, "maximum": 1,
-            "patternErrorMessage": "write true or false",
-        }),
-        ValueKind::Integer => json!({
-            "type": ["integer", "string", "null"],
-            "pattern": "^([+-]?[0-9]+)?$",
-            "patternErrorMessage": "write a whole number",
-        }),
-        ValueKind::Size => json!({
-            "type": ["string", "integer", "null"],
-            "pattern": r"^(\s*[0-9]+\s*(B|bytes|[kK]B|[MGTPE]B|[KMGTPE]iB)?\s*)?$",
-            "minimum": 0,
-            "patternErrorMessage": "write a size such as 10GiB",
-        }),
-        ValueKind::Text => words(info),
-    };
+    let mut schema = formed(info);
     schema["description"] = json!(text::describe(known));
     if let Some(default) = text::default(info) {
         schema["default"] = default;
@@ -54,18 +36,49 @@ pub fn deprecate(schema: &mut Value, instead: &str) {
     schema["description"] = json!(format!("{} {message}.", schema["description"].as_str().unwrap_or_default()));
 }
 
-fn words(info: &KeyInfo) -> Value {
+// The pattern speaks of texts alone, the bounds of numbers alone.
+fn formed(info: &KeyInfo) -> Value {
+    if !info.has_other_words() {
+        return closed(info);
+    }
     let mut schema = free();
-    let words: Vec<Value> = info.words().map(Value::from).collect();
-    match (words.is_empty(), info.has_other_words()) {
-        (true, _) => {}
-        (false, true) => schema["examples"] = words.into(),
-        (false, false) => {
-            // YAML reads some words as booleans unless they stand in quotes.
-            let typed = info.words().filter_map(|word| word.parse::<bool>().ok()).map(Value::from);
-            schema =
-                json!({ "enum": words.into_iter().chain(typed).chain([json!(""), Value::Null]).collect::<Vec<_>>() });
+    if info.words().next().is_some() {
+        schema["examples"] = info.words().map(Value::from).collect();
+    }
+    let Some(pattern) = info.form.pattern() else { return schema };
+    if info.words().next().is_none() && !matches!(info.form.base, Base::Bool | Base::Integer) {
+        schema["examples"] = json!([info.form.example()]);
+    }
+    let choices: Vec<String> = info.words().map(str::to_owned).chain([pattern]).collect();
+    schema["pattern"] = json!(format!("^(?:{})?$", choices.join("|")));
+    schema["patternErrorMessage"] = json!(format!("write {}", info.wanted()));
+    schema["type"] = types(info.form);
+    if let Some(Range { least, greatest }) = info.form.range {
+        schema["minimum"] = json!(least);
+        schema["maximum"] = json!(greatest);
+        if greatest == i64::MAX {
+            schema.as_object_mut().map(|schema| schema.remove("maximum"));
         }
+    } else if info.form.base == Base::Bool && info.form.or.is_none() {
+        (schema["minimum"], schema["maximum"]) = (json!(0), json!(1));
+    } else if info.form.base == Base::Size {
+        schema["minimum"] = json!(0);
     }
     schema
+}
+
+fn types(form: Form) -> Value {
+    match form.base {
+        Base::Bool => json!(["boolean", "string", "integer", "null"]),
+        Base::Integer => json!(["integer", "string", "null"]),
+        Base::Size => json!(["string", "integer", "null"]),
+        _ => json!(["string", "number", "null"]),
+    }
+}
+
+fn closed(info: &KeyInfo) -> Value {
+    let words: Vec<Value> = info.words().map(Value::from).collect();
+    // YAML reads some words as booleans unless they stand in quotes.
+    let typed = info.words().filter_map(|word| word.parse::<bool>().ok()).map(Value::from);
+    json!({ "enum": words.into_iter().chain(typed).chain([json!(""), Value::Null]).collect::<Vec<_>>() })
 }

@@ -6,7 +6,7 @@ use crate::cli::failure::Failure;
 use crate::cli::input::plural;
 use crate::cli::screen::{Format, Screen, Table};
 use crate::kinds::meaning::{self, Meaning};
-use crate::kinds::table::{self, Edit, KeyInfo, KeyScope, ValueKind};
+use crate::kinds::table::{self, Edit, KeyInfo, KeyScope};
 
 /// A key as it was asked for; `volume.KEY` of a pool is KEY of its volumes.
 pub struct Named {
@@ -75,11 +75,11 @@ fn sentence(info: &KeyInfo) -> String {
 
 fn block(key: &Named, screen: Screen) -> String {
     let Named { entity, key, info } = key;
-    let KeyInfo { entity: of, key: row, kind: _, scope, default, dialect, edit, words: _ } = info;
+    let KeyInfo { entity: of, key: row, form: _, scope, default, dialect, edit, words: _ } = info;
     let mut text = format!("{}\n{}\n\n", screen.data.strong(&format!("{entity}.{key}")), sentence(info));
     let default = if default.is_empty() { "none" } else { default };
     let facts = [
-        ("value", value_words(info)),
+        ("value", info.wanted()),
         ("default", default.to_owned()),
         ("members", scope_word(*scope).to_owned()),
         ("changes", edit_word(*edit).to_owned()),
@@ -97,11 +97,11 @@ fn block(key: &Named, screen: Screen) -> String {
 fn write(keys: &[Named], screen: Screen) -> Result<(), Failure> {
     let mut table = Table::new(["OF", "KEY", "VALUE", "MEMBERS", "DEFAULT", "KNOWN TO", "CHANGES", "MEANING"]);
     for Named { entity, key, info } in keys {
-        let KeyInfo { entity: _, key: _, kind: _, scope, default, dialect, edit, words: _ } = info;
+        let KeyInfo { entity: _, key: _, form: _, scope, default, dialect, edit, words: _ } = info;
         let cells = [
             entity,
             key.as_str(),
-            &value_words(info),
+            &info.wanted(),
             scope_word(*scope),
             default,
             dialect_words(dialect),
@@ -117,29 +117,11 @@ fn object(named: &Named) -> Value {
     let Named { entity, key, info } = named;
     let Meaning { text, instead } = meaning::of(info);
     json!({
-        "entity": entity, "key": key, "meaning": text, "value": value_word(info.kind),
+        "entity": entity, "key": key, "meaning": text, "value": info.wanted(), "form": info.form.base.name(), "pattern": info.form.pattern(),
         "words": info.words().collect::<Vec<_>>(), "other_words": info.has_other_words(),
         "members": scope_word(info.scope), "default": info.default, "known_to": dialect_words(info.dialect),
         "changes": edit_word(info.edit), "instead": instead, "secret": table::is_secret_key(key),
     })
-}
-
-fn value_words(info: &KeyInfo) -> String {
-    let words: Vec<&str> = info.words().collect();
-    match (words.is_empty(), info.has_other_words()) {
-        (true, _) => value_word(info.kind).to_owned(),
-        (false, true) => format!("{}, such as {}", value_word(info.kind), words.join(", ")),
-        (false, false) => format!("one of {}", words.join(", ")),
-    }
-}
-
-fn value_word(kind: ValueKind) -> &'static str {
-    match kind {
-        ValueKind::Text => "text",
-        ValueKind::Bool => "true or false",
-        ValueKind::Integer => "whole number",
-        ValueKind::Size => "size, as in 10GiB",
-    }
 }
 
 fn scope_word(scope: KeyScope) -> &'static str {
