@@ -273,12 +273,12 @@ async fn hand_over(node: &Node) {
     // One that has not answered for a while cannot take over: the last of a cluster that stops has nobody to wait for.
     let is_there = |peer: &PeerStatus| peer.silent_ms.is_some_and(|silent_ms| silent_ms <= HEARD_MS_MAX);
     let voters = node.store.peers().into_iter().filter(|peer| peer.role == Role::Voter && peer.peer.id != node.id);
-    let voters = voters.filter(is_there);
-    let Some(next) = voters.min_by_key(|peer| peer.silent_ms.unwrap_or(u64::MAX)) else { return };
-    if let Err(error) = node.store.transfer_leadership(next.peer.id).await {
-        tracing::warn!(error = %store_failed(error).message, "the lead was not handed over");
-        return;
+    let mut voters: Vec<PeerStatus> = voters.filter(is_there).collect();
+    voters.sort_by_key(|peer| peer.silent_ms);
+    for next in voters {
+        match node.store.transfer_leadership(next.peer.id).await {
+            Ok(()) => return,
+            Err(error) => tracing::info!(error = %store_failed(error).message, "the lead was not handed over"),
+        }
     }
-    let mut leadership = node.store.leadership();
-    drop(leadership.wait_for(|leadership| !leadership.is_me).await);
 }

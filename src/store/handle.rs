@@ -57,7 +57,7 @@ impl Store {
         };
         let (lock, log, machine) = opened.map_err(|panic| failure.error(panic))??;
         let (addresses, replicas) = (Addresses::default(), Replicas::default());
-        let network = Network { me: me.id, transport, addresses, replicas };
+        let network = Network { me: me.id, transport, addresses, replicas, untold: Arc::default() };
         let config = Arc::new(raft_config(&timing)?);
         let raft = Raft::new(me.id.0, config, network.clone(), log.clone(), machine.clone()).await;
         let raft = raft.map_err(|fatal| failure.error(fatal))?;

@@ -105,13 +105,19 @@ pub(super) async fn transfer(store: &Inner, to: MemberId) -> Result<(), StoreErr
     if !is_voter {
         return Err(StoreError::Membership { doing, detail: "it has no vote".to_owned() });
     }
+    let mut untold = store.network.untold.subscribe();
+    store.network.untold.send_replace(None);
     store.raft.trigger().transfer_leader(to.0).await.map_err(|fatal| store.fatal(&fatal))?;
     let limit = Instant::now() + Duration::from_millis(4 * store.timing.election_ms_max);
     let took_over = leadership.wait_for(|now| now.leader.as_ref().is_some_and(|leader| leader.id == to));
-    match timeout_at(limit, took_over).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(StoreError::Membership { doing, detail: "it did not take over in time".to_owned() }),
-    }
+    let detail = tokio::select! {
+        took_over = timeout_at(limit, took_over) => match took_over {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(_)) | Err(_) => "it did not take over in time",
+        },
+        _ = untold.wait_for(|untold| *untold == Some(to.0)) => "it cannot be reached",
+    };
+    Err(StoreError::Membership { doing, detail: detail.to_owned() })
 }
 
 /// What becomes of a voter that is left out.

@@ -14,6 +14,7 @@ use openraft::raft::{
     VoteRequest, VoteResponse,
 };
 use openraft::{AnyError, BasicNode, OptionalSend, RPCTypes, RaftNetworkFactory, RaftNetworkV2};
+use tokio::sync::watch;
 
 use super::error::StoreError;
 use super::fitness::Replicas;
@@ -56,6 +57,8 @@ pub(super) struct Network {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) addresses: Addresses,
     pub(super) replicas: Replicas,
+    /// The last member that could not be told to take over the lead.
+    pub(super) untold: Arc<watch::Sender<Option<u64>>>,
 }
 
 /// The way to one member.
@@ -159,8 +162,11 @@ impl RaftNetworkV2<Config> for Link {
         request: TransferLeaderRequest<Config>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<Config>, RPCError<Config>> {
-        let answer = self.call(Rpc::TransferLeader, wire::json(self.peer.id, &request), option.hard_ttl()).await?;
-        wire::read(&answer).map_err(network_error)
+        let called = self.call(Rpc::TransferLeader, wire::json(self.peer.id, &request), option.hard_ttl()).await;
+        if called.is_err() {
+            self.network.untold.send_replace(Some(self.peer.id.0));
+        }
+        wire::read(&called?).map_err(network_error)
     }
 
     async fn full_snapshot(

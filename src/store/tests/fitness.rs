@@ -59,8 +59,8 @@ async fn a_follower_that_was_put_back_is_named_and_gets_everything_again() {
             let peers = cluster.store(1).peers();
             peers.into_iter().find(|status| status.peer.id == MemberId(id)).and_then(|status| status.trouble)
         };
-        let told = trouble(3).unwrap_or_default();
-        assert!(told.contains("put back to an old copy") && told.contains("has them again"), "{told:?}");
+        let named = |told: String| told.contains("put back to an old copy") && told.contains("has them again");
+        eventually("it is named, and has everything again", || trouble(3).is_some_and(named)).await;
         assert_eq!(trouble(2), None);
     }
 }

@@ -30,7 +30,16 @@ use crate::lab::{Lab, wait_for, with_three};
 use crate::soak::number_of;
 
 /// How long `make test` lets it run.
-const SECONDS: u64 = 45;
+const SECONDS: u64 = 50;
+/// What the first rounds have, so that the short run has something of everything.
+const FIRST: [Fault; 6] = [
+    Fault::StopAndCutPower(Whom::All),
+    Fault::Kill(Whom::Leader),
+    Fault::CutPower(Whom::Leader),
+    Fault::Fill(Whom::Leader),
+    Fault::Unplug(Whom::Leader),
+    Fault::Freeze(Whom::One(1)),
+];
 /// The seed when nobody says: the same in every run, so that a change is what makes it fail.
 const SEED: u64 = 2026;
 /// How long all may take to be as they should be after the faults.
@@ -151,13 +160,22 @@ fn whatever_happens_nothing_acknowledged_is_lost_and_no_member_dies_of_it() {
         println!("SEEDBED_CHAOS_SEED={seed}");
         let mut dice = Dice(seed);
         lab.form();
+        let pool = lab.write("pool.yaml", "storage_pools:\n- {name: young, driver: dir}\n");
+        lab.nodes[0].run_ok(&["apply", &pool]);
         // The power goes before anything was written by itself: right after forming, and right after a good stop.
         Fault::CutPower(Whom::All).happen(lab, disks, Duration::ZERO);
         heal(lab);
+        lab.nodes[1].request("DELETE", "/1.0/storage-pools/young", None);
+        for node in &lab.nodes {
+            wait_for(&format!("the pool to go from {}", node.name), PATIENCE, || {
+                node.request("GET", "/1.0/storage-pools/young", None).0 == 404
+                    && !node.state_dir.join("storage-pools/young").exists()
+            });
+        }
         let end = Instant::now() + Duration::from_secs(seconds);
         let mut number = 0;
         while Instant::now() < end {
-            let fault = if number == 0 { Fault::StopAndCutPower(Whom::All) } else { Fault::any(&mut dice) };
+            let fault = FIRST.get(number).copied().unwrap_or_else(|| Fault::any(&mut dice));
             play(lab, disks, number, fault, &mut dice);
             number += 1;
         }
