@@ -27,13 +27,17 @@ pub struct ProjectSpec {
     /// What the project keeps to itself (`features.*`), and what it may use (`limits.*`, `restricted.*`).
     #[serde(default, deserialize_with = "lenient")]
     pub config: Config,
-    /// The storage pool of the root disk that the project's default profile gets. Short for a device of that profile,
-    /// and stored only there: a project keeps no pool from going.
-    #[serde(default, deserialize_with = "lenient", skip_serializing)]
+    /// The storage pool of the root disk that the project's default profile gets.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_only_short")]
     pub storage: String,
-    /// The network of the first interface that the project's default profile gets. Short in the same way.
-    #[serde(default, deserialize_with = "lenient", skip_serializing)]
+    /// The network of the first interface that the project's default profile gets.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_only_short")]
     pub network: String,
+}
+
+// What is short for a device of the default profile is stored only there: a project keeps no pool and no network from going.
+fn is_only_short(_: &str) -> bool {
+    true
 }
 
 /// The feature of a project that has profiles of its own.
