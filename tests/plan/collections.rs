@@ -34,6 +34,7 @@ fn world(sets: &[&Desired]) -> World {
     let mut names: Vec<MemberName> = declared.flat_map(|declared| declared.members.keys().cloned()).collect();
     let records = sets.iter().flat_map(|set| set.objects.keys()).filter(|key| key.kind.as_str() == Key::MEMBER);
     names.extend(records.map(|key| MemberName::from(key.name.as_str())));
+    names.retain(|name| !name.is_every());
     let mut world = World::with_members(1);
     for (number, name) in names.iter().enumerate() {
         let address = format!("10.94.0.{number}:8443");
