@@ -82,6 +82,13 @@ pub trait Resource: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Why no source may change an object from `old` to `new`, whatever it was given: that is for people. `old` is `None`
+    /// for one that is created.
+    fn beyond_sources(&self, old: Option<&Self::Spec>, new: &Self::Spec) -> Vec<Problem> {
+        let _ = (old, new);
+        Vec::new()
+    }
+
     /// What stops for a moment when these configuration keys change on an object that stands; `None` when nothing does.
     fn restarts(&self, keys: &[&str]) -> Option<&'static str> {
         let _ = keys;
@@ -248,6 +255,8 @@ pub trait Kind: Send + Sync {
     fn edit(&self, old: &Spec, new: &Spec) -> Vec<Problem>;
     /// See [`Resource::edit_local`]. Paths are within the member's keys: `["size"]`.
     fn edit_local(&self, spec: &Spec, old: &Config, new: &Config) -> Vec<Problem>;
+    /// See [`Resource::beyond_sources`].
+    fn beyond_sources(&self, old: Option<&Spec>, new: &Spec) -> Vec<Problem>;
     /// See [`Resource::restarts`].
     fn restarts(&self, keys: &[&str]) -> Option<&'static str>;
     /// See [`Resource::is_judged`]; false for a spec that does not parse.
@@ -383,6 +392,13 @@ impl<R: Resource> Kind for R {
         match parse::<R>(spec) {
             Ok(typed) => Resource::edit_local(self, &typed, old, new),
             Err(problem) => vec![problem],
+        }
+    }
+
+    fn beyond_sources(&self, old: Option<&Spec>, new: &Spec) -> Vec<Problem> {
+        match (old.map(parse::<R>).transpose(), parse::<R>(new)) {
+            (Ok(old), Ok(new)) => Resource::beyond_sources(self, old.as_ref(), &new),
+            (Err(problem), _) | (_, Err(problem)) => vec![problem],
         }
     }
 

@@ -6,6 +6,7 @@ pub mod dialect;
 pub mod extension;
 mod field;
 pub mod form;
+pub mod grant;
 mod home;
 mod kind;
 #[cfg(test)]

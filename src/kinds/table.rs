@@ -242,7 +242,8 @@ pub fn is_name_step(step: &str) -> bool {
     step.len() > 2 && step.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }
 
-fn matches_pattern(pattern: &str, key: &str) -> bool {
+/// Whether a key is one of those that the key of a row stands for.
+pub fn matches_pattern(pattern: &str, key: &str) -> bool {
     let mut have = key.split('.');
     let mut steps = pattern.split('.').peekable();
     while let Some(step) = steps.next() {

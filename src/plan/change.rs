@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::compute::{Mode, Scene};
 use super::draft::Draft;
 use super::fields;
+use super::grant;
 use super::impact::Impact;
 use super::merge::{is_unset, merge, merge_stored};
 use super::own::{self, Held};
@@ -52,7 +53,9 @@ pub fn change(
     }
     let mode = own::mode(declared, scene.context.mode);
     let one = One { kind, key, declared, stored, scene, mode, management };
+    one.permitted(grant::withheld(key, declared, scene))?;
     let (spec, computed) = one.spec(draft, dice).map_err(|problems| one.findings(problems))?;
+    one.permitted(grant::for_people(kind, stored, &spec, scene))?;
     let placed = place(kind, key, &spec, declared, stored, scene)?;
     let applied = one.applied(&placed.declared);
     let Some(action) = one.action(&spec, &placed, &applied) else { return Ok(Outcome::Unchanged) };
@@ -108,6 +111,10 @@ struct One<'a> {
 }
 
 impl One<'_> {
+    fn permitted(&self, problems: Vec<Problem>) -> Result<(), Vec<Finding>> {
+        if problems.is_empty() { Ok(()) } else { Err(self.findings(problems)) }
+    }
+
     /// The spec as it is to be, with the paths of what the system chose.
     fn spec(&self, draft: &mut Draft, dice: &mut dyn Dice) -> Result<(Spec, Vec<String>), Vec<Problem>> {
         let Some(stored) = self.stored else {

@@ -37,7 +37,7 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// The source in whose name the plan is made.
-    fn source(&self) -> Option<&str> {
+    pub(super) fn source(&self) -> Option<&str> {
         self.claim?.source.as_deref()
     }
 }

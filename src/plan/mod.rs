@@ -24,6 +24,7 @@ mod export;
 pub mod extent;
 mod fields;
 mod finish;
+mod grant;
 mod history;
 mod impact;
 pub mod join;

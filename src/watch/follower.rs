@@ -1,8 +1,11 @@
 //! Follows a set of directories: does what the tracker says, and gives each set that is to be loaded to its caller.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::hints::Hints;
 use super::tracker::{Action, Counters, Event, Pace, Seen, Tracker, Verdict};
@@ -10,6 +13,8 @@ use super::tree::{Digest, Look, Outcome, Tree, look};
 
 /// New directories that appear faster than this many reads are left to the next round.
 const LOOKS_MAX: usize = 3;
+/// A file system that takes longer is not there.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a follower has to tell.
 #[derive(Debug)]
@@ -24,9 +29,38 @@ pub enum Round {
     Unchanged(Digest),
 }
 
+/// What is read as one set.
+#[derive(Clone, Debug)]
+pub struct Roots {
+    /// Directories or files.
+    pub paths: Vec<PathBuf>,
+    /// Nothing outside of it is read, wherever links lead; without it nothing outside of each path that is a directory.
+    pub top: Option<PathBuf>,
+}
+
+impl Roots {
+    /// Reads them, unless that takes too long.
+    pub async fn look(&self) -> Option<Look> {
+        match timeout(LOOK_LIMIT, self.begin()).await {
+            Ok(look) => look.ok(),
+            Err(_) => Some(too_slow()),
+        }
+    }
+
+    fn begin(&self) -> JoinHandle<Look> {
+        let Self { paths, top } = self.clone();
+        tokio::task::spawn_blocking(move || look(&paths, top.as_deref()))
+    }
+}
+
+fn too_slow() -> Look {
+    let why = format!("its file system did not answer within {} s", LOOK_LIMIT.as_secs());
+    Look { watch: BTreeSet::new(), outcome: Outcome::Nothing(why) }
+}
+
 /// Follows some roots.
 pub struct Follower {
-    roots: Vec<PathBuf>,
+    roots: Roots,
     hints: Hints,
     tracker: Tracker,
     start: Instant,
@@ -35,13 +69,16 @@ pub struct Follower {
     told: Option<String>,
     moving_since: Option<Instant>,
     pace: Pace,
+    /// A look that has begun. One that hangs is not begun again beside itself.
+    under_way: Option<JoinHandle<Look>>,
 }
 
 impl Follower {
     /// Follows these directories or files; `known` is what is in force already.
-    pub fn new(roots: Vec<PathBuf>, pace: Pace, known: Option<Digest>) -> Self {
+    pub fn new(roots: Roots, pace: Pace, known: Option<Digest>) -> Self {
         Self {
             roots,
+            under_way: None,
             hints: Hints::new(),
             tracker: Tracker::new(pace, known),
             start: Instant::now(),
@@ -108,13 +145,13 @@ impl Follower {
     }
 
     async fn look(&mut self) -> Option<Round> {
-        let mut seen = read(&self.roots).await?;
+        let mut seen = self.read().await?;
         // What changes between a read and the arming of its watches is heard by nobody: it is read once more.
         for _ in 0..LOOKS_MAX {
             if !self.hints.arm(&seen.watch) {
                 break;
             }
-            seen = read(&self.roots).await?;
+            seen = self.read().await?;
         }
         match seen.outcome {
             Outcome::Whole(tree) => {
@@ -140,14 +177,21 @@ impl Follower {
         }
     }
 
+    async fn read(&mut self) -> Option<Look> {
+        let under_way = self.under_way.get_or_insert_with(|| self.roots.begin());
+        let done = timeout(LOOK_LIMIT, under_way).await;
+        if done.is_ok() {
+            self.under_way = None;
+        }
+        match done {
+            Ok(look) => look.ok(),
+            Err(_) => Some(too_slow()),
+        }
+    }
+
     fn is_news(&mut self, why: &str) -> bool {
         let is_news = self.told.as_deref() != Some(why);
         self.told = Some(why.to_owned());
         is_news
     }
-}
-
-async fn read(roots: &[PathBuf]) -> Option<Look> {
-    let roots = roots.to_owned();
-    tokio::task::spawn_blocking(move || look(&roots)).await.ok()
 }

@@ -12,14 +12,15 @@ mod program;
 mod resolve;
 mod secret;
 mod set;
+mod survey;
 mod tracker;
 mod tree;
 
-pub use follower::{Follower, Round};
-pub use secret::{Exec, Resolver, resolve as resolve_secrets};
+pub use follower::{Follower, Roots, Round};
+pub use secret::{Exec, Resolver, SecretFiles, SecretNames, resolve as resolve_secrets};
 pub use set::{Recipe, load};
 pub use tracker::{Action, Counters, Elapsed, Event, Pace, Seen, Tracker, Verdict};
-pub use tree::{Digest, Look, Outcome, Tree, is_temporary, look};
+pub use tree::{Digest, Look, Outcome, Tree, is_temporary};
 
 #[cfg(test)]
 mod tests;

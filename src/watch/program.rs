@@ -54,15 +54,13 @@ impl Program {
         command.process_group(0);
         let mut child = command.spawn().map_err(|cause| ProgramError::Start(name.clone(), cause))?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let group = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+        let mut group = Group(child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)));
         let work = async { tokio::join!(child.wait(), read(stdout), read(stderr)) };
         let Ok((status, stdout, stderr)) = timeout(limit, work).await else {
-            if let Some(group) = group {
-                // Gone already is as good.
-                let _gone = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-            }
             return Err(ProgramError::Late(name, limit.as_secs()));
         };
+        // Its number may be another's from now on.
+        group.0 = None;
         match status {
             Ok(status) if status.success() => Ok(stdout),
             Ok(status) => {
@@ -72,6 +70,18 @@ impl Program {
                 Err(ProgramError::Failed(name, text))
             }
             Err(cause) => Err(ProgramError::Start(name, cause)),
+        }
+    }
+}
+
+/// The processes of a program. They end with whoever waits for them.
+struct Group(Option<rustix::process::Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // Gone already is as good.
+            let _gone = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
 }
@@ -115,5 +125,25 @@ mod tests {
     async fn a_program_that_hangs_is_ended_with_its_children() {
         let error = shell("sleep 1000 & wait", Duration::from_millis(200)).run().await.expect_err("late");
         assert!(matches!(error, ProgramError::Late(..)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn who_waits_no_longer_leaves_nothing_running() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("pid");
+        let script = format!("sh -c 'echo $$ > {}; exec sleep 1000' & wait", file.display());
+        let _late = timeout(Duration::from_millis(500), shell(&script, Duration::from_secs(600)).run()).await;
+        let pid = std::fs::read_to_string(&file).expect("it has begun").trim().to_owned();
+        let is_gone = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        };
+        for _ in 0..200 {
+            if is_gone() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{pid} goes on");
     }
 }

@@ -3,26 +3,52 @@
 //! Only the trust password is taken: the cluster keeps nothing of it but a hash. Every other secret key is kept as it
 //! is written, where a reference would promise more than it holds.
 
-use std::fs;
-use std::io::Read as _;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::program::Program;
+use super::resolve::resolve as follow;
 use crate::kinds::{self, server, table};
-use crate::manifest::SecretReference;
+use crate::manifest::{SecretReference, open_regular, open_regular_below, read_at_most};
 use crate::model::{Config, Desired, Finding, Key};
 
 /// No secret is longer; a file that is was not meant.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 const EXEC_LIMIT: Duration = Duration::from_secs(30);
+/// A file system that takes longer is not there.
+const FILE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What references may use.
 pub struct Resolver<'a> {
     /// The environment.
     pub env: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
+    /// Which variables of it may be named.
+    pub names: SecretNames<'a>,
+    /// Which files may be named.
+    pub files: SecretFiles,
     /// Whether programs may be run.
     pub exec: Exec,
+}
+
+/// Which variables of the environment references may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretNames<'a> {
+    /// All: whoever runs the command has them anyway.
+    All,
+    /// These.
+    Only(&'a [String]),
+}
+
+/// Which files references may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretFiles {
+    /// All: whoever runs the command may read what they may read.
+    All,
+    /// Those below these directories, links included.
+    Below(Vec<PathBuf>),
 }
 
 /// Whether references may run programs.
@@ -75,8 +101,13 @@ fn not_taken(key: &Key, name: &str, is_secret: bool) -> Finding {
 
 async fn fetch(reference: SecretReference, resolver: &Resolver<'_>) -> Result<String, String> {
     let secret = match reference {
+        SecretReference::Env(name) if !resolver.names.has(&name) => {
+            return Err(format!(
+                "the variable {name} may not be used here; a source is given it by `source add --allow-env {name}`"
+            ));
+        }
         SecretReference::Env(name) => (resolver.env)(&name).ok_or_else(|| format!("the environment has no {name}"))?,
-        SecretReference::File(path) => read(&path)?,
+        SecretReference::File(path) => read(path, resolver.files.clone()).await?,
         SecretReference::Exec(_) if resolver.exec == Exec::Refused => {
             return Err("programs may not be run here; a source is given that by `source add --allow-exec`".to_owned());
         }
@@ -90,12 +121,18 @@ async fn fetch(reference: SecretReference, resolver: &Resolver<'_>) -> Result<St
     }
 }
 
-fn read(path: &str) -> Result<String, String> {
-    let failed = |cause| format!("{path}: {cause}");
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(failed)?;
-    file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    text(bytes, path)
+async fn read(path: String, files: SecretFiles) -> Result<String, String> {
+    let named = path.clone();
+    let work = tokio::task::spawn_blocking(move || files.open(Path::new(&path)).and_then(read_secret));
+    match timeout(FILE_LIMIT, work).await {
+        Ok(Ok(read)) => read.and_then(text).map_err(|cause| format!("{named}: {cause}")),
+        Ok(Err(_)) => Err(format!("{named}: it cannot be read")),
+        Err(_) => Err(format!("{named}: its file system did not answer within {} s", FILE_LIMIT.as_secs())),
+    }
+}
+
+fn read_secret(file: std::fs::File) -> Result<Vec<u8>, String> {
+    read_at_most(file, SECRET_BYTES_MAX).map_err(|cause| cause.to_string())?.ok_or_else(too_long)
 }
 
 async fn run(words: Vec<String>) -> Result<String, String> {
@@ -109,18 +146,53 @@ async fn run(words: Vec<String>) -> Result<String, String> {
     };
     // What it complains about may quote what it decrypts: that is not passed on.
     let said = program.run().await.map_err(|_| format!("`{name}` failed; run it by hand to see why"))?;
-    text(said, name)
+    text(said).map_err(|cause| format!("{name}: {cause}"))
 }
 
-fn text(bytes: Vec<u8>, from: &str) -> Result<String, String> {
+fn text(bytes: Vec<u8>) -> Result<String, String> {
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > SECRET_BYTES_MAX {
-        return Err(format!("{from} gives more than {} KiB", SECRET_BYTES_MAX >> 10));
+        return Err(too_long());
     }
-    String::from_utf8(bytes).map_err(|_| format!("{from} gives no text"))
+    String::from_utf8(bytes).map_err(|_| "it gives no text".to_owned())
+}
+
+fn too_long() -> String {
+    format!("it gives more than {} KiB", SECRET_BYTES_MAX >> 10)
+}
+
+impl SecretNames<'_> {
+    fn has(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|known| known == name),
+        }
+    }
+}
+
+impl SecretFiles {
+    /// Whether a file is there is told only where it may be read.
+    fn open(&self, path: &Path) -> Result<std::fs::File, String> {
+        let Self::Below(dirs) = self else { return open_regular(path).map_err(|cause| cause.to_string()) };
+        let refused = || {
+            "it may not be used here; a source is given the directory of its secrets by `source add --secrets-dir`"
+                .to_owned()
+        };
+        let real_dirs: Vec<PathBuf> = dirs.iter().filter_map(|dir| Some(follow(dir).ok()?.real)).collect();
+        let is_named = |path: &Path| dirs.iter().chain(&real_dirs).any(|dir| path.starts_with(dir));
+        let has_steps_up = path.components().any(|step| step == std::path::Component::ParentDir);
+        if !is_named(path) || has_steps_up {
+            return Err(refused());
+        }
+        let real = follow(path).map_err(|lost| lost.cause.to_string())?.real;
+        let dir = real_dirs.iter().find(|dir| real.starts_with(dir)).ok_or_else(refused)?;
+        open_regular_below(dir, &real).map_err(|cause: io::Error| cause.to_string())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::manifest::{self, Options, Source};
 
@@ -129,10 +201,14 @@ mod tests {
         manifest::load(&[Source::new("a.yaml", text)], &Options::default()).desired
     }
 
+    fn person(env: &(dyn Fn(&str) -> Option<String> + Send + Sync)) -> Resolver<'_> {
+        Resolver { env, names: SecretNames::All, files: SecretFiles::All, exec: Exec::Refused }
+    }
+
     async fn resolved(password: &str, exec: Exec) -> Result<String, String> {
         let mut desired = desired(password);
         let env = |name: &str| (name == "TRUST").then(|| "from-env".to_owned());
-        let findings = resolve(&mut desired, &Resolver { env: &env, exec }).await;
+        let findings = resolve(&mut desired, &Resolver { exec, ..person(&env) }).await;
         match findings.into_iter().next() {
             Some(finding) => Err(finding.message),
             None => {
@@ -172,9 +248,48 @@ mod tests {
         let text = "networks:\n- name: br0\n  type: bridge\n  config: {bgp.peers.a.password: 'env:TRUST'}\nprofiles:\n- name: web\n  config: {user.a: 'env:TRUST'}\n";
         let mut desired = manifest::load(&[Source::new("a.yaml", text)], &Options::default()).desired;
         let env = |_: &str| Some("sekret".to_owned());
-        let findings = resolve(&mut desired, &Resolver { env: &env, exec: Exec::Allowed }).await;
+        let findings = resolve(&mut desired, &Resolver { exec: Exec::Allowed, ..person(&env) }).await;
         let told: Vec<(bool, &str)> = findings.iter().map(|it| (it.is_error(), it.code.as_str())).collect();
         assert_eq!(told, [(true, "SB192"), (false, "SB192")]);
         assert!(!serde_json::to_string(&desired).expect("JSON").contains("sekret"));
+    }
+
+    #[tokio::test]
+    async fn a_source_reads_files_below_its_directories_and_variables_that_it_was_given() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let top = dir.path().canonicalize().expect("a real path");
+        fs::create_dir_all(top.join("secrets")).expect("a directory");
+        fs::write(top.join("secrets/pw"), "inside\n").expect("a file");
+        fs::write(top.join("shadow"), "outside\n").expect("a file");
+        std::os::unix::fs::symlink("../shadow", top.join("secrets/link")).expect("a link");
+        let (given, files) = (["TRUST".to_owned()], SecretFiles::Below(vec![top.join("secrets")]));
+        let env = |name: &str| Some(format!("value of {name}"));
+        let ask = async |password: String| {
+            let mut desired = desired(&password);
+            let names = SecretNames::Only(&given);
+            let resolver = Resolver { names, files: files.clone(), ..person(&env) };
+            let findings = resolve(&mut desired, &resolver).await;
+            let value = desired.objects[&Key::server()].spec.config().value(server::TRUST_PASSWORD).map(str::to_owned);
+            findings.first().map(|finding| finding.message.clone()).or(value).unwrap_or_default()
+        };
+        let file = |name: &str| format!("file:{}", top.join(name).display());
+        assert_eq!(ask(file("secrets/pw")).await, "inside");
+        assert_eq!(ask("env:TRUST".to_owned()).await, "value of TRUST");
+        let others = ["shadow", "absent", "secrets/link", "secrets/../shadow"].map(file);
+        for refused in others.into_iter().chain(["env:HOME".to_owned(), "file:/dev/ptmx".to_owned()]) {
+            let why = ask(refused.clone()).await;
+            assert!(why.contains("may not be used here") && !why.contains("outside"), "{refused}: {why}");
+        }
+        assert!(ask(file("secrets/absent")).await.contains("No such file"));
+    }
+
+    #[tokio::test]
+    async fn devices_and_long_files_are_no_secrets() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("long"), [b'x'; 70_000]).expect("a file");
+        for path in ["/dev/ptmx".into(), "/dev/zero".into(), dir.path().join("long")] {
+            let why = resolved(&format!("file:{}", path.display()), Exec::Refused).await.expect_err("no secret");
+            assert!(why.contains("no regular file") || why.contains("more than 64 KiB"), "{why}");
+        }
     }
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::{Follower, Outcome, Pace, Round, Tree, Verdict, is_temporary, look};
+use super::tree::look;
+use super::{Follower, Outcome, Pace, Roots, Round, Tree, Verdict, is_temporary};
 
 /// Longer than any test waits for something that comes.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -17,6 +18,10 @@ const SILENCE: Duration = Duration::from_millis(600);
 /// Notifications only: the net is an hour wide.
 fn by_hints() -> Pace {
     Pace { quiet: Duration::from_millis(60), poll: Duration::from_secs(3600), ..Pace::default() }
+}
+
+fn roots(paths: &[PathBuf]) -> Roots {
+    Roots { paths: paths.to_vec(), top: None }
 }
 
 struct Room {
@@ -43,7 +48,7 @@ impl Room {
     }
 
     fn follow(&self, name: &str) -> Follower {
-        Follower::new(vec![self.path(name)], by_hints(), None)
+        Follower::new(roots(&[self.path(name)]), by_hints(), None)
     }
 }
 
@@ -174,7 +179,7 @@ async fn written_slowly() -> (String, Duration) {
     let room = Room::new();
     room.write("site/00.yaml", "old");
     let pace = Pace { quiet: Pace::default().quiet, ..by_hints() };
-    let mut follower = Follower::new(vec![room.path("site")], pace, None);
+    let mut follower = Follower::new(roots(&[room.path("site")]), pace, None);
     loaded(&mut follower).await;
     let site = room.path("site");
     let writer = tokio::spawn(async move {
@@ -255,7 +260,7 @@ async fn what_no_notification_tells_is_found_by_polling() {
     let room = Room::new();
     room.write("site/a.yaml", "one");
     let pace = Pace { poll: Duration::from_millis(100), ..by_hints() };
-    let mut follower = Follower::new(vec![room.path("site")], pace, None);
+    let mut follower = Follower::new(roots(&[room.path("site")]), pace, None);
     loaded(&mut follower).await;
     // No content changes and no event comes: only the looks tell that polling goes on.
     let before = follower.counters().looks;
@@ -266,7 +271,7 @@ async fn what_no_notification_tells_is_found_by_polling() {
 #[test]
 fn names_and_contents_make_the_digest_and_times_do_not() {
     let room = Room::new();
-    let digest = |name: &str| match look(&[room.path(name)]).outcome {
+    let digest = |name: &str| match look(&[room.path(name)], None).outcome {
         Outcome::Whole(tree) => tree.digest,
         other => panic!("{other:?}"),
     };
@@ -285,7 +290,7 @@ fn a_file_that_is_no_text_is_a_finding_and_keeps_its_place_in_the_digest() {
     let room = Room::new();
     fs::create_dir_all(room.path("site")).expect("a directory");
     fs::write(room.path("site/a.yaml"), b"caf\xe9").expect("a file");
-    let Outcome::Whole(tree) = look(&[room.path("site")]).outcome else { panic!("no tree") };
+    let Outcome::Whole(tree) = look(&[room.path("site")], None).outcome else { panic!("no tree") };
     assert_eq!(tree.findings.len(), 1);
     assert_eq!(tree.findings[0].code, "SB002");
 }
@@ -308,7 +313,7 @@ fn what_a_seedbedignore_names_is_not_read_and_its_change_is_a_change() {
     }
     room.write("site/.seedbedignore", "k8s.yaml\ndrafts/\nsub/*\n");
     room.write("site/sub/.seedbedignore", "!keep.yaml\n");
-    let read = || match look(&[room.path("site")]).outcome {
+    let read = || match look(&[room.path("site")], None).outcome {
         Outcome::Whole(tree) => tree
             .roots
             .iter()
@@ -321,4 +326,66 @@ fn what_a_seedbedignore_names_is_not_read_and_its_change_is_a_change() {
     assert_eq!(read(), "site/a.yaml site/sub/keep.yaml");
     room.write("site/.seedbedignore", "{a\n");
     assert!(read().starts_with("Nothing"), "a pattern that cannot be read lets nothing in");
+}
+
+#[test]
+fn links_are_followed_below_the_root_and_nowhere_else() {
+    let room = Room::new();
+    room.write("site/a.yaml", "inside");
+    room.write("site/.git/config", "token");
+    room.write("shadow", "root:$6$hash");
+    room.write("base/b.yaml", "base");
+    let read = |top: Option<&Path>| match look(&[room.path("site")], top).outcome {
+        Outcome::Whole(tree) => shown(&tree),
+        Outcome::Moving(why) | Outcome::Nothing(why) => why,
+    };
+    let link = |target: &str| {
+        let _absent = fs::remove_file(room.path("site/x.yaml"));
+        symlink(target, room.path("site/x.yaml")).expect("a link");
+    };
+    for (target, why) in [
+        ("/dev/zero", "leads out of"),
+        ("../shadow", "leads out of"),
+        ("/proc/self/environ", "leads out of"),
+        (".git/config", "`.git`, which is not read"),
+    ] {
+        link(target);
+        let said = read(None);
+        assert!(said.contains(why) && said.contains("x.yaml"), "{target}: {said}");
+        assert!(!said.contains("hash") && !said.contains("token"), "{said}");
+    }
+    link("a.yaml");
+    assert_eq!(read(None), "a.yaml=inside x.yaml=inside");
+    link("../base/b.yaml");
+    assert_eq!(read(Some(&room.top)), "a.yaml=inside x.yaml=base", "the source is what it may read");
+    fs::remove_file(room.path("site/x.yaml")).expect("removed");
+    symlink("../shadow", room.path("site/.seedbedignore")).expect("a link");
+    let said = read(None);
+    assert!(said.contains("leads out of") && !said.contains("hash"), "{said}");
+}
+
+#[test]
+fn a_root_of_a_source_does_not_lead_out_of_it() {
+    let room = Room::new();
+    room.write("other/a.yaml", "secret");
+    room.write("site/base/a.yaml", "x");
+    symlink(room.path("other"), room.path("site/prod")).expect("a link");
+    symlink(room.path("other/a.yaml"), room.path("site/b.yaml")).expect("a link");
+    for name in ["prod", "b.yaml"] {
+        let seen = look(&[room.path("site/base"), room.path("site").join(name)], Some(&room.path("site")));
+        let Outcome::Nothing(why) = seen.outcome else { panic!("{name} was read") };
+        assert!(why.contains("leads out of"), "{why}");
+    }
+    let own = look(&[room.path("site/b.yaml")], Some(&room.path("site/b.yaml")));
+    assert!(matches!(own.outcome, Outcome::Nothing(_)), "whoever writes in the directory chooses where it leads");
+}
+
+#[test]
+fn a_file_without_end_is_not_read_to_its_end() {
+    let room = Room::new();
+    let path = room.path("site/a.yaml");
+    fs::create_dir_all(room.path("site")).expect("a directory");
+    fs::File::create(&path).expect("a file").set_len(300 << 20).expect("a sparse file");
+    let Outcome::Nothing(why) = look(&[room.path("site")], None).outcome else { panic!("it was read") };
+    assert_eq!(why, "the manifests are larger than 256 MiB together");
 }

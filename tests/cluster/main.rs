@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod chaos;
+mod commits;
 mod confirm;
 mod exports;
 mod forming;

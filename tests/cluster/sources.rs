@@ -15,11 +15,11 @@ fn profile(cpus: u32) -> String {
     format!("profiles:\n- name: web\n  config: {{limits.cpu: {cpus}}}\n")
 }
 
-fn status(node: &Node, source: &str) -> Value {
+pub fn status(node: &Node, source: &str) -> Value {
     node.get(&format!("/1.0/sources/{source}/status")).unwrap_or_default()
 }
 
-fn wait_standing(node: &Node, source: &str, standing: &str) -> Value {
+pub fn wait_standing(node: &Node, source: &str, standing: &str) -> Value {
     wait_for(&format!("{source} {standing} on {}", node.name), PATIENCE, || {
         status(node, source)["standing"] == standing
     });
@@ -117,7 +117,9 @@ fn a_source_has_layers_variables_and_a_secret_that_is_kept_elsewhere() {
         lab.form();
         let node = &lab.nodes[0];
         let site = lab.dir.path().join("site");
-        let password = lab.write("password", "open-sesame-7\n");
+        fs::create_dir(lab.dir.path().join("secrets")).expect("a directory");
+        let password = lab.write("secrets/password", "open-sesame-7\n");
+        let secrets = lab.dir.path().join("secrets").to_string_lossy().into_owned();
         let base = |cpus: &str| {
             format!(
                 "config: {{core.trust_password: 'file:{password}'}}\n{}",
@@ -134,6 +136,14 @@ fn a_source_has_layers_variables_and_a_secret_that_is_kept_elsewhere() {
         let path = site.to_string_lossy().into_owned();
         let add = ["source", "add", "site", "--path", &path, "--layer", "base", "--layer", "prod", "--var", "CPUS=3"];
         node.run_ok(&add);
+        let stalled = wait_standing(node, "site", "Stalled");
+        assert!(
+            stalled["findings"][0]["message"].as_str().is_some_and(|text| text.contains("--secrets-dir")),
+            "{stalled}"
+        );
+        node.run_ok(&["source", "set", "site", "--secrets-dir", &secrets]);
+        wait_for("the key to be refused", PATIENCE, || status(node, "site")["findings"][0]["code"] == "SB195");
+        node.run_ok(&["source", "set", "site", "--allow-raw"]);
         wait_cpus(lab, 3);
         wait_standing(node, "site", "Ready");
         let web = node.get("/1.0/profiles/web").expect("the profile");
@@ -174,13 +184,13 @@ fn a_directory_of_no_named_member_says_which_members_there_are() {
     });
 }
 
-struct Repository {
-    dir: PathBuf,
+pub struct Repository {
+    pub dir: PathBuf,
     key: PathBuf,
 }
 
 impl Repository {
-    fn new(top: &Path) -> Self {
+    pub fn new(top: &Path) -> Self {
         let (dir, key) = (top.join("repo"), top.join("key"));
         fs::create_dir(&dir).expect("a directory");
         run(&dir, "git", &["init", "--quiet", "--initial-branch=main"]);
@@ -188,7 +198,7 @@ impl Repository {
         Self { dir, key }
     }
 
-    fn commit(&self, text: &str, is_signed: bool) {
+    pub fn commit(&self, text: &str, is_signed: bool) {
         fs::write(self.dir.join("web.yaml"), text).expect("a file");
         run(&self.dir, "git", &["add", "."]);
         let key = format!("user.signingkey={}", self.key.display());

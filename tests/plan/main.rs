@@ -6,6 +6,7 @@ mod collections;
 mod examples;
 mod exports;
 mod golden;
+mod grants;
 mod history;
 mod impacts;
 mod joins;

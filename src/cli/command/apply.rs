@@ -23,7 +23,7 @@ use crate::kinds::source::DELETES_MAX;
 use crate::manifest::Source;
 use crate::model::{Canary, Claim, Desired, Finding, Key, Revision, Selection, Timestamp};
 use crate::plan::Plan;
-use crate::watch::{Exec, Resolver, resolve_secrets};
+use crate::watch::{Exec, Resolver, SecretFiles, SecretNames, resolve_secrets};
 
 /// The arguments of `seedbed apply`.
 #[derive(Args, Debug)]
@@ -173,7 +173,8 @@ impl Wish {
 /// sources only.
 pub async fn resolve(desired: &mut Desired) -> Vec<Finding> {
     let env = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
-    resolve_secrets(desired, &Resolver { env: &env, exec: Exec::Refused }).await
+    let resolver = Resolver { env: &env, names: SecretNames::All, files: SecretFiles::All, exec: Exec::Refused };
+    resolve_secrets(desired, &resolver).await
 }
 
 /// The same for a command that cannot go on without.

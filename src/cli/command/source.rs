@@ -45,12 +45,14 @@ enum SourceVerb {
         /// Its name
         name: String,
     },
-    /// Change what one may do by itself
+    /// Change what one may do
     Set {
         /// Its name
         name: String,
         #[command(flatten)]
         limits: Limits,
+        #[command(flatten)]
+        grants: Grants,
     },
     /// Have a round done now, changed or not, and wait for it
     Sync {
@@ -98,9 +100,6 @@ struct AddArgs {
     /// What ${NAME} stands for in values; without any, ${ is text
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
-    /// Let secrets be given as exec:PROGRAM …, which runs as root on whichever member reads
-    #[arg(long)]
-    allow_exec: bool,
     /// The member that has the directory: this one when it is left out
     #[arg(long, value_name = "MEMBER", conflicts_with = "git")]
     member: Option<String>,
@@ -112,6 +111,37 @@ struct AddArgs {
     merge: bool,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    grants: Grants,
+}
+
+/// What only a person gives a source: each makes whoever may change its manifests root on some member.
+#[derive(Args, Debug)]
+struct Grants {
+    /// Let its manifests have keys that run programs, write files or let somebody in: raw.*, source.wipe,
+    /// core.trust_password, sources and certificates
+    #[arg(long, value_name = "WHETHER", num_args = 0..=1, default_missing_value = "on", value_parser = ["on", "off"])]
+    allow_raw: Option<String>,
+    /// Let secrets be given as exec:PROGRAM …, which runs as root on whichever member reads; --allow-raw is in it
+    #[arg(long, value_name = "WHETHER", num_args = 0..=1, default_missing_value = "on", value_parser = ["on", "off"])]
+    allow_exec: Option<String>,
+    /// Let secrets be given as env:NAME, for this NAME in the environment of the daemon; '' for none
+    #[arg(long, value_name = "NAME")]
+    allow_env: Vec<String>,
+    /// Let secrets be given as file:/… below this directory of the member that reads; '' for none
+    #[arg(long, value_name = "DIR")]
+    secrets_dir: Option<String>,
+}
+
+impl Grants {
+    fn fields(&self) -> Map<String, Value> {
+        let raw = self.allow_raw.as_ref().map(|word| ("raw".to_owned(), json!(word == "on")));
+        let exec = self.allow_exec.as_ref().map(|word| ("exec".to_owned(), json!(word == "on")));
+        let names: Vec<&String> = self.allow_env.iter().filter(|name| !name.is_empty()).collect();
+        let env = (!self.allow_env.is_empty()).then(|| ("env".to_owned(), json!(names)));
+        let dir = self.secrets_dir.as_ref().map(|dir| ("secrets_dir".to_owned(), json!(dir)));
+        [raw, exec, env, dir].into_iter().flatten().collect()
+    }
 }
 
 /// What a source may do by itself.
@@ -158,12 +188,11 @@ pub async fn run(args: &SourceArgs, session: &Session) -> Result<Exit, Failure> 
             session.change(Method::DELETE, &path(name), &Value::Null, None).await?;
             session.screen.say(&format!("Source {name} removed; what it has applied stays and belongs to nobody"));
         }
-        SourceVerb::Set { name, limits } => {
-            let fields = limits.fields();
+        SourceVerb::Set { name, limits, grants } => {
+            let mut fields = limits.fields();
+            fields.extend(grants.fields());
             if fields.is_empty() {
-                return Err(Failure::usage(
-                    "nothing to change: give --prune, --max-deletes, --heal, --canary or --max-failures",
-                ));
+                return Err(Failure::usage("nothing to change: see seedbed source set --help"));
             }
             session.change(Method::PATCH, &path(name), &Value::Object(fields), None).await?;
             session.screen.say(&format!("Source {name} changed"));
@@ -199,7 +228,7 @@ async fn add(args: &AddArgs, session: &Session) -> Result<(), Failure> {
     set("interval", json!(args.interval));
     set("merge", json!(args.merge));
     args.limits.fields().into_iter().for_each(|(field, value)| set(&field, value));
-    set("exec", json!(args.allow_exec));
+    args.grants.fields().into_iter().for_each(|(field, value)| set(&field, value));
     set("layers", json!(args.layers));
     if !args.variables.is_empty() {
         let variables: Map<String, Value> =

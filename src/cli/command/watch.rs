@@ -21,7 +21,7 @@ use crate::client::ClientError;
 use crate::manifest::{self, Loaded, Source};
 use crate::model::Severity;
 use crate::plan::Plan;
-use crate::watch::{Follower, Pace, Recipe, Round, Tree, Verdict, load};
+use crate::watch::{Follower, Pace, Recipe, Roots, Round, Tree, Verdict, load};
 
 /// The arguments of `seedbed watch`.
 #[derive(Args, Debug)]
@@ -53,8 +53,8 @@ pub struct WatchArgs {
 /// When standard output cannot be written. What is wrong with a set, or with the daemon, is told and tried again.
 pub async fn run(args: &WatchArgs, session: &Session) -> Result<Exit, Failure> {
     let pace = Pace { poll: args.interval.max(Duration::from_millis(500)), ..Pace::default() };
-    let mut follower =
-        Follower::new(args.paths.iter().chain(&args.layers.overlays).map(PathBuf::from).collect(), pace, None);
+    let paths = args.paths.iter().chain(&args.layers.overlays).map(PathBuf::from).collect();
+    let mut follower = Follower::new(Roots { paths, top: None }, pace, None);
     let mut watch = Watch { args, session, said: String::new() };
     loop {
         let round = tokio::select! {

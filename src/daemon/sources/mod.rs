@@ -46,7 +46,7 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, homes: PathBuf, mut stop:
         let is_leader = leadership.borrow_and_update().is_me;
         match look(&server, &node, &homes, is_leader, &mut running).await {
             Ok(names) if !is_swept => {
-                sweep(&homes, &names);
+                sweep(homes.clone(), names);
                 is_swept = true;
             }
             Ok(_) => {}
@@ -95,7 +95,7 @@ async fn look(
             reader.task.abort();
         }
         if !names.contains(name) {
-            sweep_one(&homes.join(name));
+            sweep_one(homes.join(name));
         }
         is_same
     });
@@ -140,14 +140,20 @@ async fn forget_orphans(server: &Server, statuses: &[Object], names: &[String]) 
 }
 
 /// Removes what sources have left on the disk that are gone since.
-fn sweep(homes: &Path, names: &[String]) {
-    let Ok(entries) = std::fs::read_dir(homes) else { return };
-    let left =
-        entries.filter_map(Result::ok).filter(|entry| !names.iter().any(|name| entry.file_name() == name.as_str()));
-    left.for_each(|entry| sweep_one(&entry.path()));
+fn sweep(homes: PathBuf, names: Vec<String>) {
+    tokio::task::spawn_blocking(move || {
+        let Ok(entries) = std::fs::read_dir(&homes) else { return };
+        let left =
+            entries.filter_map(Result::ok).filter(|entry| !names.iter().any(|name| entry.file_name() == name.as_str()));
+        left.for_each(|entry| clear(&entry.path()));
+    });
 }
 
-fn sweep_one(home: &Path) {
+fn sweep_one(home: PathBuf) {
+    tokio::task::spawn_blocking(move || clear(&home));
+}
+
+fn clear(home: &Path) {
     if let Err(error) = git::remove(home) {
         tracing::warn!(%error, "what a removed source has left stays on the disk");
     }

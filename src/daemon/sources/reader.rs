@@ -13,7 +13,7 @@ use crate::http::{Server, set_source_status, source_status};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
 use crate::model::{Generation, Heal, Object};
 use crate::watch::git::{self, Checkout, GitError, Remote};
-use crate::watch::{Digest, Follower, Outcome, Pace, Round as Told, Tree, Verdict, look};
+use crate::watch::{Digest, Follower, Outcome, Pace, Roots, Round as Told, Tree, Verdict};
 
 /// Writing a status is tried again after this long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -91,8 +91,8 @@ impl Reader {
     async fn follow_path(&mut self, is_known: bool) {
         let poll = Duration::from_millis(self.spec.interval_ms());
         let known = Digest::read(&self.status.digest).filter(|_| is_known);
-        let mut follower =
-            Follower::new(self.roots(Path::new(&self.spec.path)), Pace { poll, ..Pace::default() }, known);
+        let top = PathBuf::from(&self.spec.path);
+        let mut follower = Follower::new(self.roots(&top), Pace { poll, ..Pace::default() }, known);
         let mut tick = interval(poll.min(HEAL_LOOK));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -115,7 +115,7 @@ impl Reader {
             let status = self.status.clone();
             match told {
                 Told::Load(tree) => {
-                    let verdict = self.judge(&tree, "").await;
+                    let verdict = self.judge(tree, "", &top).await;
                     follower.took(verdict);
                 }
                 Told::Nothing(why) => self.stand(status, Standing::Stalled, Reason::SourceMissing, &why).await,
@@ -160,11 +160,12 @@ impl Reader {
     }
 
     /// The directories to read, the base first.
-    fn roots(&self, top: &Path) -> Vec<PathBuf> {
-        match self.spec.layers.as_slice() {
+    fn roots(&self, top: &Path) -> Roots {
+        let paths = match self.spec.layers.as_slice() {
             [] => vec![top.to_owned()],
             layers => layers.iter().map(|layer| top.join(layer)).collect(),
-        }
+        };
+        Roots { paths, top: Some(top.to_owned()) }
     }
 
     async fn fetch(&self) -> Result<Checkout, GitError> {
@@ -175,10 +176,12 @@ impl Reader {
 
     /// Reads a commit that was laid out. `None` when it holds nothing to judge.
     async fn lay_open(&mut self, checkout: &Checkout) -> Option<Verdict> {
-        let roots = self.roots(&checkout.dir);
-        let seen = tokio::task::spawn_blocking(move || look(&roots)).await.ok()?;
+        let seen = self.roots(&checkout.dir).look().await?;
         match seen.outcome {
-            Outcome::Whole(tree) => Some(self.judge(&tree.shown_below(&checkout.dir), &checkout.commit).await),
+            Outcome::Whole(tree) => {
+                let tree = tree.shown_below(&checkout.dir);
+                Some(self.judge(tree, &checkout.commit, &checkout.dir).await)
+            }
             // Nobody else writes there: it is as good as missing.
             Outcome::Moving(why) | Outcome::Nothing(why) => {
                 let why = why.replace(&checkout.dir.display().to_string(), &checkout.commit[..12]);
@@ -198,11 +201,13 @@ impl Reader {
         self.stand(self.status.clone(), standing, reason, &error.to_string()).await;
     }
 
-    async fn judge(&mut self, tree: &Tree, commit: &str) -> Verdict {
+    async fn judge(&mut self, tree: Tree, commit: &str, top: &Path) -> Verdict {
         let asked = *self.asked.borrow();
-        let round = Round { server: &self.server, name: &self.name, generation: self.generation, spec: &self.spec };
+        let Self { server, name, generation, spec, .. } = &*self;
+        let round = Round { server, name, generation: *generation, spec, top };
+        let digest = tree.digest.short().to_owned();
         let (verdict, status) = round.take(tree, commit, self.status.clone()).await;
-        let (why, digest) = (&status.message, tree.digest.short());
+        let why = &status.message;
         let is_news = *why != self.status.message || status.last_success != self.status.last_success;
         match verdict {
             // A round that waits for what is held or cannot be pruned yet comes again and again.

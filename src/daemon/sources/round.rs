@@ -1,13 +1,15 @@
 //! One set of a source: from its text to what the cluster says, and what that means for the source's status.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::api::{ApiError, ApplyRequest};
 use crate::http::{Server, hand_over, origin};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
+use crate::manifest::Loaded;
 use crate::model::{Claim, Desired, Finding, Generation, MemberName, Origin, Timestamp};
 use crate::plan::{HELD, NOT_PRUNED};
-use crate::watch::{Exec, Recipe, Resolver, Tree, Verdict, load, resolve_secrets};
+use crate::watch::{Digest, Exec, Recipe, Resolver, SecretFiles, SecretNames, Tree, Verdict, load, resolve_secrets};
 
 /// A status is read by people; this many findings are enough to begin with.
 const FINDINGS_MAX: usize = 20;
@@ -22,41 +24,34 @@ pub struct Round<'a> {
     pub generation: Generation,
     /// Its content.
     pub spec: &'a SourceSpec,
+    /// The directory or the file that its manifests stand in.
+    pub top: &'a Path,
 }
 
 impl Round<'_> {
     /// Loads a set and hands it over. Gives what the status becomes.
-    pub async fn take(&self, tree: &Tree, commit: &str, status: SourceStatus) -> (Verdict, SourceStatus) {
-        let overlays = self.spec.layers.len().saturating_sub(1);
-        let recipe = Recipe { overlays, variables: self.spec.variables.clone() };
-        let mut loaded = load(tree, &recipe);
-        if loaded.is_usable() {
-            loaded.findings.extend(grants(&loaded.desired));
-        }
-        if loaded.is_usable() {
-            let exec = if self.spec.exec { Exec::Allowed } else { Exec::Refused };
-            let env = |name: &str| environment(name);
-            let resolver = Resolver { env: &env, exec };
-            loaded.findings.extend(resolve_secrets(&mut loaded.desired, &resolver).await);
-        }
+    pub async fn take(&self, tree: Tree, commit: &str, status: SourceStatus) -> (Verdict, SourceStatus) {
+        let digest = tree.digest.clone();
+        let loaded = self.load(tree).await;
         let now = self.server.now();
         let status = SourceStatus { observed: self.generation, ..status };
         if !loaded.is_usable() {
             let errors = loaded.findings.iter().filter(|finding| finding.is_error()).count();
-            let message = format!("{} has {errors} error{}", shown(tree, commit), if errors == 1 { "" } else { "s" });
+            let message =
+                format!("{} has {errors} error{}", shown(&digest, commit), if errors == 1 { "" } else { "s" });
             let status = status.standing(Standing::Stalled, Reason::Invalid, &message, now);
             return (Verdict::Bad, with_findings(status, loaded.findings));
         }
         let mut desired = loaded.desired;
         if let Err(findings) = self.place(&mut desired) {
-            let message = format!("{} has keys that name no member", shown(tree, commit));
+            let message = format!("{} has keys that name no member", shown(&digest, commit));
             let status = status.standing(Standing::Stalled, Reason::Invalid, &message, now);
             return (Verdict::Bad, with_findings(status, findings));
         }
         let (source, prune, heal) = (Some(self.name.to_owned()), self.spec.deletes_max(), Some(self.spec.heal()));
         let claim = Claim { source, prune, heal, canary: self.spec.canary(), ..Claim::default() };
         let request = ApplyRequest { desired, merge: self.spec.merge, claim, ..ApplyRequest::default() };
-        let revision = if commit.is_empty() { tree.digest.short().to_owned() } else { commit.to_owned() };
+        let revision = if commit.is_empty() { digest.short().to_owned() } else { commit.to_owned() };
         let from = Origin { source: self.name.to_owned(), revision, ..Origin::default() };
         let by = format!("source:{}", self.name);
         match origin::within(from, hand_over(self.server, &by, &request)).await {
@@ -66,12 +61,12 @@ impl Round<'_> {
                 let kept = if kept == 0 { String::new() } else { format!("; {kept} not pruned") };
                 let held = reply.notes.iter().filter(|note| note.code == HELD).count();
                 let held = if held == 0 { String::new() } else { format!("; {held} held") };
-                let message = format!("{} is in force{kept}{held}", shown(tree, commit));
+                let message = format!("{} is in force{kept}{held}", shown(&digest, commit));
                 // A round that waits for what still stays is no news.
                 let is_again = is_open(&status) && reply.revision.is_none() && status.message == message;
                 let last_success = status.last_success.filter(|_| is_again);
                 let status = SourceStatus {
-                    digest: tree.digest.to_string(),
+                    digest: digest.to_string(),
                     commit: commit.to_owned(),
                     applied,
                     last_success: last_success.or(Some(now)),
@@ -82,6 +77,24 @@ impl Round<'_> {
             }
             Err(error) => refused(status, error, now),
         }
+    }
+
+    /// What the tree declares, with the secrets that it names.
+    async fn load(&self, tree: Tree) -> Loaded {
+        let overlays = self.spec.layers.len().saturating_sub(1);
+        let recipe = Recipe { overlays, variables: self.spec.variables.clone() };
+        // Megabytes of text take their time.
+        let work = tokio::task::spawn_blocking(move || load(&tree, &recipe));
+        let mut loaded = work.await.unwrap_or_else(|_| unread());
+        if loaded.is_usable() {
+            let exec = if self.spec.exec { Exec::Allowed } else { Exec::Refused };
+            let dirs = Some(&self.spec.secrets_dir).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+            let files = SecretFiles::Below(dirs.into_iter().chain([self.top.to_owned()]).collect());
+            let env = |name: &str| environment(name);
+            let resolver = Resolver { env: &env, names: SecretNames::Only(&self.spec.env), files, exec };
+            loaded.findings.extend(resolve_secrets(&mut loaded.desired, &resolver).await);
+        }
+        loaded
     }
 
     /// Gives keys that name no member to the member that reads them, as they would be from its own command line.
@@ -122,21 +135,13 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A source that may run programs is given that by a person, not by what somebody has committed.
-fn grants(desired: &Desired) -> Vec<Finding> {
-    let runs = |declared: &crate::model::Declared| declared.spec.0.get("exec") == Some(&serde_json::Value::Bool(true));
-    let granted = desired.objects.iter().filter(|(key, declared)| key.kind.as_str() == "source" && runs(declared));
-    let finding = |(key, declared): (&crate::model::Key, &crate::model::Declared)| {
-        Finding::error("SB194", format!("a source cannot give {key} the right to run programs"))
-            .at(declared.at.clone())
-            .helping("apply this one by hand: seedbed apply FILE")
-    };
-    granted.map(finding).collect()
+fn unread() -> Loaded {
+    Loaded { findings: vec![Finding::error("SB002", "the manifests could not be read")], ..Loaded::default() }
 }
 
-fn shown(tree: &Tree, commit: &str) -> String {
+fn shown(digest: &Digest, commit: &str) -> String {
     if commit.is_empty() {
-        format!("set {}", tree.digest.short())
+        format!("set {}", digest.short())
     } else {
         format!("commit {}", &commit[..commit.len().min(12)])
     }

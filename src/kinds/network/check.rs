@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::raw;
 use super::settings::{Settings, Wrong, interface_fault, of};
 use super::{NetworkSpec, NetworkType};
 use crate::host::{Cidr, Family};
@@ -62,7 +63,14 @@ fn bridge(key: &Key, config: &Config, members: &BTreeMap<MemberName, Config>) ->
     problems.extend([Family::V4, Family::V6].into_iter().flat_map(|family| subnets(settings, family)));
     problems.extend(unsupported(config));
     problems.extend(unrealised(config));
+    problems.extend(raw_settings(config));
     problems
+}
+
+fn raw_settings(config: &Config) -> Option<Problem> {
+    let fault = raw::fault(config.value("raw.dnsmasq")?)?;
+    let problem = Problem::at_value("SB051", &["config", "raw.dnsmasq"], fault);
+    Some(problem.helping("dnsmasq starts as root on every member: settings for names, addresses and options are taken"))
 }
 
 fn in_config(wrong: Wrong) -> Problem {

@@ -5,6 +5,7 @@ mod ask;
 mod check;
 mod choose;
 mod node;
+mod raw;
 #[cfg(test)]
 mod real_tests;
 mod settings;

@@ -1,6 +1,8 @@
 //! Sources: where manifests come from by themselves, a directory of one member or a git repository.
 
+mod address;
 mod status;
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -57,9 +59,19 @@ pub struct SourceSpec {
     /// What `${NAME}` stands for in values. Without this map `${` is text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variables: Option<BTreeMap<String, String>>,
-    /// Whether secrets may be given as `exec:PROGRAM …`, which runs on whichever member reads.
+    /// Whether its manifests may have keys that run programs, write files or let somebody in, such as `raw.*`.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
+    pub raw: bool,
+    /// Whether secrets may be given as `exec:PROGRAM …`, which runs as root on whichever member reads; it may then do
+    /// all that `raw` allows.
     #[serde(default, deserialize_with = "lenient")]
     pub exec: bool,
+    /// A directory of the member that reads, as an absolute path: secrets may be given as `file:` below it.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
+    pub secrets_dir: String,
+    /// The variables of the daemon's environment that secrets may be given as: `env:NAME`.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
     /// How often to look without being told of a change, such as 30s or 5m.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
     pub interval: String,
@@ -87,6 +99,12 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
+    /// Whether its manifests may hold what runs programs, writes files or lets somebody in.
+    pub fn may_be_raw(&self) -> bool {
+        // Whoever runs programs needs no key for anything.
+        self.raw || self.exec
+    }
+
     /// Whether members put back what changes of its objects on their hosts.
     pub fn heal(&self) -> Heal {
         if self.heal == Some(false) { Heal::Off } else { Heal::On }
@@ -149,12 +167,17 @@ impl Resource for Source {
             _ => problems.push(Problem::at_key("SB023", &["git"], "a source has a `path` or a `git`, not both")),
         }
         problems.extend(layer_problems(&spec.layers));
+        problems.extend(secret_problems(spec));
         problems.extend(variable_problems(spec.variables.iter().flatten()));
         if !spec.interval.is_empty() && duration_ms(&spec.interval).is_none() {
             let text = format!("`{}` is no interval: write 30s, 5m or 1h", spec.interval);
             problems.push(Problem::at_value("SB020", &["interval"], text));
         }
         problems
+    }
+
+    fn beyond_sources(&self, old: Option<&SourceSpec>, new: &SourceSpec) -> Vec<Problem> {
+        trust::beyond_sources(old, new)
     }
 
     fn needs(&self, _: &Key, spec: &SourceSpec) -> Vec<Need> {
@@ -184,6 +207,23 @@ fn variable_problems<'a>(variables: impl Iterator<Item = (&'a String, &'a String
     secret.map(problem).collect()
 }
 
+fn secret_problems(spec: &SourceSpec) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !spec.secrets_dir.is_empty() && !spec.secrets_dir.starts_with('/') {
+        let text = format!("`{}` is no absolute path: a daemon has no other", spec.secrets_dir);
+        problems.push(Problem::at_value("SB020", &["secrets_dir"], text));
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_name =
+        |name: &str| !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(is_part);
+    let bad = spec.env.iter().enumerate().filter(|(_, name)| !is_name(name));
+    problems.extend(bad.map(|(index, name)| {
+        let text = format!("`{name}` is no name of a variable of the environment");
+        Problem::at_value("SB020", &["env", &index.to_string()], text)
+    }));
+    problems
+}
+
 fn path_problems(spec: &SourceSpec, path: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !path.starts_with('/') {
@@ -199,7 +239,7 @@ fn path_problems(spec: &SourceSpec, path: &str) -> Vec<Problem> {
 
 fn git_problems(spec: &SourceSpec, git: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if let Some(fault) = address_fault(git) {
+    if let Some(fault) = address::fault(git) {
         problems.push(Problem::at_value("SB020", &["git"], format!("this repository cannot be read: {fault}")));
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '+');
@@ -211,27 +251,6 @@ fn git_problems(spec: &SourceSpec, git: &str) -> Vec<Problem> {
         problems.push(Problem::at_key("SB023", &["member"], "`member` has no meaning with `git`: the leader reads it"));
     }
     problems
-}
-
-/// Why git must not be given this address.
-fn address_fault(address: &str) -> Option<&'static str> {
-    let Some((scheme, rest)) = address.split_once("://") else {
-        // `git@host:path`, as ssh has it.
-        let (user, _) = address.split_once(':')?;
-        let is_ssh = user.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.contains('/'));
-        return (!is_ssh || address.starts_with('-')).then_some("write https://…, ssh://… or file:///…");
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let has_password = authority.split_once('@').is_some_and(|(user, _)| user.contains(':'));
-    match scheme {
-        "https" | "ssh" | "file" if has_password => {
-            Some("a password in it would be stored and shown; use a key of ssh")
-        }
-        "https" if authority.contains('@') => Some("a token in it would be stored and shown; use a key of ssh"),
-        "https" | "ssh" | "file" if authority.starts_with('-') => Some("its host is no host"),
-        "https" | "ssh" | "file" => None,
-        _ => Some("only https, ssh and file are spoken"),
-    }
 }
 
 /// `30s`, `5m`, `1h`, `500ms`, in milliseconds.
@@ -287,6 +306,19 @@ mod tests {
             "https://me:sekret@git.example/site",
             "https://token@git.example/site",
             "ssh://-oProxyCommand=id/site",
+            "/etc",
+            "../x",
+            "site",
+            "--upload-pack=id",
+            "file://../x",
+            "file://host/x",
+            "file:///srv/../etc",
+            "https:///site",
+            "https://git.example/a\nb",
+            "git@git.example:a\0b",
+            "git@git.example:a b",
+            "https://git.example/\u{202e}x",
+            "git@-oProxyCommand=id:x",
         ] {
             let found = messages(git(bad));
             assert_eq!(found.len(), 1, "{bad}");

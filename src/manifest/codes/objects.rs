@@ -199,6 +199,11 @@ pub(super) const OF_OBJECTS: &[Rule] = &[
         "a network type that is not supported",
         "OVN networks need Open vSwitch and a control plane on every member, which this version does not drive.",
     ),
+    rule(
+        "SB051",
+        "a setting of dnsmasq that is not taken",
+        "raw.dnsmasq is read by a program that starts as root on every member. Settings that run programs, name files or directories, or choose whom it runs as are refused, whoever writes them.",
+    ),
     rule("SB060", "a kind that is not known", "A newer version may have written the object. Upgrade this one."),
     rule(
         "SB061",

@@ -273,11 +273,18 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
     rule(
         "SB193",
         "a secret that cannot be had",
-        "The variable of the environment, the file or the program that a reference names gives nothing on the machine that reads the set. Programs are run for sources only that were added with --allow-exec.",
+        "The variable of the environment, the file or the program that a reference names gives nothing on the machine that reads the set. A source runs programs only after --allow-exec, reads files only below its own directory and that of --secrets-dir, and variables only after --allow-env.",
     ),
     rule(
         "SB194",
-        "a source that gives the right to run programs",
-        "Whoever commits to a repository could run programs as root with it. Apply a source with exec by hand.",
-    ),
+        "a right that only a person gives to a source",
+        "Whoever may commit to the repository of one source could otherwise run programs by another: no source gives rights (raw, exec, secrets_dir, env), changes where a source reads that has any, or weakens whose signatures a source asks for. Apply such a change by hand.",
+    )
+    .binding(),
+    rule(
+        "SB195",
+        "a key that a source must be given by hand",
+        "Keys that run programs, write files or let somebody in (raw.*, source.wipe, core.trust_password, further sources, certificates) make whoever may commit to the repository root on every member. A source has them only after seedbed source add --allow-raw, or source set NAME --allow-raw.",
+    )
+    .binding(),
 ];

@@ -8,10 +8,11 @@ mod repository;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::program::ProgramError;
-use repository::Repository;
+use repository::{FETCH_BYTES_MAX, Repository};
 
 /// What to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +79,8 @@ impl GitError {
     }
 }
 
-/// Fetches the newest commit of a remote into `home`, which belongs to this one source.
+/// Fetches the newest commit of a remote into `home`, which belongs to this one source and which nobody else can look
+/// into.
 ///
 /// The layout: `repository` (bare), `signers`, and `commits/NAME` for the last commit. A commit's directory appears
 /// whole, by renaming; the ones before it are removed.
@@ -86,33 +88,75 @@ impl GitError {
 /// # Errors
 /// What is in the way. What was laid out before stays.
 pub async fn fetch(remote: &Remote, home: &Path) -> Result<Checkout, GitError> {
-    fs::create_dir_all(home).map_err(GitError::disk("create", home))?;
+    disk(home, make).await?;
     let repository = Repository::open(home).await?;
+    let taken = take(&repository, remote, home).await;
+    match &taken {
+        Ok((_, None)) => {}
+        Ok((_, Some(bytes))) => repository.shrink(*bytes).await?,
+        // What is refused stays until the next one comes, and not longer.
+        Err(_) => repository.shrink(FETCH_BYTES_MAX / 2).await?,
+    }
+    taken.map(|(checkout, _)| checkout)
+}
+
+/// The newest commit, and how large it is when it was not there before.
+async fn take(repository: &Repository, remote: &Remote, home: &Path) -> Result<(Checkout, Option<u64>), GitError> {
     let commit = repository.fetch(remote).await?;
     if !remote.signers.is_empty() {
         repository.verify(&commit, &remote.signers).await?;
     }
-    let commits = home.join("commits");
-    let dir = commits.join(&commit);
-    if !dir.is_dir() {
-        repository.check_size(&commit).await?;
-        let fresh = home.join("commits.new");
-        remove(&fresh)?;
-        fs::create_dir_all(&fresh).map_err(GitError::disk("create", &fresh))?;
-        repository.lay_out(&commit, &fresh).await?;
-        fs::create_dir_all(&commits).map_err(GitError::disk("create", &commits))?;
-        fs::rename(&fresh, &dir).map_err(GitError::disk("rename", &fresh))?;
-    }
-    for entry in fs::read_dir(&commits).map_err(GitError::disk("list", &commits))? {
-        let path = entry.map_err(GitError::disk("list", &commits))?.path();
+    let dir = home.join("commits").join(&commit);
+    let is_new = !tokio::fs::try_exists(&dir).await.unwrap_or(false);
+    let bytes = if is_new { Some(lay_out(repository, &commit, &dir, home).await?) } else { None };
+    let kept = dir.clone();
+    disk(&home.join("commits"), move |commits| keep_only(&kept, commits)).await?;
+    Ok((Checkout { commit, dir }, bytes))
+}
+
+async fn lay_out(repository: &Repository, commit: &str, dir: &Path, home: &Path) -> Result<u64, GitError> {
+    let bytes = repository.check_size(commit).await?;
+    let fresh = home.join("commits.new");
+    disk(&fresh, |fresh| remove(fresh).and_then(|()| make(fresh))).await?;
+    repository.lay_out(commit, &fresh).await?;
+    let to = dir.to_owned();
+    disk(&fresh, move |fresh| put(fresh, &to)).await?;
+    Ok(bytes)
+}
+
+/// Does something on the disk without keeping others waiting.
+async fn disk<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce(&Path) -> Result<T, GitError> + Send + 'static,
+) -> Result<T, GitError> {
+    let (path, named) = (path.to_owned(), path.to_owned());
+    let done = tokio::task::spawn_blocking(move || work(&path)).await;
+    done.unwrap_or_else(|cause| Err(GitError::disk("use", &named)(io::Error::other(cause))))
+}
+
+/// Makes a directory that nobody else can look into: what a private repository holds is not for every user here.
+fn make(dir: &Path) -> Result<(), GitError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(GitError::disk("create", dir))?;
+    // One of an earlier version was open.
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(GitError::disk("protect", dir))
+}
+
+fn put(fresh: &Path, dir: &Path) -> Result<(), GitError> {
+    dir.parent().map_or(Ok(()), make)?;
+    fs::rename(fresh, dir).map_err(GitError::disk("rename", fresh))
+}
+
+fn keep_only(dir: &Path, commits: &Path) -> Result<(), GitError> {
+    for entry in fs::read_dir(commits).map_err(GitError::disk("list", commits))? {
+        let path = entry.map_err(GitError::disk("list", commits))?.path();
         if path != dir {
             remove(&path)?;
         }
     }
-    Ok(Checkout { commit, dir })
+    Ok(())
 }
 
-/// Removes what a source has left below its home.
+/// Removes what a source has left below its home. Blocks.
 ///
 /// # Errors
 /// When the disk does not let it.

@@ -14,7 +14,9 @@ const LOCAL_LIMIT: Duration = Duration::from_secs(60);
 const COMMIT_BYTES_MAX: u64 = 256 << 20;
 const COMMIT_FILES_MAX: usize = 100_000;
 /// What a fetch may add to the disk.
-const FETCH_BYTES_MAX: u64 = 512 << 20;
+pub const FETCH_BYTES_MAX: u64 = 512 << 20;
+/// A repository that is this much larger than twice its commit is cleared of what it needs no more.
+const SPARE_BYTES: u64 = 16 << 20;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The one reference that is kept: the last fetched commit.
@@ -72,10 +74,10 @@ impl Repository {
 
     /// Returns when the repository has grown beyond what is meant.
     async fn overflow(&self) {
-        let before = size(&self.git_dir);
+        let before = self.size().await;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            if size(&self.git_dir).saturating_sub(before) > FETCH_BYTES_MAX {
+            if self.size().await.saturating_sub(before) > FETCH_BYTES_MAX {
                 return;
             }
         }
@@ -84,7 +86,7 @@ impl Repository {
     /// Refuses a commit that none of the signers has signed.
     pub async fn verify(&self, commit: &str, signers: &str) -> Result<(), GitError> {
         let file = self.home.join("signers");
-        fs::write(&file, signers).map_err(GitError::disk("write", &file))?;
+        tokio::fs::write(&file, signers).await.map_err(GitError::disk("write", &file))?;
         let signers = format!("gpg.ssh.allowedSignersFile={}", file.display());
         // OpenPGP and X.509 would ask the keyrings of this machine, which nobody has meant.
         let args = ["-c", &signers, "-c", "gpg.program=false", "-c", "gpg.x509.program=false", "verify-commit", commit];
@@ -94,8 +96,29 @@ impl Repository {
         }
     }
 
-    /// Refuses a commit that would fill the disk.
-    pub async fn check_size(&self, commit: &str) -> Result<(), GitError> {
+    async fn size(&self) -> u64 {
+        let dir = self.git_dir.clone();
+        tokio::task::spawn_blocking(move || size(&dir)).await.unwrap_or(0)
+    }
+
+    /// Drops what earlier commits have left, when that is more than the commit itself, whose files have `bytes`. The
+    /// limits of one fetch and one commit would otherwise hold for each of them and for no sum.
+    pub async fn shrink(&self, bytes: u64) -> Result<(), GitError> {
+        let bytes_max = bytes.saturating_mul(2) + SPARE_BYTES;
+        if self.size().await <= bytes_max {
+            return Ok(());
+        }
+        let args = ["-c", "gc.auto=0", "gc", "--quiet", "--prune=now"];
+        if self.git(&args, LOCAL_LIMIT).run().await.is_ok() && self.size().await <= bytes_max {
+            return Ok(());
+        }
+        // The next fetch makes a new one.
+        let dir = self.git_dir.clone();
+        super::disk(&dir, super::remove).await
+    }
+
+    /// Refuses a commit that would fill the disk, and gives the bytes of all its files.
+    pub async fn check_size(&self, commit: &str) -> Result<u64, GitError> {
         let unusable = |why: String| GitError::Unusable { commit: commit.to_owned(), why };
         let list = self.git(&["ls-tree", "-r", "-l", commit], LOCAL_LIMIT).run().await;
         let list = list.map_err(|cause| unusable(cause.to_string()))?;
@@ -105,7 +128,7 @@ impl Repository {
             let (mib, files) = (COMMIT_BYTES_MAX >> 20, COMMIT_FILES_MAX);
             return Err(unusable(format!("it holds more than {mib} MiB or {files} files")));
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Writes the files of a commit into an empty directory.

@@ -92,6 +92,62 @@ async fn the_newest_commit_is_laid_out_and_the_one_before_it_goes() {
 }
 
 #[tokio::test]
+async fn nobody_else_looks_into_what_was_fetched() {
+    let room = Room::new();
+    room.commit("one", &[]);
+    // One of an earlier version was open.
+    fs::create_dir_all(room.home()).expect("a directory");
+    fs::set_permissions(room.home(), fs::Permissions::from_mode(0o755)).expect("open");
+    let checkout = room.fetch(&room.remote()).await.expect("fetched");
+    for dir in [room.home(), room.home().join("commits"), checkout.dir] {
+        let mode = fs::metadata(&dir).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700, "{}", dir.display());
+    }
+}
+
+/// Bytes that no compression makes smaller.
+fn noise(seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u8::try_from(state >> 56).expect("a byte")
+    };
+    (0..24 << 20).map(|_| next()).collect()
+}
+
+fn bytes_below(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry"));
+    let of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(met) if met.is_dir() => bytes_below(&entry.path()),
+        Ok(met) => met.len(),
+        Err(_) => 0,
+    };
+    entries.map(of).sum()
+}
+
+#[tokio::test]
+async fn what_a_rewritten_history_has_left_does_not_pile_up() {
+    let room = Room::new();
+    room.commit("one", &[]);
+    for seed in 1..=4 {
+        fs::write(room.repo().join("blob"), noise(seed)).expect("a file");
+        room.git(&["add", "--all"]);
+        room.git(&["-c", "core.compression=0", "commit", "--quiet", "--amend", "-m", "blob"]);
+        room.fetch(&room.remote()).await.expect("fetched");
+    }
+    // Twice the commit and what is spared, not four of them.
+    let bytes = bytes_below(&room.home().join("repository"));
+    assert!(bytes <= (2 * 24 + 16) << 20, "{} MiB", bytes >> 20);
+    fs::remove_file(room.repo().join("blob")).expect("removed");
+    room.git(&["add", "--all"]);
+    room.git(&["commit", "--quiet", "--amend", "-m", "small"]);
+    room.fetch(&room.remote()).await.expect("fetched");
+    let bytes = bytes_below(&room.home().join("repository"));
+    assert!(bytes <= 17 << 20, "{} MiB stay of commits that are gone", bytes >> 20);
+    room.fetch(&room.remote()).await.expect("and it is fetched again");
+}
+
+#[tokio::test]
 async fn a_tag_and_the_default_branch_lead_to_their_commits() {
     let room = Room::new();
     let first = room.commit("one", &[]);

@@ -61,6 +61,7 @@ pub async fn one(name: &str, session: &Session) -> Result<(), Failure> {
         let signers = spec.verify.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
         lines.push(format!("  only commits of {signers} signer(s)"));
     }
+    lines.extend(given(&spec));
     lines.extend(owned(name, session).await?);
     if let Some(max) = spec.deletes_max() {
         lines.push(format!("  deletes what it declares no more, up to {max} objects at once"));
@@ -83,6 +84,18 @@ pub async fn one(name: &str, session: &Session) -> Result<(), Failure> {
 pub fn told(finding: &Finding) -> Vec<String> {
     let helps = finding.help.iter().map(|help| format!("    {help}"));
     std::iter::once(format!("  {finding}")).chain(helps).collect()
+}
+
+/// What a person has given it, a line each.
+fn given(spec: &SourceSpec) -> Vec<String> {
+    let raw =
+        spec.raw.then(|| "may have keys that run programs, write files or let somebody in (--allow-raw)".to_owned());
+    let exec =
+        spec.exec.then(|| "may run programs as root for secrets, and all of --allow-raw (--allow-exec)".to_owned());
+    let dir = Some(&spec.secrets_dir).filter(|dir| !dir.is_empty());
+    let dir = dir.map(|dir| format!("may read secrets below {dir} (--secrets-dir)"));
+    let env = (!spec.env.is_empty()).then(|| format!("may read the variables {} (--allow-env)", spec.env.join(", ")));
+    [raw, exec, dir, env].into_iter().flatten().map(|line| format!("  {line}")).collect()
 }
 
 /// What belongs to it, in a line.

@@ -1,8 +1,8 @@
 //! The files that are kept for one bridge, below `networks/NAME` of the state directory.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -54,7 +54,8 @@ impl Files {
     pub fn write_text(&self, name: &str, text: &str) -> Result<(), HostError> {
         self.make()?;
         let (new, path) = (self.path(&format!("{name}.new")), self.path(name));
-        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).doing("write", &path)
+        let write = |mut file: fs::File| file.write_all(text.as_bytes());
+        private().open(&new).and_then(write).and_then(|()| fs::rename(&new, &path)).doing("write", &path)
     }
 
     /// Adds to a list. This comes before what it speaks of is done: what is done and not listed would stay for ever.
@@ -104,6 +105,13 @@ impl Files {
     fn make(&self) -> Result<(), HostError> {
         fs::DirBuilder::new().recursive(true).mode(0o711).create(&self.dir).doing("make directory", &self.dir)
     }
+}
+
+// Settings of the operator and rules of the firewall are nobody else's business; dnsmasq reads its own as root.
+fn private() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
 }
 
 fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
