@@ -202,7 +202,8 @@ const NOT_IN_FILES: [(&str, &str); 32] = [
     ("SB191", "src/manifest"),
     ("SB192", "src/watch"),
     ("SB193", "src/watch"),
-    ("SB194", "src/daemon/sources"),
+    ("SB194", "src/kinds/source"),
+    ("SB195", "src/kinds"),
     ("SB160", "src/manifest"),
 ];
 

@@ -104,7 +104,7 @@ impl Input {
     /// All findings for people.
     pub fn render(&self, palette: Palette) -> String {
         let colour = if palette.is_coloured() { manifest::Colour::Always } else { manifest::Colour::Never };
-        manifest::render(&self.loaded.findings, &self.sources, colour)
+        palette.own(&manifest::render(&self.loaded.findings, &self.sources, colour))
     }
 }
 

@@ -19,7 +19,7 @@ use super::server::{Server, store_failed};
 use super::write;
 use crate::api::{ApiError, ApplyReply, ApplyRequest, Envelope, Kind, paths};
 use crate::kinds::source::{SourceSpec, SourceStatus};
-use crate::model::{Key, Object, Timestamp};
+use crate::model::{Key, MemberName, Object, Timestamp};
 
 /// Larger than any answer to an apply.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -40,8 +40,8 @@ async fn status(
     Path(name): Path<String>,
 ) -> Outcome {
     caller.trusted()?;
-    found(&server, &name)?;
-    let status = source_status(&server, &name)?;
+    let object = found(&server, &name)?;
+    let status = source_status_now(&server, &object)?;
     let mut shown = json!(status);
     shown["conditions"] = json!(status.conditions());
     Answer::of(&shown)
@@ -118,6 +118,14 @@ pub fn source_status(server: &Server, name: &str) -> Result<SourceStatus, ApiErr
         Some(object) => write::typed(&object),
         None => Ok(SourceStatus::default()),
     }
+}
+
+/// How a source stands, as whoever looks now has to take it: see [`SourceStatus::seen`].
+pub fn source_status_now(server: &Server, source: &Object) -> Result<SourceStatus, ApiError> {
+    let spec: SourceSpec = write::typed(source)?;
+    let members = server.members()?.into_iter().map(|member| MemberName(member.key.name)).collect::<Vec<_>>();
+    let heard = server.liveness.borrow().members.clone();
+    Ok(source_status(server, &source.key.name)?.seen(&spec, &members, &heard))
 }
 
 /// Changes how a source stands, and gives what is stored then. Nothing is written when nothing changes.

@@ -82,6 +82,13 @@ pub trait Resource: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The name under which an object of this kind owns others, whose owner is gone with it: whoever deletes it, they stay
+    /// and are nobody's.
+    fn owner<'k>(&self, key: &'k Key) -> Option<&'k str> {
+        let _ = key;
+        None
+    }
+
     /// Why no source may change an object from `old` to `new`, whatever it was given: that is for people. `old` is `None`
     /// for one that is created.
     fn beyond_sources(&self, old: Option<&Self::Spec>, new: &Self::Spec) -> Vec<Problem> {
@@ -255,6 +262,8 @@ pub trait Kind: Send + Sync {
     fn edit(&self, old: &Spec, new: &Spec) -> Vec<Problem>;
     /// See [`Resource::edit_local`]. Paths are within the member's keys: `["size"]`.
     fn edit_local(&self, spec: &Spec, old: &Config, new: &Config) -> Vec<Problem>;
+    /// See [`Resource::owner`].
+    fn owner<'k>(&self, key: &'k Key) -> Option<&'k str>;
     /// See [`Resource::beyond_sources`].
     fn beyond_sources(&self, old: Option<&Spec>, new: &Spec) -> Vec<Problem>;
     /// See [`Resource::restarts`].
@@ -393,6 +402,10 @@ impl<R: Resource> Kind for R {
             Ok(typed) => Resource::edit_local(self, &typed, old, new),
             Err(problem) => vec![problem],
         }
+    }
+
+    fn owner<'k>(&self, key: &'k Key) -> Option<&'k str> {
+        Resource::owner(self, key)
     }
 
     fn beyond_sources(&self, old: Option<&Spec>, new: &Spec) -> Vec<Problem> {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::model::ByteSize;
+use crate::model::{ByteSize, is_printable};
 
 /// The words that LXD reads as a boolean.
 pub fn read_bool(text: &str) -> Option<bool> {
@@ -112,7 +112,8 @@ pub fn path_name_fault(name: &str) -> Option<&'static str> {
     if name.contains(char::is_whitespace) {
         return Some("it contains a space");
     }
-    let reserved = |c: char| matches!(c, '\'' | '"' | '*' | '?' | '&' | '+' | '#' | '%' | ':' | '\\') || c.is_control();
+    let reserved =
+        |c: char| matches!(c, '\'' | '"' | '*' | '?' | '&' | '+' | '#' | '%' | ':' | '\\') || !is_printable(c);
     name.contains(reserved).then_some("it contains a character that is not allowed in names")
 }
 
@@ -156,6 +157,16 @@ mod tests {
         assert_eq!(read_bool("Yes"), Some(true));
         assert_eq!(read_bool("off"), Some(false));
         assert_eq!(read_bool("perhaps"), None);
+    }
+
+    #[test]
+    fn names_hold_nothing_that_a_terminal_would_obey_or_not_show() {
+        for good in ["web", "größer", "日本", "a-b_c.d"] {
+            assert_eq!(path_name_fault(good), None, "{good}");
+        }
+        for bad in ["a\u{1b}[2K", "a\u{202e}b", "a\u{200b}b", "a\u{9b}b", "a\rb", "a\u{2066}b", "a\u{feff}"] {
+            assert!(path_name_fault(bad).is_some(), "{bad:?}");
+        }
     }
 
     #[test]

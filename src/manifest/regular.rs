@@ -6,7 +6,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path};
 
@@ -45,7 +44,7 @@ pub fn open_regular_below(root: &Path, real: &Path) -> io::Result<File> {
         }
         other => other?,
     };
-    checked(File::from(OwnedFd::from(file)))
+    checked(File::from(file))
 }
 
 /// Reads all of a file, or nothing when it has more than `bytes_max`: never more than one byte beyond that is read.

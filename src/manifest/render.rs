@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use super::conceal::conceal;
 use super::lines::Lines;
 use super::source::Source;
-use crate::model::{Finding, Place, Severity};
+use crate::model::{Finding, Place, Severity, is_printable, printable};
 
 /// Places further apart than this are shown one after the other, and longer lines are not shown.
 const SHOWN_BYTES_MAX: usize = 8 << 10;
@@ -45,14 +45,15 @@ fn group<'a>(finding: &'a Finding, sources: &'a [Source]) -> Group<'a> {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let mut group = Group::with_title(level.primary_title(finding.message.as_str()).id(finding.code.as_str()));
+    let title = level.primary_title(printable(&finding.message)).id(printable(&finding.code));
+    let mut group = Group::with_title(title);
     for marks in by_file(finding) {
         group = match sources.iter().find(|source| source.path == marks[0].place.file) {
             Some(source) if !source.text.is_empty() && fits(source, &marks) => group.element(snippet(source, &marks)),
             Some(_) | None => group.elements(marks.iter().map(|mark| origin(mark.place))),
         };
     }
-    group.elements(finding.help.iter().map(|help| Level::HELP.message(help.as_str())))
+    group.elements(finding.help.iter().map(|help| Level::HELP.message(printable(help))))
 }
 
 /// One marked place.
@@ -91,7 +92,7 @@ fn fits(source: &Source, marks: &[Mark<'_>]) -> bool {
 }
 
 fn origin(place: &Place) -> Origin<'_> {
-    let origin = Origin::path(place.file.as_str());
+    let origin = Origin::path(printable(&place.file));
     match (place.line, place.column) {
         (0, _) => origin,
         (line, column) => origin.line(line as usize).char_column(column as usize),
@@ -103,13 +104,27 @@ fn snippet<'a>(source: &'a Source, marks: &[Mark<'a>]) -> Snippet<'a, annotate_s
     let first_line = 1 + Lines::of(&source.text[..lines.start]).count();
     // Line ends of Windows and of old Macs are noise here. Lengths must stay as they are: the spans count bytes.
     let shown = conceal(&source.text[lines.clone()]).replace("\r\n", " \n").replace('\r', "\n");
-    let mut snippet = Snippet::source(shown).path(source.path.as_str()).line_start(first_line);
+    let mut snippet = Snippet::source(blanked(&shown)).path(printable(&source.path)).line_start(first_line);
     for mark in marks {
         let span = clamp(&source.text, mark.place);
         let span = span.start - lines.start..span.end - lines.start;
-        snippet = snippet.annotation(mark.kind.span(span).label(mark.note));
+        snippet = snippet.annotation(mark.kind.span(span).label(mark.note.map(printable)));
     }
     snippet
+}
+
+// What cannot be printed is a mark of the same bytes.
+fn blanked(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match (c, c.len_utf8()) {
+            ('\n' | '\t', _) => shown.push(c),
+            (c, _) if is_printable(c) => shown.push(c),
+            (_, 3) => shown.push('\u{fffd}'),
+            (_, bytes) => shown.extend(std::iter::repeat_n('?', bytes)),
+        }
+    }
+    shown
 }
 
 fn lines_around(text: &str, marks: &[Mark<'_>]) -> Range<usize> {

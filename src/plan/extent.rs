@@ -61,6 +61,7 @@ fn of_pruning(extent: &mut Extent, source: &str, known: &Known) {
     extent.kinds.extend(users.kinds);
     extent.naming.extend(users.naming);
     extent.keys.extend(users.keys);
+    extent.owned.extend(owned.iter().filter_map(own::owner).map(str::to_owned));
     extent.projects.extend(users.projects);
 }
 
@@ -117,9 +118,7 @@ pub fn of_removal(key: &Key, known: &Known) -> Extent {
     let mut extent = of_users(std::slice::from_ref(key), known);
     extent.kinds.insert(Key::MEMBER.into());
     extent.keys.extend([key.clone(), Key::membership()]);
-    if key.kind.as_str() == "source" {
-        extent.owned.insert(key.name.clone());
-    }
+    extent.owned.extend(own::owner(key).map(str::to_owned));
     extent
 }
 

@@ -1,7 +1,7 @@
 //! Who an object belongs to, and what its manifest lets a plan do with it.
 
 use super::compute::{Mode, Scene};
-use crate::kinds::hold::HoldSpec;
+use crate::kinds::{self, hold::HoldSpec};
 use crate::model::{
     ApplyMode, Claim, ClusterState, Declared, Finding, Key, Management, MemberName, Object, Phase, Placement, Put,
     Rollout, Severity, Stage,
@@ -101,12 +101,19 @@ pub fn revised(object: &Object, management: Management) -> Put {
     }
 }
 
-/// The objects of a source without an owner.
-pub fn released(source: &str, state: &ClusterState) -> Vec<Put> {
-    let is_its = |object: &&Object| object.management.source.as_deref() == Some(source);
+/// The name under which an object owns others.
+pub fn owner(key: &Key) -> Option<&str> {
+    kinds::find(key.kind.as_str())?.owner(key)
+}
+
+/// What the deletion of an object leaves without an owner, and how it is managed from then on: another object of this
+/// name is another owner.
+pub fn released<'a>(key: &Key, state: &'a ClusterState) -> Vec<(&'a Object, Management)> {
+    let Some(owner) = owner(key) else { return Vec::new() };
+    let is_its = |object: &&Object| object.management.source.as_deref() == Some(owner);
     let stays = |object: &&Object| object.phase != Phase::Deleting;
     let all = state.objects.values().filter(is_its).filter(stays);
-    all.map(|object| revised(object, Management { source: None, ..object.management.clone() })).collect()
+    all.map(|object| (object, Management { source: None, ..object.management.clone() })).collect()
 }
 
 fn belongs(key: &Key, declared: &Declared, now: &Management, source: Option<&str>) -> Finding {

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::compute::Scene;
+use super::fields;
 use super::liveness::offline;
 use super::order::order;
+use super::own;
 use super::refer;
 use super::report::{Action, PlannedChange};
 use crate::kinds::{self, project::default_profile_key};
 use crate::model::{
-    ApplyMode, Change, Claim, ClusterState, Declared, Desired, Finding, Generation, Key, Object, Phase, ProjectName,
-    Rollout, Severity,
+    ApplyMode, Change, Claim, ClusterState, Declared, Desired, Finding, Generation, Key, Management, Object, Phase,
+    ProjectName, Rollout, Severity,
 };
 
 /// The code of what stays although nobody declares it any more.
@@ -66,7 +68,28 @@ pub fn prune(
         let profile = default_profile(key).and_then(|profile| scene.state.get(&profile));
         profile.into_iter().chain([going[key]]).map(deletion).collect::<Vec<_>>()
     };
-    Ok(Pruned { changes: keys.iter().flat_map(with_profile).collect(), notes })
+    let mut all: Vec<(PlannedChange, Change)> = released(&keys, &going, scene, changes);
+    all.extend(keys.iter().flat_map(with_profile));
+    Ok(Pruned { changes: all, notes })
+}
+
+// What goes may own others, which stay. What this plan changes as well is said to be somebody's already.
+fn released(
+    keys: &[Key],
+    going: &BTreeMap<Key, &Object>,
+    scene: &Scene<'_>,
+    changes: &[(PlannedChange, Change)],
+) -> Vec<(PlannedChange, Change)> {
+    let is_left = |object: &Object| {
+        !going.contains_key(&object.key) && !changes.iter().any(|(planned, _)| planned.key == object.key)
+    };
+    let all = keys.iter().flat_map(|key| own::released(key, scene.state)).filter(|(object, _)| is_left(object));
+    let change = |(object, management): (&Object, Management)| {
+        let fields = fields::of_management(Some(&object.management), &management);
+        let planned = PlannedChange { fields, ..PlannedChange::of(object, Action::Adopt) };
+        (planned, Change::Put(own::revised(object, management)))
+    };
+    all.map(change).collect()
 }
 
 // What the source owns and this set does not have. Default profiles come and go with their projects.

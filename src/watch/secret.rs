@@ -123,16 +123,17 @@ async fn fetch(reference: SecretReference, resolver: &Resolver<'_>) -> Result<St
 
 async fn read(path: String, files: SecretFiles) -> Result<String, String> {
     let named = path.clone();
-    let work = tokio::task::spawn_blocking(move || files.open(Path::new(&path)).and_then(read_secret));
+    let work = tokio::task::spawn_blocking(move || {
+        let failed = |cause: String| format!("{path}: {cause}");
+        let file = files.open(Path::new(&path))?.map_err(|cause| failed(cause.to_string()))?;
+        let bytes = read_at_most(file, SECRET_BYTES_MAX).map_err(|cause| failed(cause.to_string()))?;
+        text(bytes.ok_or_else(|| failed(too_long()))?).map_err(failed)
+    });
     match timeout(FILE_LIMIT, work).await {
-        Ok(Ok(read)) => read.and_then(text).map_err(|cause| format!("{named}: {cause}")),
+        Ok(Ok(read)) => read,
         Ok(Err(_)) => Err(format!("{named}: it cannot be read")),
         Err(_) => Err(format!("{named}: its file system did not answer within {} s", FILE_LIMIT.as_secs())),
     }
-}
-
-fn read_secret(file: std::fs::File) -> Result<Vec<u8>, String> {
-    read_at_most(file, SECRET_BYTES_MAX).map_err(|cause| cause.to_string())?.ok_or_else(too_long)
 }
 
 async fn run(words: Vec<String>) -> Result<String, String> {
@@ -171,10 +172,10 @@ impl SecretNames<'_> {
 
 impl SecretFiles {
     /// Whether a file is there is told only where it may be read.
-    fn open(&self, path: &Path) -> Result<std::fs::File, String> {
-        let Self::Below(dirs) = self else { return open_regular(path).map_err(|cause| cause.to_string()) };
+    fn open(&self, path: &Path) -> Result<io::Result<std::fs::File>, String> {
+        let Self::Below(dirs) = self else { return Ok(open_regular(path)) };
         let refused = || {
-            "it may not be used here; a source is given the directory of its secrets by `source add --secrets-dir`"
+            "this file may not be used here; a source is given the directory of its secrets by `source add --secrets-dir`"
                 .to_owned()
         };
         let real_dirs: Vec<PathBuf> = dirs.iter().filter_map(|dir| Some(follow(dir).ok()?.real)).collect();
@@ -183,9 +184,12 @@ impl SecretFiles {
         if !is_named(path) || has_steps_up {
             return Err(refused());
         }
-        let real = follow(path).map_err(|lost| lost.cause.to_string())?.real;
+        let real = match follow(path) {
+            Ok(way) => way.real,
+            Err(lost) => return Ok(Err(lost.cause)),
+        };
         let dir = real_dirs.iter().find(|dir| real.starts_with(dir)).ok_or_else(refused)?;
-        open_regular_below(dir, &real).map_err(|cause: io::Error| cause.to_string())
+        Ok(open_regular_below(dir, &real))
     }
 }
 

@@ -50,7 +50,6 @@ fn a_commit_does_not_become_root() {
         let redirect = format!("sources:\n- {{name: ops, path: {}}}\n", other.display());
         refused(lab, repository, &redirect, "SB195");
         node.run_ok(&["source", "set", "evil", "--allow-raw"]);
-        repository.commit(&redirect, false);
         wait_for("the redirection to be refused", PATIENCE, || {
             let findings = status(node, "evil")["findings"].to_string();
             findings.contains("SB194") || findings.contains("SB069")
@@ -127,4 +126,78 @@ fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// What a screen must never be given: all controls but the end of a line, and what turns the direction of reading.
+fn obeyed(text: &str) -> Vec<char> {
+    let is_bad = |c: &char| {
+        c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().filter(is_bad).collect()
+}
+
+#[test]
+fn no_screen_obeys_what_others_have_written() {
+    const HOSTILE: &str = "\u{1b}[2K\u{1b}[1A\u{7}\r\u{9b}31m\u{202e}gone";
+    with(&["10.93.0.1"], |lab| {
+        lab.form();
+        let node = &lab.nodes[0];
+        let body = serde_json::json!({"name": "web", "description": HOSTILE, "config": {"user.x": HOSTILE}});
+        assert_eq!(node.request("POST", "/1.0/profiles", Some(&body)).0, 201);
+        let config = serde_json::json!({"config": {"user.x": HOSTILE}, "description": HOSTILE});
+        assert_eq!(node.request("PATCH", "/1.0/projects/default", Some(&config)).0, 200);
+        assert_eq!(node.request("PATCH", "/1.0", Some(&serde_json::json!({"config": {"user.x": HOSTILE}}))).0, 200);
+        let site = lab.dir.path().join("si\u{1b}[2Kte");
+        fs::create_dir(&site).expect("a directory");
+        fs::write(site.join("a\u{1b}[1A\u{202e}.yaml"), "profiles:\n- nam: x\n").expect("a file");
+        let path = site.to_string_lossy().into_owned();
+        let source = serde_json::json!({"name": "site", "description": HOSTILE, "path": path, "member": "node1"});
+        assert_eq!(node.request("POST", "/1.0/sources", Some(&source)).0, 201);
+        wait_standing(node, "site", "Stalled");
+        let named = serde_json::json!({"name": format!("a{HOSTILE}"), "config": {}});
+        assert_eq!(node.request("POST", "/1.0/profiles", Some(&named)).0, 400, "nor is it a name");
+        let escaped = "\\e[2K\\e[1A\\a\\x9b31m\\u202egone";
+        let file = lab.write(
+            "x.yaml",
+            &format!("profiles: [{{name: new, description: \"{escaped}\", config: {{user.x: \"{escaped}\"}}}}]\n"),
+        );
+        node.run_ok(&["hold", "profile/web", "--for", "1h", "--reason", HOSTILE]);
+        let commands: Vec<Vec<&str>> = vec![
+            vec!["profile", "list"],
+            vec!["profile", "show", "web"],
+            vec!["profile", "get", "web", "user.x"],
+            vec!["project", "list"],
+            vec!["source", "list"],
+            vec!["source", "show", "site"],
+            vec!["cluster", "list"],
+            vec!["config", "show"],
+            vec!["status"],
+            vec!["export"],
+            vec!["drift"],
+            vec!["history"],
+            vec!["audit", "list"],
+            vec!["hold", "list"],
+            vec!["plan", &file],
+            vec!["validate", &file],
+            vec!["validate", &path],
+            vec!["validate", "--report", "github", &path],
+            vec!["validate", "--report", "sarif", &path],
+            vec!["validate", "--report", "json", &path],
+            vec!["plan", &path],
+            vec!["profile", "show", HOSTILE],
+            vec!["apply", &file],
+            vec!["source", "remove", "site"],
+        ];
+        for command in commands {
+            for format in ["table", "compact", "csv", "json", "yaml"] {
+                let out = node.run(&[&["-f", format], command.as_slice()].concat());
+                // A program that asks for one value gets it as it is.
+                let is_one = command.contains(&"get");
+                let stdout = String::from_utf8_lossy(&out.stdout);
+                let stderr = String::from_utf8_lossy(&out.stderr);
+                assert!(is_one || obeyed(&stdout).is_empty(), "{command:?} {format}: {stdout:?}");
+                assert_eq!(obeyed(&stderr), [], "{command:?} {format}: {stderr:?}");
+            }
+        }
+    });
 }

@@ -137,6 +137,28 @@ fn a_source_that_is_removed_releases_what_it_owned_and_deletes_nothing() {
     assert_eq!(gone, ["SB062 there is no source `site`"]);
 }
 
+/// A source that may declare further ones.
+fn parent(world: &mut World) {
+    world.put(&Key::new("source", "parent"), Rollout::RecordOnly, json!({"path": "/p", "config": {}, "raw": true}));
+}
+
+#[test]
+fn a_source_that_is_pruned_releases_what_it_owned_in_the_same_entry() {
+    let mut world = world();
+    parent(&mut world);
+    applied(&mut world, &pruning("parent"), "sources: [{name: web, path: /srv/web}]");
+    applied(&mut world, &by("web"), SITE);
+    // The source gets another name under its parent.
+    let plan = applied(&mut world, &pruning("parent"), "sources: [{name: web2, path: /srv/web}]");
+    assert_eq!(deletions(&plan), ["source/web"]);
+    let freed =
+        plan.changes.iter().filter(|change| change.action == Action::Adopt).map(|change| change.key.to_string());
+    assert_eq!(freed.collect::<Vec<_>>(), ["network/br0", "profile/web"], "the plan shows what becomes nobody's");
+    assert_eq!((owner(&world, "profile/web"), owner(&world, "network/br0")), (None, None));
+    applied(&mut world, &by("web2"), SITE);
+    assert_eq!((owner(&world, "profile/web"), owner(&world, "network/br0")), (Some("web2"), Some("web2")));
+}
+
 #[test]
 fn a_source_that_goes_between_plan_and_commit_gets_nothing() {
     let mut world = world();

@@ -101,7 +101,7 @@ impl Board {
         members.extend(rows.iter().flat_map(|row| row.cells.keys().cloned()));
         members.sort();
         members.dedup();
-        let notices = if keys.is_empty() { Notice::of(&reply.objects) } else { Vec::new() };
+        let notices = if keys.is_empty() { Notice::of(&reply.objects, &reply.liveness) } else { Vec::new() };
         Self { revision: reply.revision, members, silent, outdated, rows, notices }
     }
 

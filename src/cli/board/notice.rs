@@ -1,6 +1,8 @@
 //! What a person should know besides the objects: sources that do not follow, objects that are held, webhooks that take
 //! no messages, and applies that wait to be confirmed.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::Moment;
@@ -9,7 +11,7 @@ use crate::kinds::confirmation::{Left, Pending, Rest};
 use crate::kinds::hold::{self, HoldSpec};
 use crate::kinds::source::{SourceStatus, Standing};
 use crate::kinds::webhook::WebhookStatus;
-use crate::model::{Key, Object, Timestamp};
+use crate::model::{Key, LastSeen, MemberName, Object, Phase, Timestamp};
 
 /// One thing to know.
 #[derive(Clone, Debug)]
@@ -45,10 +47,14 @@ pub enum Notice {
 
 impl Notice {
     /// All that these objects give rise to. Some of it may be over: only a reader has a clock.
-    pub fn of(objects: &[Object]) -> Vec<Self> {
-        let sources = objects.iter().filter(|object| object.key.kind.as_str() == SourceStatus::KIND);
-        let stuck = sources.filter_map(|object| {
-            let status: SourceStatus = object.spec.read().ok()?;
+    pub fn of(objects: &[Object], heard: &BTreeMap<MemberName, LastSeen>) -> Vec<Self> {
+        let of_kind = |kind: &'static str| objects.iter().filter(move |object| object.key.kind.as_str() == kind);
+        let members = of_kind(Key::MEMBER).filter(|member| member.phase == Phase::Created);
+        let members: Vec<MemberName> = members.map(|member| MemberName(member.key.name.clone())).collect();
+        let stuck = of_kind("source").filter_map(|object| {
+            let record = objects.iter().find(|it| it.key == SourceStatus::key(&object.key.name));
+            let status: SourceStatus = record.map(|record| record.spec.read()).transpose().ok()?.unwrap_or_default();
+            let status = status.seen(&object.spec.read().ok()?, &members, heard);
             let is_stuck = matches!(status.standing, Standing::Stalled | Standing::Suspended);
             is_stuck.then(|| Self::Source { name: object.key.name.clone(), status: Box::new(status) })
         });

@@ -207,6 +207,10 @@ fn stalled_sources_and_held_objects_are_told_below_and_records_are_no_rows() {
     };
     let objects = vec![
         object(Key::new("profile", "web"), Phase::Created, Vec::new()),
+        record(Key::new("source", "site"), serde_json::json!({"path": "/srv/site"})),
+        record(Key::new("source", "base"), serde_json::json!({"git": "file:///srv/base"})),
+        record(Key::new("source", "lost"), serde_json::json!({"path": "/srv/lost", "member": "node9"})),
+        record(Key::new("source-status", "lost"), status("Ready", "set c1a6ae168183 is in force")),
         record(Key::new("source-status", "site"), status("Stalled", "set 99b4918badd7 has 1 error")),
         record(Key::new("source-status", "base"), status("Ready", "set b1a6ae168183 is in force")),
         hold("profile/web", NOW.0 + 60_000),
@@ -215,16 +219,21 @@ fn stalled_sources_and_held_objects_are_told_below_and_records_are_no_rows() {
     insta::assert_snapshot!(screen(objects.clone(), &[]), @"
     OBJECT       STATUS   NODE1  NODE2  NODE3
     profile/web  Created
+    source/site  Created
+    source/base  Created
+    source/lost  Created
 
     source site: Stalled for 38 s (since 22:12:42): set 99b4918badd7 has 1 error
       More of it: seedbed source show site
+    source lost: Stalled for 38 s (since 22:12:42): node9, which reads it, is no member any more: add the source with another `member` (last: set c1a6ae168183 is in force)
+      More of it: seedbed source show lost
     profile/web is held until 22:14:20: a disk is swapped
       To end it: seedbed hold release profile/web
-    1 object: 1 converged · 3 members · revision 12
+    4 objects: 4 converged · 3 members · revision 12
     ");
     // Programs are told of the same: the hold on profile/db has ended.
     let json = Board::of(&reply(objects, &[]), &[]).json(&Moment::utc(NOW));
-    assert_eq!(about(&json), ["source/site", "profile/web"]);
+    assert_eq!(about(&json), ["source/site", "source/lost", "profile/web"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::cli::failure::Failure;
 use crate::cli::screen::Table;
 use crate::cli::session::{Session, failure};
 use crate::client::Force;
-use crate::model::MemberName;
+use crate::model::{MemberName, printable};
 
 /// The arguments of `seedbed cluster`.
 #[derive(Args, Debug)]
@@ -172,6 +172,7 @@ async fn remove(member: &str, force: bool, yes: bool, session: &Session) -> Resu
         session.screen.say("Nothing was changed.");
         return Ok(Exit::Refused);
     }
+    let unread = read_by(member, session).await?;
     let force = if force { Force::Yes } else { Force::No };
     session.client.remove_member(&MemberName::from(member), force).await.map_err(failure)?;
     session.screen.say(&format!("Member {member} removed"));
@@ -181,7 +182,19 @@ async fn remove(member: &str, force: bool, yes: bool, session: &Session) -> Resu
              machine may still know what was stored: set core.trust_password anew, or unset it.",
         );
     }
+    for source in unread {
+        session.screen.say(&format!(
+            "It read the source {source}, which nobody reads from now on; what that has applied stays. To end it: seedbed source remove {source}"
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// The sources whose directory lies on this member.
+async fn read_by(member: &str, session: &Session) -> Result<Vec<String>, Failure> {
+    let (sources, _) = session.fetch("/1.0/sources?recursion=1").await?;
+    let its = sources.as_array().into_iter().flatten().filter(|source| source["member"] == member);
+    Ok(its.filter_map(|source| source["name"].as_str().map(str::to_owned)).collect())
 }
 
 // A script that says --force means it; a person at a terminal is asked once.
@@ -193,7 +206,7 @@ fn is_sure(member: &str) -> bool {
         "What only {member} holds is lost, and it must never start again with its old state.\n\
          Are you really sure you want to force removing {member}? (yes/no): "
     );
-    let _ = std::io::stderr().write_all(question.as_bytes());
+    let _ = std::io::stderr().write_all(printable(&question).as_bytes());
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
 }

@@ -23,6 +23,6 @@ pub struct CompletionsArgs {
 pub fn run(args: &CompletionsArgs, screen: Screen) -> Result<Exit, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut arguments::command(), "seedbed", &mut text);
-    screen.write(&String::from_utf8_lossy(&text))?;
+    screen.write_exactly(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }

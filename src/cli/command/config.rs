@@ -80,7 +80,7 @@ pub async fn run(args: &ConfigArgs, session: &Session) -> Result<Exit, Failure> 
         ConfigVerb::Show { target } => show(session, target).await?,
         ConfigVerb::Get { key, target } => {
             let (config, _) = fetch(session, target).await?;
-            session.screen.write(&format!("{}\n", text(config.get(key))))?;
+            session.screen.write_one(&format!("{}\n", text(config.get(key))))?;
         }
         ConfigVerb::Set { pairs: words, target } => {
             let changes = from_input(pairs(words)?)?.into_iter().map(|(key, value)| (key, Value::String(value)));

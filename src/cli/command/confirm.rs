@@ -199,7 +199,7 @@ async fn wait(until: Timestamp, skew: Skew, session: &Session) -> Answer {
                     session.screen.print_talk("\n");
                     return Answer::Late;
                 }
-                session.screen.print_talk(&format!("\rPress Enter to keep it; it is taken back in {seconds} s \u{1b}[K"));
+                session.screen.print_over(&format!("Press Enter to keep it; it is taken back in {seconds} s "));
             }
         }
     }

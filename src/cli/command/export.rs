@@ -1,5 +1,7 @@
 //! `seedbed export`: the stored state as a manifest, which changes nothing when it is planned.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::json;
 
@@ -11,7 +13,7 @@ use crate::cli::input::plural;
 use crate::cli::session::{Session, failure};
 use crate::kinds::{self, Kind, table};
 use crate::manifest::{self, Frame, Options, Source, emit};
-use crate::model::{ClusterState, Key};
+use crate::model::{ClusterState, Key, Object, Phase, Rollout, printable};
 use crate::plan::{Export, export};
 
 /// The arguments of `seedbed export`.
@@ -23,6 +25,9 @@ pub struct ExportArgs {
     /// Only what is in this project, and the project itself
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
+    /// Also what sources declare: by itself that is left out, as it belongs where they read it
+    #[arg(long)]
+    with_sources: bool,
 }
 
 /// A part of the state.
@@ -38,6 +43,8 @@ struct Choice {
 pub async fn run(args: &ExportArgs, session: &Session) -> Result<Exit, Failure> {
     let choices = args.only.iter().map(|word| choice(word)).collect::<Result<Vec<_>, _>>()?;
     let reply = session.client.objects(&[]).await.map_err(failure)?;
+    let partly = partly_defined(&reply);
+    let owners = owners(&reply);
     let mut export = exported(reply);
     let is_chosen = |key: &Key| choices.is_empty() || choices.iter().any(|choice| choice.names(key));
     export.desired.objects.retain(|key, _| is_chosen(key) && args.is_in_project(key));
@@ -46,15 +53,64 @@ pub async fn run(args: &ExportArgs, session: &Session) -> Result<Exit, Failure> 
             return Err(choice.nothing());
         }
     }
-    let frame = frame(&export, choices.is_empty() && args.project.is_none());
+    let left_out = if args.with_sources { Vec::new() } else { leave_out(&mut export, &owners) };
+    let mut frame = frame(&export, choices.is_empty() && args.project.is_none());
+    for (key, remark) in partly.into_iter().filter(|(key, _)| export.desired.objects.contains_key(key)) {
+        frame.remarks.entry(key).or_default().push(remark);
+    }
+    left_out.iter().for_each(|line| session.screen.say(line));
     if session.screen.format.is_for_programs() {
         session.screen.write_value(&json!(export.desired))?;
         return Ok(Exit::Done);
     }
-    let text = emit(&export.desired, &frame);
-    session.screen.write(&text)?;
+    let heading: String = left_out.iter().map(|line| format!("# {}\n", printable(line))).collect();
+    let text = heading + &emit(&export.desired, &frame);
+    session.screen.write_exactly(&text)?;
     doubt(&text, session);
     Ok(Exit::Done)
+}
+
+/// Which source each object belongs to.
+fn owners(reply: &ObjectsReply) -> BTreeMap<Key, String> {
+    let owner = |object: &Object| Some((object.key.clone(), object.management.source.clone()?));
+    reply.objects.iter().filter_map(owner).collect()
+}
+
+/// Leaves out what belongs to sources: applied by hand it would be refused. Says what was left out.
+fn leave_out(export: &mut Export, owners: &BTreeMap<Key, String>) -> Vec<String> {
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+    export.desired.objects.retain(|key, _| match owners.get(key) {
+        Some(source) => {
+            *counts.entry(source).or_default() += 1;
+            false
+        }
+        None => true,
+    });
+    let line = |(source, count): (&String, usize)| {
+        format!(
+            "{} of the source {source} left out, which declares them: --with-sources shows them",
+            plural(count, "object")
+        )
+    };
+    counts.into_iter().map(line).collect()
+}
+
+/// What was defined on some members only, as `--target` does it, with whom it waits for.
+fn partly_defined(reply: &ObjectsReply) -> Vec<(Key, String)> {
+    let members: Vec<&str> =
+        reply.objects.iter().filter(|it| it.key.kind.as_str() == Key::MEMBER).map(|it| it.key.name.as_str()).collect();
+    let is_partly = |object: &&Object| object.phase == Phase::Pending && object.rollout != Rollout::RecordOnly;
+    let remark = |object: &Object| {
+        let absent =
+            members.iter().filter(|member| !object.placements.keys().any(|placed| placed.as_str() == **member));
+        let absent: Vec<&str> = absent.copied().collect();
+        let text = match absent.is_empty() {
+            true => "only defined so far: nothing stands on any member".to_owned(),
+            false => format!("only defined so far, and not on {}: nothing stands on any member", absent.join(", ")),
+        };
+        (object.key.clone(), text)
+    };
+    reply.objects.iter().filter(is_partly).map(remark).collect()
 }
 
 fn exported(reply: ObjectsReply) -> Export {

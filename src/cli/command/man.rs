@@ -24,7 +24,7 @@ pub struct ManArgs {
 /// When a page cannot be written.
 pub fn run(args: &ManArgs, screen: Screen) -> Result<Exit, Failure> {
     match &args.directory {
-        None => screen.write(&page()?)?,
+        None => screen.write_exactly(&page()?)?,
         Some(directory) => write_all(directory, screen)?,
     }
     Ok(Exit::Done)

@@ -29,7 +29,9 @@ pub fn run(args: &SchemaArgs, screen: Screen) -> Result<Exit, Failure> {
         let schema = if args.draft_07 { manifest::schema_draft_07() } else { manifest::schema() };
         match screen.format {
             Format::Yaml => screen.write_value(&schema)?,
-            Format::Table | Format::Json | Format::Csv | Format::Compact => screen.write(&format!("{schema:#}\n"))?,
+            Format::Table | Format::Json | Format::Csv | Format::Compact => {
+                screen.write_exactly(&format!("{schema:#}\n"))?
+            }
         }
         return Ok(Exit::Done);
     };

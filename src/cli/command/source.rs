@@ -15,7 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::layers::variable;
 use crate::cli::session::{Session, failure};
-use crate::kinds::source::{SourceStatus, Standing};
+use crate::kinds::source::{Reason, SourceStatus, Standing};
 
 const SOURCES: &str = "/1.0/sources";
 
@@ -38,7 +38,7 @@ enum SourceVerb {
         name: String,
     },
     /// Add a directory of a member, or a git repository
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Remove one; what it has applied stays and belongs to nobody
     #[command(visible_alias = "rm")]
     Remove {
@@ -269,8 +269,18 @@ async fn here(session: &Session) -> Result<String, Failure> {
     Ok(server["environment"]["server_name"].as_str().unwrap_or_default().to_owned())
 }
 
+/// Refuses to wait for a reader who is not there.
+fn lost(name: &str, status: &SourceStatus) -> Result<(), Failure> {
+    if status.reason != Reason::ReaderLost {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::NotConverged, format!("nobody reads source {name}: {}", status.message))
+        .hint(format!("what it has applied stays; to take it away: seedbed source remove {name}")))
+}
+
 async fn sync(name: &str, limit: Duration, session: &Session) -> Result<Exit, Failure> {
     let start = Instant::now();
+    lost(name, &status(name, session).await?)?;
     let asked: Value = session.client.post(&format!("{}/sync", path(name)), &json!({})).await.map_err(failure)?;
     let round = asked["requested"].as_u64().unwrap_or(0);
     loop {
@@ -285,6 +295,7 @@ async fn sync(name: &str, limit: Duration, session: &Session) -> Result<Exit, Fa
                 Standing::Suspended => Exit::Refused,
             });
         }
+        lost(name, &status)?;
         if status.standing == Standing::Suspended {
             return Err(Failure::new(Exit::Refused, format!("source {name} is suspended"))
                 .hint(format!("end it first: seedbed source resume {name}")));

@@ -82,7 +82,7 @@ async fn watch(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
     loop {
         let board = Board::of(&reply, keys);
         if is_terminal {
-            session.screen.write("\u{1b}[H\u{1b}[2J")?;
+            session.screen.clear()?;
         }
         show(&board, &skew.moment(), session)?;
         if !session.screen.format.is_for_programs() {

@@ -20,7 +20,7 @@ use crate::cli::screen::{Palette, Screen};
 use crate::kinds::dialect::Product;
 use crate::manifest::report::{Format, Run, markdown, report};
 use crate::manifest::{Colour, Dialect, Options, render};
-use crate::model::Severity;
+use crate::model::{Severity, printable_json};
 
 /// The arguments of `seedbed validate`.
 #[derive(Args, Debug)]
@@ -249,7 +249,9 @@ impl<'a> Output<'a> {
         for Report { format, file } in self.reports {
             match (format, file) {
                 (None, _) => {}
-                (Some(format), None) => self.screen.write(&report(*format, run))?,
+                // The log of a job is read on a terminal, too.
+                (Some(Format::Github), None) => self.screen.write(&report(Format::Github, run))?,
+                (Some(format), None) => self.screen.write_exactly(&printable_json(&report(*format, run)))?,
                 (Some(format), Some(file)) => {
                     std::fs::write(file, report(*format, run)).map_err(|cause| unwritable(file, &cause))?;
                 }

@@ -232,7 +232,7 @@ impl Watch<'_> {
         }
         let sources = texts(tree);
         let colour = if screen.talk.is_coloured() { manifest::Colour::Always } else { manifest::Colour::Never };
-        screen.print_talk(&manifest::render(&loaded.findings, &sources, colour));
+        screen.print_talk(&screen.talk.own(&manifest::render(&loaded.findings, &sources, colour)));
     }
 
     fn line(&self, text: &str) {

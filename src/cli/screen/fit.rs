@@ -1,6 +1,6 @@
 //! Makes rows fit a terminal: columns that hold nothing go, and long cells are wrapped.
 
-use super::table::visible;
+use super::palette::{columns, is_painted};
 
 /// The blanks between two columns.
 pub(super) const GAP: usize = 2;
@@ -29,7 +29,7 @@ pub(super) fn shares(wanted: &[usize], width: usize) -> Vec<usize> {
 ///
 /// A cell with colours stays as it is: a cut would let them run on.
 pub(super) fn wrap(cell: &str, width: usize) -> String {
-    if visible(cell) <= width || cell.contains('\u{1b}') {
+    if columns(cell) <= width || is_painted(cell) {
         return cell.to_owned();
     }
     let lines: Vec<String> = cell.lines().flat_map(|line| wrap_line(line, width)).collect();

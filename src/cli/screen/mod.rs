@@ -47,11 +47,28 @@ impl Screen {
         }
     }
 
-    /// Writes data. A reader that has gone (`| head`) is no failure.
+    /// Writes data for people: nothing in it moves the cursor, whoever has written it. A reader that has gone (`| head`) is
+    /// no failure.
     ///
     /// # Errors
     /// What stopped the write, such as a full disk.
     pub fn write(&self, text: &str) -> Result<(), Failure> {
+        self.write_exactly(&palette::for_terminal(text))
+    }
+
+    /// Writes one value: as it is for a program, as [`Screen::write`] does for people.
+    ///
+    /// # Errors
+    /// See [`Screen::write`].
+    pub fn write_one(&self, text: &str) -> Result<(), Failure> {
+        if io::stdout().is_terminal() { self.write(text) } else { self.write_exactly(text) }
+    }
+
+    /// Writes text in a format for programs, in which what a terminal would obey is written out already.
+    ///
+    /// # Errors
+    /// See [`Screen::write`].
+    pub fn write_exactly(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
@@ -66,7 +83,7 @@ impl Screen {
     /// # Errors
     /// See [`Screen::write`].
     pub fn write_value(&self, value: &serde_json::Value) -> Result<(), Failure> {
-        self.write(&format::value(self.format, value)?)
+        self.write_exactly(&format::value(self.format, value)?)
     }
 
     /// Writes a table, or `value` in its place when a format for programs is asked for.
@@ -103,7 +120,21 @@ impl Screen {
 
     /// Text on standard error. Nobody can be told when that fails.
     pub fn print_talk(&self, text: &str) {
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let _ = io::stderr().lock().write_all(palette::for_terminal(text).as_bytes());
+    }
+
+    /// Clears a terminal on standard output, for what is drawn anew.
+    ///
+    /// # Errors
+    /// See [`Screen::write`].
+    pub fn clear(&self) -> Result<(), Failure> {
+        self.write_exactly("\u{1b}[H\u{1b}[2J")
+    }
+
+    /// Writes a line of talk over the one that the cursor stands in.
+    pub fn print_over(&self, line: &str) {
+        let line = format!("\r{}\u{1b}[K", palette::for_terminal(line));
+        let _ = io::stderr().lock().write_all(line.as_bytes());
     }
 }
 

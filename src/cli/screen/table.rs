@@ -1,7 +1,7 @@
 //! Tables: boxed as LXD's client prints them, aligned without lines, and comma-separated.
 
 use super::fit::{self, GAP};
-use super::palette::Palette;
+use super::palette::{Palette, columns, tamed};
 
 /// Rows under headers. A cell may have several lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,12 +13,16 @@ pub struct Table {
 impl Table {
     /// A table without rows.
     pub fn new<H: Into<String>>(headers: impl IntoIterator<Item = H>) -> Self {
-        Self { headers: headers.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        Self {
+            headers: headers.into_iter().map(|header| tamed(&header.into()).into_owned()).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row; it has as many cells as there are headers.
     pub fn push<C: Into<String>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        // What is written out takes more columns than what it stands for.
+        self.rows.push(cells.into_iter().map(|cell| tamed(&cell.into()).into_owned()).collect());
     }
 
     /// With lines around the cells and headers in the middle of their columns.
@@ -111,7 +115,7 @@ impl Table {
     fn widths(&self) -> Vec<usize> {
         let widest = |column: usize, header: &String| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.flat_map(|cell| cell.lines()).chain(header.lines()).map(visible).max().unwrap_or(0)
+            cells.flat_map(|cell| cell.lines()).chain(header.lines()).map(columns).max().unwrap_or(0)
         };
         self.headers.iter().enumerate().map(|(column, header)| widest(column, header)).collect()
     }
@@ -125,22 +129,7 @@ fn lines(row: &[String]) -> Vec<Vec<String>> {
 }
 
 fn padded(cell: &str, width: usize) -> String {
-    format!("{cell}{}", " ".repeat(width.saturating_sub(visible(cell))))
-}
-
-/// The columns that a text takes on a terminal, escape sequences not counted.
-pub(super) fn visible(text: &str) -> usize {
-    let mut width = 0;
-    let mut in_escape = false;
-    for letter in text.chars() {
-        match (in_escape, letter) {
-            (false, '\u{1b}') => in_escape = true,
-            (false, _) => width += 1,
-            (true, 'm') => in_escape = false,
-            (true, _) => {}
-        }
-    }
-    width
+    format!("{cell}{}", " ".repeat(width.saturating_sub(columns(cell))))
 }
 
 #[cfg(test)]
@@ -204,7 +193,15 @@ mod tests {
     }
 
     #[test]
-    fn colours_do_not_move_columns() {
-        assert_eq!(visible(&Palette::coloured().good("ready")), 5);
+    fn hostile_cells_are_written_out_and_move_no_column() {
+        let mut table = Table::new(["NAME", "DESCRIPTION"]);
+        table.push(["a", "\u{1b}[2K\u{1b}[1Agone"]);
+        table.push(["b", "\u{202e}txet\u{9b}0m"]);
+        insta::assert_snapshot!(table.aligned(Palette::plain()), @r"
+        NAME  DESCRIPTION
+        a     \u{1b}[2K\u{1b}[1Agone
+        b     \u{202e}txet\u{9b}0m
+        ");
+        assert!(table.boxed().chars().chain(table.csv().chars()).all(|c| c == '\n' || !c.is_control()));
     }
 }

@@ -114,10 +114,16 @@ impl Reader {
             };
             let status = self.status.clone();
             match told {
-                Told::Load(tree) => {
-                    let verdict = self.judge(tree, "", &top).await;
-                    follower.took(verdict);
-                }
+                Told::Load(tree) => match emptied(&tree).filter(|_| self.spec.prune) {
+                    Some(why) => {
+                        self.stand(status, Standing::Stalled, Reason::Unsettled, &why).await;
+                        follower.took(Verdict::Bad);
+                    }
+                    None => {
+                        let verdict = self.judge(tree, "", &top).await;
+                        follower.took(verdict);
+                    }
+                },
                 Told::Nothing(why) => self.stand(status, Standing::Stalled, Reason::SourceMissing, &why).await,
                 Told::Moving(why) => self.stand(status, Standing::Reconciling, Reason::Unsettled, &why).await,
                 Told::Unchanged(_) => self.restore().await,
@@ -255,7 +261,11 @@ impl Reader {
         self.stand(status, standing, reason, &message).await;
     }
 
+    /// Says how it stands. What was found in an earlier set says nothing of a new fault.
     async fn stand(&mut self, status: SourceStatus, standing: Standing, reason: Reason, message: &str) {
+        let is_of_set = matches!(reason, Reason::Applied | Reason::Invalid | Reason::Refused | Reason::ApplyFailed);
+        let findings = if is_of_set { status.findings } else { Vec::new() };
+        let status = SourceStatus { findings, ..status };
         if self.status.message != message {
             tracing::info!(source = %self.name, ?standing, message, "source");
         }
@@ -276,4 +286,14 @@ impl Reader {
             sleep(RETRY).await;
         }
     }
+}
+
+/// Why a set is not pruned by: a file without a byte is one that somebody is about to write, and all that it declared
+/// would go meanwhile.
+fn emptied(tree: &Tree) -> Option<String> {
+    let empty = tree.roots.iter().flatten().find(|source| source.text.is_empty())?;
+    Some(format!(
+        "`{}` is empty and looks half written: this source deletes what is declared no more; remove the file, or leave a comment in it",
+        empty.path
+    ))
 }

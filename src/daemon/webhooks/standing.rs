@@ -20,12 +20,15 @@ pub fn standings(server: &Server, node: &Node) -> Result<Vec<Standing>, ApiError
         let seen = liveness.members.get(&name);
         member_standing(member, seen.copied(), liveness.at, offline_after_ms)
     };
-    let mut standings: Vec<Standing> = server.members()?.iter().map(of_member).collect();
+    let members = server.members()?;
+    let mut standings: Vec<Standing> = members.iter().map(of_member).collect();
+    let members: Vec<MemberName> = members.into_iter().map(|member| MemberName(member.key.name)).collect();
     let statuses = node.store.list(SourceStatus::KIND).map_err(store_failed)?;
     let statuses: BTreeMap<&String, &Object> = statuses.iter().map(|status| (&status.key.name, status)).collect();
     for source in node.store.list("source").map_err(store_failed)? {
         let status = statuses.get(&source.key.name).map(|status| typed::<SourceStatus>(status)).transpose()?;
-        standings.push(source_standing(&source, &status.unwrap_or_default()));
+        let status = status.unwrap_or_default().seen(&typed(&source)?, &members, &liveness.members);
+        standings.push(source_standing(&source, &status));
     }
     Ok(standings)
 }

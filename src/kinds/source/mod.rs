@@ -176,6 +176,10 @@ impl Resource for Source {
         problems
     }
 
+    fn owner<'k>(&self, key: &'k Key) -> Option<&'k str> {
+        Some(&key.name)
+    }
+
     fn beyond_sources(&self, old: Option<&SourceSpec>, new: &SourceSpec) -> Vec<Problem> {
         trust::beyond_sources(old, new)
     }

@@ -2,9 +2,12 @@
 //! to whoever reads it. It is stored, so that every member shows it and a new leader knows what is in force; it is
 //! written when it changes and never for a look that found nothing new.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Finding, Generation, Key, Revision, Timestamp};
+use super::SourceSpec;
+use crate::model::{Finding, Generation, Key, LastSeen, MemberName, Revision, Timestamp};
 
 /// How a source stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +81,8 @@ pub enum Reason {
     ApplyFailed,
     /// Somebody has suspended it.
     Suspended,
+    /// The member that reads it has gone, or does not answer.
+    ReaderLost,
 }
 
 /// One condition, as monitoring expects it.
@@ -120,6 +125,37 @@ impl SourceStatus {
         [Standing::Ready, Standing::Reconciling, Standing::Stalled].map(condition).into()
     }
 
+    /// The same status as whoever looks at it has to take it: one that was written by a reader who is gone or silent says
+    /// nothing of now.
+    #[must_use]
+    pub fn seen(self, spec: &SourceSpec, members: &[MemberName], heard: &BTreeMap<MemberName, LastSeen>) -> Self {
+        // A repository is read by whoever leads, which is soon another one.
+        if !spec.git.is_empty() || spec.member.is_empty() {
+            return self;
+        }
+        let Some(reader) = members.iter().find(|member| member.as_str() == spec.member) else {
+            let why =
+                format!("{}, which reads it, is no member any more: add the source with another `member`", spec.member);
+            return self.without_reader(&why, None);
+        };
+        match heard.get(reader).filter(|seen| !seen.reachable) {
+            Some(silent) => {
+                let why = format!("{reader}, which reads it, does not answer: nobody follows it meanwhile");
+                self.without_reader(&why, Some(silent.heard))
+            }
+            None => self,
+        }
+    }
+
+    fn without_reader(self, why: &str, since: Option<Timestamp>) -> Self {
+        let message = match self.message.is_empty() {
+            true => why.to_owned(),
+            false => format!("{why} (last: {})", self.message),
+        };
+        let since = since.unwrap_or(self.since);
+        Self { standing: Standing::Stalled, reason: Reason::ReaderLost, message, since, ..self }
+    }
+
     /// The same status that stands otherwise from `now` on; the moment stays where nothing has changed.
     #[must_use]
     pub fn standing(mut self, standing: Standing, reason: Reason, message: &str, now: Timestamp) -> Self {
@@ -143,6 +179,24 @@ mod tests {
         assert_eq!(holding, ["Stalled"]);
         let later = status.standing(Standing::Stalled, Reason::Invalid, "2 errors", Timestamp(9));
         assert_eq!((later.since, later.message.as_str()), (Timestamp(5), "2 errors"));
+    }
+
+    #[test]
+    fn what_a_reader_wrote_who_is_gone_or_silent_is_not_ready() {
+        let ready =
+            || SourceStatus::default().standing(Standing::Ready, Reason::Applied, "set x is in force", Timestamp(5));
+        let spec = SourceSpec { path: "/srv".to_owned(), member: "node3".to_owned(), ..SourceSpec::default() };
+        let members = ["node1", "node3"].map(MemberName::from);
+        let heard = |reachable| [(MemberName::from("node3"), LastSeen { heard: Timestamp(10_000), reachable })].into();
+        assert_eq!(ready().seen(&spec, &members, &heard(true)), ready());
+        let silent = ready().seen(&spec, &members, &heard(false));
+        assert_eq!((silent.standing, silent.reason), (Standing::Stalled, Reason::ReaderLost));
+        assert!(silent.message.starts_with("node3, which reads it, does not answer"), "{}", silent.message);
+        assert_eq!(silent.since, Timestamp(10_000), "since it was heard last");
+        let gone = ready().seen(&spec, &members[..1], &heard(true));
+        assert!(gone.standing == Standing::Stalled && gone.message.contains("no member any more"), "{}", gone.message);
+        let git = SourceSpec { git: "file:///x".to_owned(), ..SourceSpec::default() };
+        assert_eq!(ready().seen(&git, &members, &heard(false)), ready());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One text as YAML that every reader takes for the same text: readers of YAML 1.1 turn `010` into 8 and `yes` into true.
 
+use crate::model::is_printable;
+
 /// A text as the value of a key, or as a key; a long one may become a block, whose lines are indented by `indent`.
 pub fn value(text: &str, indent: usize) -> String {
     match text {
@@ -66,14 +68,12 @@ fn is_number(text: &str) -> bool {
 // Lines that a block keeps as they are: none ends in a blank, and the first needs no mark of its indentation.
 fn is_block(text: &str) -> bool {
     let body = text.strip_suffix('\n').unwrap_or(text);
-    let keeps = |line: &str| !line.ends_with([' ', '\t']) && line.chars().all(is_printable);
+    let keeps = |line: &str| !line.ends_with([' ', '\t']) && line.chars().all(is_kept);
     body.contains('\n') && !body.ends_with('\n') && !body.starts_with([' ', '\n', '\t']) && body.split('\n').all(keeps)
 }
 
-fn is_printable(character: char) -> bool {
-    character == '\t'
-        || !(character.is_control()
-            || matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
+fn is_kept(character: char) -> bool {
+    character == '\t' || is_printable(character) && !matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 
 fn block(text: &str, indent: usize) -> String {
@@ -97,7 +97,7 @@ fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
             '\r' => quoted.push_str("\\r"),
-            character if is_printable(character) => quoted.push(character),
+            character if is_kept(character) => quoted.push(character),
             character => quoted.push_str(&match u32::from(character) {
                 code @ 0..=0xffff => format!("\\u{code:04x}"),
                 code => format!("\\U{code:08x}"),

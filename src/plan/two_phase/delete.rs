@@ -45,10 +45,8 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
     if !users.is_empty() {
         return Err(words.in_use(&users));
     }
-    if ask.key.kind.as_str() == "source" {
-        // What it owns stays and is nobody's; another source of this name is another owner.
-        changes.extend(own::released(&ask.key.name, ask.state).into_iter().map(Change::Put));
-    }
+    let released = own::released(ask.key, ask.state).into_iter();
+    changes.extend(released.map(|(object, management)| Change::Put(own::revised(object, management))));
     changes.push(Change::Delete { key: ask.key.clone() });
     Ok(ask.command(changes, Vec::new()))
 }

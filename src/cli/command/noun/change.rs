@@ -59,7 +59,7 @@ pub async fn unset(kind: &dyn Kind, args: &KeyArgs, session: &Session) -> Result
 pub async fn get(kind: &dyn Kind, args: &KeyArgs, session: &Session) -> Result<(), Failure> {
     let (object, _) = session.fetch(&args.place.object(kind, &args.name)).await?;
     let value = object.get("config").and_then(|config| config.get(&args.key)).and_then(Value::as_str);
-    session.screen.write(&format!("{}\n", value.unwrap_or_default()))
+    session.screen.write_one(&format!("{}\n", value.unwrap_or_default()))
 }
 
 /// Deletes an object everywhere.
