@@ -124,7 +124,7 @@ pub fn source_status(server: &Server, name: &str) -> Result<SourceStatus, ApiErr
 pub fn source_status_now(server: &Server, source: &Object) -> Result<SourceStatus, ApiError> {
     let spec: SourceSpec = write::typed(source)?;
     let members = server.members()?.into_iter().map(|member| MemberName(member.key.name)).collect::<Vec<_>>();
-    let heard = server.liveness.borrow().members.clone();
+    let heard = server.liveness().members;
     Ok(source_status(server, &source.key.name)?.seen(&spec, &members, &heard))
 }
 
