@@ -36,10 +36,11 @@ pub const EXTENSIONS: &[&str] = &[
     "operation_description",
     "operation_wait",
     "operation_location",
+    "api_filtering",
+    "warnings",
     "resources",
     "network_state",
     "network_leases",
-    "certificate_token",
     "instances",
     "server_clustered",
 ];
@@ -107,7 +108,7 @@ pub struct Environment {
     pub server: String,
     /// Whether it is a member of a cluster.
     pub server_clustered: bool,
-    /// `full-mesh`.
+    /// How events reach other members; empty because each member tells only its own.
     pub server_event_mode: String,
     /// Its name in the cluster, or the machine's name.
     pub server_name: String,

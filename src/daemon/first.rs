@@ -81,14 +81,14 @@ pub fn hostname() -> MemberName {
 fn default_project() -> ProjectSpec {
     let features = ["features.images", "features.profiles", "features.storage.volumes", "features.networks"];
     ProjectSpec {
-        description: "Default project".to_owned(),
+        description: "Default LXD project".to_owned(),
         config: features.into_iter().map(|feature| (feature, "true")).collect(),
         ..ProjectSpec::default()
     }
 }
 
 fn default_profile() -> ProfileSpec {
-    ProfileSpec { description: "Default profile".to_owned(), ..ProfileSpec::default() }
+    ProfileSpec { description: "Default LXD profile".to_owned(), ..ProfileSpec::default() }
 }
 
 fn put(key: Key, rollout: Rollout, spec: Spec, placements: BTreeMap<MemberName, Config>) -> Change {

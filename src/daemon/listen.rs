@@ -14,6 +14,7 @@ use crate::api::ApiError;
 use crate::http::{Server, serve_tls};
 
 const DEFAULT_PORT: u16 = 8443;
+const DEFAULT_METRICS_PORT: u16 = 9100;
 const BACKLOG: u32 = 1024;
 
 /// The port that is open now, if any.
@@ -29,6 +30,11 @@ struct Open {
 }
 
 impl Port {
+    /// Where it listens now.
+    pub async fn address(&self) -> Option<String> {
+        self.open.lock().await.as_ref().map(|open| open.address.clone())
+    }
+
     /// Listens on this address from now on, or nowhere. When the new one cannot be opened, the old one stays.
     pub async fn set(&self, server: &Arc<Server>, router: &Router, address: Option<&str>) -> Result<(), ApiError> {
         let mut open = self.open.lock().await;
@@ -113,12 +119,21 @@ async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
 
 /// An address with its port: 8443 when none is given.
 pub fn with_port(address: &str) -> String {
+    with_default_port(address, DEFAULT_PORT)
+}
+
+/// The same with the port that LXD serves metrics on.
+pub fn with_metrics_port(address: &str) -> String {
+    with_default_port(address, DEFAULT_METRICS_PORT)
+}
+
+fn with_default_port(address: &str, port: u16) -> String {
     let bare_v6 = address.matches(':').count() > 1 && !address.contains('[');
     let has_port = !bare_v6 && address.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
     match (bare_v6, has_port) {
-        (true, _) => format!("[{address}]:{DEFAULT_PORT}"),
+        (true, _) => format!("[{address}]:{port}"),
         (false, true) => address.to_owned(),
-        (false, false) => format!("{address}:{DEFAULT_PORT}"),
+        (false, false) => format!("{address}:{port}"),
     }
 }
 

@@ -93,11 +93,13 @@ async fn listen(server: &Arc<Server>, config: &Object, is_first: bool) -> bool {
     let Some(placement) = config.placements.get(&name) else { return false };
     let address = placement.config.value(HTTPS_ADDRESS);
     // At the first look the port is as it was stored, or somebody who forms a cluster has just opened it.
-    if is_first && address.is_none() {
-        return true;
-    }
-    if let Err(error) = server.former.listen(server, address).await {
+    if (!is_first || address.is_some())
+        && let Err(error) = server.former.listen(server, address).await
+    {
         tracing::error!(error = %error.message, "the HTTPS port stays as it is");
+    }
+    if let Err(error) = server.former.listen_beside(server, &placement.config).await {
+        tracing::error!(error = %error.message, "a port beside the HTTPS port cannot be opened");
     }
     true
 }

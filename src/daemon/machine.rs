@@ -32,7 +32,6 @@ pub fn environment() -> Environment {
         os_name: os("NAME"),
         os_version: os("VERSION_ID"),
         server: "seedbed".to_owned(),
-        server_event_mode: "full-mesh".to_owned(),
         server_pid: std::process::id(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
         ..Environment::default()

@@ -24,16 +24,14 @@ use crate::host::linux::{self, SystemClock, limits};
 use crate::host::{ClusterClock, Host};
 use crate::http::password::Passwords;
 use crate::http::{
-    Bodies, ConnectionLimits, Credentials, Events, HTTPS_ADDRESS, Node, Operations, Peers, Server, Strangers, Told,
-    Trust, configuration, router, serve_unix, store_failed,
+    Bodies, ConnectionLimits, Credentials, Events, HTTPS_ADDRESS, Operations, Peers, Server, Strangers, Told, Trust,
+    configuration, router, serve_unix, step_down,
 };
 use crate::model::{Roll, Tally};
-use crate::store::{PeerStatus, Role, StoreError};
+use crate::store::StoreError;
 
-/// Handing over the lead must not hold up a machine that shuts down.
-const HANDOVER_LIMIT: Duration = Duration::from_secs(2);
-/// A voter that has been silent for longer is not asked to take over the lead.
-const HEARD_MS_MAX: u64 = 1000;
+/// Handing over the lead and the vote must not hold up a machine that shuts down.
+const HANDOVER_LIMIT: Duration = Duration::from_secs(4);
 /// Requests under way at the end get as long.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
@@ -107,6 +105,8 @@ impl Daemon {
             timing: options.timing.clone(),
             transport: Arc::new(HttpsTransport::new(Arc::clone(&peers))),
             port: Port::default(),
+            cluster_port: Port::default(),
+            metrics_port: Port::default(),
             router: OnceLock::new(),
             loops: Mutex::new(None),
             busy: Mutex::new(()),
@@ -160,16 +160,20 @@ impl Daemon {
     /// Hands over the lead, ends the loops, closes the store.
     pub async fn stop(self) {
         let node = self.server.node();
-        if timeout(HANDOVER_LIMIT, hand_over(&node)).await.is_err() {
-            tracing::warn!("the lead was not handed over in time; the others elect a new leader");
+        match timeout(HANDOVER_LIMIT, step_down(&self.server)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %error.message, "the lead or the vote was not handed over"),
+            Err(_) => tracing::warn!("the lead was not handed over in time; the others elect a new leader"),
         }
         self.stop.send_replace(true);
         if let Some(joining) = self.server.joining.send_replace(None) {
             joining.store.shutdown().await;
         }
         self.hub.end_loops().await;
-        if let Err(error) = self.hub.port.set(&self.server, &axum::Router::new(), None).await {
-            tracing::warn!(error = %error.message, "cannot close the HTTPS port");
+        for port in [&self.hub.port, &self.hub.cluster_port, &self.hub.metrics_port] {
+            if let Err(error) = port.set(&self.server, &axum::Router::new(), None).await {
+                tracing::warn!(error = %error.message, "cannot close the HTTPS port");
+            }
         }
         // Those who ask at this moment get their answer; those who wait for news do not hold up a machine that shuts down.
         if timeout(ANSWER_LIMIT, self.stop.closed()).await.is_err() {
@@ -262,23 +266,5 @@ async fn open_port(hub: &Hub, server: &Arc<Server>) -> Result<(), DaemonError> {
     match config.value(HTTPS_ADDRESS).map(str::to_owned).or(first) {
         Some(address) => server.former.listen(server, Some(&address)).await.map_err(DaemonError::Api),
         None => Ok(()),
-    }
-}
-
-/// Lets another voter lead, so that nobody has to notice first that this one has gone.
-async fn hand_over(node: &Node) {
-    if !node.store.leadership().borrow().is_me {
-        return;
-    }
-    // One that has not answered for a while cannot take over: the last of a cluster that stops has nobody to wait for.
-    let is_there = |peer: &PeerStatus| peer.silent_ms.is_some_and(|silent_ms| silent_ms <= HEARD_MS_MAX);
-    let voters = node.store.peers().into_iter().filter(|peer| peer.role == Role::Voter && peer.peer.id != node.id);
-    let mut voters: Vec<PeerStatus> = voters.filter(is_there).collect();
-    voters.sort_by_key(|peer| peer.silent_ms);
-    for next in voters {
-        match node.store.transfer_leadership(next.peer.id).await {
-            Ok(()) => return,
-            Err(error) => tracing::info!(error = %store_failed(error).message, "the lead was not handed over"),
-        }
     }
 }

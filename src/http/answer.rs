@@ -33,9 +33,9 @@ impl Answer {
         Self::of(&json!({}))
     }
 
-    /// 201 with the path of what now exists.
+    /// 201 with the path of what now exists, and as little else as LXD says.
     pub fn created(location: String) -> Outcome {
-        let mut answer = Self::written(StatusCode::CREATED, &Envelope::sync(json!({})))?;
+        let mut answer = Self::written(StatusCode::CREATED, &Envelope::sync(Value::Null))?;
         answer.location = Some(location);
         Ok(answer)
     }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::configure;
 use super::confirm;
 use super::dice::SystemDice;
+use super::heavy;
 use super::judge;
 use super::origin;
 use super::removal;
@@ -15,8 +16,8 @@ use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::kinds::{Seeded, history};
 use crate::model::{
-    Claim, ClusterState, Command, Config, Desired, Finding, Key, Object, Phase, PlacementPhase, Reply, Revision,
-    Rollout, Selection, Timestamp,
+    Claim, ClusterState, Command, Config, Desired, Finding, Key, MemberName, Object, Phase, PlacementPhase, Reply,
+    Revision, Rollout, Selection, Timestamp,
 };
 use crate::plan::two_phase::Stamp;
 use crate::plan::{self, Context, Mode, Plan, Selected, extent, of_selection, plan, select};
@@ -152,7 +153,7 @@ pub async fn commit_as(
     order: Order<'_>,
 ) -> Result<Applied, ApiError> {
     for _ in 0..TRIES {
-        let (plan, state) = plan()?;
+        let (plan, state) = heavy::plan(&plan).await?;
         if order.expect.is_some_and(|expect| expect != plan.digest) {
             return Err(ApiError::new(412, "the cluster has changed since the plan was made: look at the plan again"));
         }
@@ -164,7 +165,7 @@ pub async fn commit_as(
         judge::changes(server, &plan.apart().1).await?;
         let stamp = Stamp { request: uuid::Uuid::new_v4().to_string(), at: server.now(), by: order.by.to_owned() };
         let records = server.store().list(history::Applied::KIND).map_err(store_failed)?;
-        let mut write = plan.write_remembered(stamp, why, &state, &records);
+        let mut write = heavy::apart(|| plan.write_remembered(stamp, why, &state, &records));
         let confirm_until = confirm::add(&plan, &mut write, order.confirm, (&state, &records))?;
         match server.store().submit(origin::stamped(Command::Write(write))).await.map_err(store_failed)? {
             Reply::Applied { revision } => {
@@ -236,6 +237,21 @@ pub enum Progress {
     Under,
     /// A member has said that it cannot.
     Failed(String),
+}
+
+/// How far one member is with an object.
+pub fn progress_on(object: &Object, member: &MemberName) -> Progress {
+    let Some(placement) = object.placements.get(member).filter(|_| object.phase != Phase::Pending) else {
+        return Progress::Done;
+    };
+    match placement.phase {
+        _ if placement.observed != object.generation => Progress::Under,
+        PlacementPhase::Created => Progress::Done,
+        PlacementPhase::Errored => {
+            Progress::Failed(format!("{} on {member}: {}", object.key, placement.condition.message))
+        }
+        PlacementPhase::Pending => Progress::Under,
+    }
 }
 
 /// How far an object is, from what its members have said of the newest generation.

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::answer::{Answer, Outcome, parse, url};
 use super::asked::Asked;
 use super::caller::{Caller, PeerCertificate};
+use super::certificate_names::common_name;
 use super::key_derivation::Asker;
 use super::root::configuration;
 use super::server::{Server, store_failed};
@@ -72,7 +73,7 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
     }
     let key = Key::new(KIND, &certificate.fingerprint);
     let spec = CertificateSpec {
-        name: request.name,
+        name: if request.name.is_empty() { common_name(&certificate.der) } else { request.name },
         usage: CertificateUsage::Client,
         restricted: request.restricted,
         projects: request.projects,
@@ -160,7 +161,7 @@ fn given(request: &CertificateAdd, caller: &Caller) -> Result<PeerCertificate, A
     Ok(PeerCertificate::of(&der))
 }
 
-fn found(server: &Server, fingerprint: &str) -> Result<Object, ApiError> {
+pub fn found(server: &Server, fingerprint: &str) -> Result<Object, ApiError> {
     let all = server.store().list(KIND).map_err(store_failed)?;
     let mut fitting = all.into_iter().filter(|object| object.key.name.starts_with(fingerprint));
     match (fitting.next(), fitting.next()) {
@@ -170,7 +171,7 @@ fn found(server: &Server, fingerprint: &str) -> Result<Object, ApiError> {
     }
 }
 
-fn shown(object: &Object) -> Result<Certificate, ApiError> {
+pub fn shown(object: &Object) -> Result<Certificate, ApiError> {
     let CertificateSpec { name, description: _, usage, restricted, projects, certificate } = write::typed(object)?;
     let kind = match usage {
         CertificateUsage::Client => "client",

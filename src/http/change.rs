@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::check_match;
 use super::caller::Caller;
-use super::carry::{Progress, progress};
+use super::carry::{Progress, progress, progress_on};
 use super::commit;
 use super::dice::SystemDice;
 use super::object_path::ObjectPath;
@@ -34,6 +34,20 @@ pub fn spec_of(fields: Map<String, Value>) -> Spec {
         *value = Value::String(String::new());
     }
     Spec(fields)
+}
+
+/// The kinds whose `PUT` is LXD's: what it leaves out is emptied.
+const IN_LXD: [&str; 4] = ["network", "profile", "project", "storage-pool"];
+
+/// The fields after a `PUT`: those that were shown and are left out, or null, are empty.
+fn whole(now: Map<String, Value>, mut fields: Map<String, Value>) -> Map<String, Value> {
+    for (field, shown) in now {
+        let given = fields.entry(field).or_insert(Value::Null);
+        if given.is_null() {
+            *given = if shown.is_string() { Value::String(String::new()) } else { Value::Object(Map::new()) };
+        }
+    }
+    fields
 }
 
 /// The fields after a `PATCH`: maps are merged, everything else is replaced.
@@ -80,7 +94,7 @@ pub async fn create(
     let extent = |key: &Key, known: &Known| extent::of_request(key, spec, is_targeted, known);
     let key = commit(server, caller, path, &extent, decide).await?;
     if !is_targeted {
-        stands(server, &key).await?;
+        stands(server, &key, None).await?;
     }
     Ok(key)
 }
@@ -105,6 +119,8 @@ impl Revision<'_> {
         let mut fields = self.fields.clone();
         if *self.method == Method::PATCH {
             fields = amended(now, fields);
+        } else if IN_LXD.contains(&kind.words().kind) {
+            fields = whole(now, fields);
         }
         if self.target.is_none() {
             keep_secrets(kind, object, &mut fields);
@@ -126,12 +142,12 @@ pub async fn update(
     let decide = |ask: &Ask<'_>| {
         let object = ask.state.get(ask.key).ok_or_else(|| path.not_found())?;
         let spec = revision.spec(path.kind, object)?;
-        let decided = two_phase::update(ask, &spec, revision.target).map_err(refused);
+        let decided = two_phase::update(ask, &spec, revision.target, &mut SystemDice).map_err(refused);
         change = Some((object.clone(), spec));
         decided
     };
     let key = commit(server, caller, path, &extent, decide).await?;
-    stands(server, &key).await.map_err(|error| match &change {
+    stands(server, &key, revision.target).await.map_err(|error| match &change {
         Some((before, spec)) => stored_all_the_same(error, before, spec, revision.target),
         None => error,
     })
@@ -215,7 +231,7 @@ pub async fn undelete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) 
     let (me, liveness) = (server.node().name.clone(), server.liveness());
     let answers = |member: &MemberName| *member == me || liveness.is_reachable(member);
     let is_heard = object.is_some_and(|object| object.placements.keys().all(answers));
-    if is_heard { stands(server, &key).await } else { Ok(()) }
+    if is_heard { stands(server, &key, None).await } else { Ok(()) }
 }
 
 /// What is left of an object stands on members that do not answer: nobody waits for them.
@@ -232,6 +248,15 @@ fn silent(server: &Server, object: &Object) -> Option<Result<(), ApiError>> {
         names.join(", "),
         removal::going_on(key)
     ))))
+}
+
+/// Gives an object another name. Gives its new key.
+pub async fn rename(server: &Arc<Server>, caller: &Caller, path: &ObjectPath, name: &str) -> Result<Key, ApiError> {
+    let extent = |key: &Key, known: &Known| extent::of_rename(key, name, known);
+    let old = commit(server, caller, path, &extent, |ask| two_phase::rename(ask, name).map_err(refused)).await?;
+    let new = Key { name: name.to_owned(), ..old };
+    stands(server, &new, None).await?;
+    Ok(new)
 }
 
 /// Commits what `decide` makes of the state, of which `extent` tells how much it looks at. Gives the object's key.
@@ -268,8 +293,8 @@ fn refused(refusal: Refusal) -> ApiError {
     }
 }
 
-/// Waits until the object stands everywhere, or a member has said that it cannot.
-async fn stands(server: &Server, key: &Key) -> Result<(), ApiError> {
+/// Waits until the object stands everywhere, or on the one member that was meant, or until one has said that it cannot.
+async fn stands(server: &Server, key: &Key, target: Option<&MemberName>) -> Result<(), ApiError> {
     // A record stands as soon as it is stored.
     if kinds::find(key.kind.as_str()).is_some_and(|kind| kind.rollout() == Rollout::RecordOnly) {
         return Ok(());
@@ -277,7 +302,7 @@ async fn stands(server: &Server, key: &Key) -> Result<(), ApiError> {
     wait(server, key, |now| match now {
         None => Some(Ok(())),
         Some(now) if now.phase == Phase::Deleting => Some(Ok(())),
-        Some(now) => match progress(now) {
+        Some(now) => match target.map_or_else(|| progress(now), |target| progress_on(now, target)) {
             Progress::Done => Some(Ok(())),
             Progress::Failed(text) => Some(Err(ApiError::failed(text))),
             Progress::Under => None,

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Outcome, parse, url};
 use super::asked::Asked;
 use super::caller::Caller;
 use super::change::{self, Revision, Where};
+use super::interfaces;
 use super::object_path::ObjectPath;
+use super::operations::Subject;
 use super::server::{Server, store_failed};
 use super::shown;
 use crate::api::ApiError;
@@ -39,7 +43,7 @@ pub fn routes() -> Router<Arc<Server>> {
         let one = get(move |one: One| show(kind, one))
             .put(move |one: One, method, headers, body| replace(kind, one, method, headers, body))
             .patch(move |one: One, method, headers, body| replace(kind, one, method, headers, body))
-            .post(move |caller, path| rename(kind, caller, path))
+            .post(move |one: One, body| rename(kind, one, body))
             .delete(move |one: One| remove(kind, one));
         router = router
             .route(&format!("/1.0/{}", words.collection), all)
@@ -59,18 +63,32 @@ async fn list(
     let project = ObjectPath::new(kind, &asked, "").key(&server.store())?.project;
     let mut objects = server.store().list(words.kind).map_err(store_failed)?;
     objects.retain(|object| asked.is_set("all-projects") || object.key.project == project);
+    let unmanaged = match words.kind {
+        "network" if project.is_default() => interfaces::unmanaged(&server, &objects).await?,
+        _ => Vec::new(),
+    };
     if !asked.wants_objects() {
-        let urls = objects.iter().map(|object| address(words.collection, object));
-        return Answer::of(&urls.collect::<Vec<_>>());
+        let mut urls: Vec<Value> = objects.iter().map(|object| address(words.collection, object)).collect();
+        urls.extend(unmanaged.iter().map(|link| url(words.collection, &link.name)));
+        return Answer::of(&urls);
     }
     let usage = shown::Usage::of(&server, &objects)?;
-    Answer::of(&objects.iter().map(|object| shown::show(kind, object, None, &usage)).collect::<Vec<_>>())
+    let mut all: Vec<Value> = objects.iter().map(|object| shown::show(kind, object, None, &usage)).collect();
+    all.extend(unmanaged.iter().map(interfaces::shown));
+    Answer::of(&all)
 }
 
 async fn show(kind: &'static dyn Kind, one: One) -> Outcome {
     let (server, _, asked, path) = meant(kind, one)?;
-    let object = path.object(&server)?;
     let target = asked.target();
+    let object = match path.object(&server) {
+        Err(missing) if missing.status == 404 && kind.words().kind == "network" && target.is_none() => {
+            let link = interfaces::unmanaged_named(&server, &path.name).await?.ok_or(missing)?;
+            let shown = interfaces::shown(&link);
+            return Ok(Answer::of(&shown)?.tagged(&shown::editable(&shown)));
+        }
+        found => found?,
+    };
     if let Some(target) = &target {
         server.member(target)?;
     }
@@ -112,15 +130,30 @@ async fn replace(kind: &'static dyn Kind, one: One, method: Method, headers: Hea
     Answer::done()
 }
 
-async fn rename(kind: &'static dyn Kind, Extension(caller): Extension<Caller>, Path(name): Path<String>) -> Outcome {
-    caller.trusted()?;
-    let spoken = kind.words().spoken;
-    Err(ApiError::new(
-        501,
-        format!(
-            "the {spoken} {name} keeps its name, because manifests know it by that: create another and delete this one"
-        ),
-    ))
+#[derive(Deserialize)]
+struct RenameAsked {
+    #[serde(default)]
+    name: String,
+}
+
+async fn rename(kind: &'static dyn Kind, one: One, body: Bytes) -> Result<Response, ApiError> {
+    let (server, caller, asked, path) = meant(kind, one)?;
+    let RenameAsked { name } = parse(&body)?;
+    if kind.words().kind != "project" {
+        let key = change::rename(&server, &caller, &path, &name).await?;
+        tell(&server, kind, &key, "renamed");
+        return Ok(Answer::created(location(kind, &key, &asked))?.into_response());
+    }
+    // LXD renames projects in the background; what can be said at once is said at once all the same.
+    let key = change::rename(&server, &caller, &path, &name).await?;
+    tell(&server, kind, &key, "renamed");
+    let subject = Subject {
+        description: "Renaming project",
+        resources: Map::new(),
+        location: server.node().name.clone(),
+        at: server.now(),
+    };
+    Ok(Answer::operation(&server.operations.start(&server, subject, async { Ok(Map::new()) }))?.into_response())
 }
 
 async fn remove(kind: &'static dyn Kind, one: One) -> Outcome {

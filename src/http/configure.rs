@@ -14,6 +14,8 @@ use crate::model::{Config, Finding, Key, MemberName, Object};
 
 /// The key that says where a member listens.
 pub const HTTPS_ADDRESS: &str = "core.https_address";
+/// The key that says where a member listens for who collects metrics.
+pub const METRICS_ADDRESS: &str = "core.metrics_address";
 /// The key that says under which address a member is known in its cluster.
 pub const CLUSTER_ADDRESS: &str = "cluster.https_address";
 
@@ -159,12 +161,16 @@ fn check_cluster_address(server: &Server, own: &Config, new: &Config) -> Result<
     Ok(())
 }
 
-/// Refuses an address under which the other members would not find this one any more.
+/// Refuses an address under which the other members would not find this one any more, unless it listens for them on
+/// `cluster.https_address` itself.
 pub fn check_listen_address(server: &Server, member: &MemberName, new: Option<&str>) -> Result<(), ApiError> {
     if !server.is_clustered()? {
         return Ok(());
     }
     let known = server.member(member)?.spec.text("address").to_owned();
+    if super::root::configuration(server, member)?.value(CLUSTER_ADDRESS).is_some() {
+        return Ok(());
+    }
     if new.is_some_and(|new| covers(new, &known)) {
         return Ok(());
     }
@@ -175,7 +181,7 @@ pub fn check_listen_address(server: &Server, member: &MemberName, new: Option<&s
 }
 
 /// Whether listening on `listen` answers at `address`.
-fn covers(listen: &str, address: &str) -> bool {
+pub fn covers(listen: &str, address: &str) -> bool {
     let (Some((host, port)), Some((_, wanted))) = (listen.rsplit_once(':'), address.rsplit_once(':')) else {
         return listen == address;
     };

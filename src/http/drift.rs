@@ -14,6 +14,7 @@ use super::answer::{Answer, Outcome, parse};
 use super::caller::Caller;
 use super::dice::SystemDice;
 use super::everyone;
+use super::heavy;
 use super::server::{Server, store_failed};
 use crate::api::{
     ApiError, DRIFT_FORMAT, DriftItem, DriftReport, DriftRequest, HostFinding, PendingItem, UnknownMember, paths,
@@ -89,7 +90,7 @@ async fn drift(State(server): State<Arc<Server>>, Extension(caller): Extension<C
         found.ok_or_else(|| ApiError::not_found("Source not found"))?;
     }
     let hosts = everyone::ask(&server, SURVEY, LIMIT, look(&server)).await?;
-    let state = server.store().state().map_err(store_failed)?;
+    let state = heavy::apart(|| server.store().state()).map_err(store_failed)?;
     let history = server.store().audit(&AuditAsk::default()).map_err(store_failed)?;
     let asked = Asked { request: &request };
     let mut report =
@@ -130,7 +131,7 @@ pub struct SinceSource {
 /// # Errors
 /// Where the store cannot be read.
 pub fn since_source(server: &Server, source: &str, known: &BTreeSet<Key>) -> Result<SinceSource, StoreError> {
-    let state = server.store().state()?;
+    let state = heavy::apart(|| server.store().state())?;
     let owned = |object: &&Object| object.management.source.as_deref() == Some(source);
     let objects = state.objects.values().filter(owned).filter(|object| object.phase != Phase::Deleting);
     let owned = objects.clone().map(|object| object.key.clone()).collect();

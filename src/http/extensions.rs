@@ -6,13 +6,15 @@ use std::sync::LazyLock;
 use crate::api;
 use crate::kinds::extension;
 
-/// They bring paths of their own beside their keys, which this server does not have.
-const UNSERVED: [&str; 8] = [
+/// They bring paths or work of their own beside their keys, which this server does not have.
+const UNSERVED: [&str; 10] = [
     "cluster_links_public",
+    "clustering_image_replication",
     "clustering_evacuation",
     "clustering_groups",
     "clustering_groups_vm_cpu_definition",
     "instance_placement_groups",
+    "migration_stateful",
     "network_dns",
     "network_integrations",
     "storage_buckets",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::credentials::Pair;
 use super::server::Server;
 use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
+use crate::model::Config;
 
 /// A future that can be kept.
 pub type Forming<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
@@ -53,6 +54,9 @@ pub trait Former: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be kept.
     fn adopt(&self, server: &Server, pair: Pair) -> Result<(), ApiError>;
+
+    /// Listens where a member's own keys say beside that: for the cluster, and for who collects metrics.
+    fn listen_beside<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> Forming<'a, ()>;
 
     /// Listens on this address, or nowhere; what is listened on already stays as it is.
     fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()>;

@@ -44,6 +44,8 @@ pub async fn liveness(State(server): State<Arc<Server>>, Extension(caller): Exte
 }
 
 /// `POST /internal/cluster/reset`: this member is out. It takes down what it had and stands alone from now on.
+///
+/// The answer comes when it does: the connection outlives the port, and the request its caller.
 pub async fn reset(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.member()?;
     let Reset { id, held } = parse(&body)?;
@@ -51,12 +53,10 @@ pub async fn reset(State(server): State<Arc<Server>>, Extension(caller): Extensi
         return Err(ApiError::new(421, format!("member {id} is not here: its address belongs to another one now")));
     }
     let troubles = take_down(&server, held).await;
-    // The answer must be given before the connection's world goes away.
-    tokio::spawn(async move {
-        if let Err(error) = server.former.leave(&server, Leaving::Told).await {
-            tracing::error!(error = %error.message, "cannot stand alone after leaving the cluster; restart the daemon");
-        }
-    });
+    if let Err(error) = server.former.leave(&server, Leaving::Told).await {
+        tracing::error!(error = %error.message, "cannot stand alone after leaving the cluster; restart the daemon");
+        return Err(error);
+    }
     if troubles.is_empty() { Answer::done() } else { Err(ApiError::failed(troubles.join("; "))) }
 }
 

@@ -4,6 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+
+use super::answer::{Answer, Outcome, parse};
 use super::caller::Caller;
 use super::peers::Line;
 use super::server::{Server, store_failed};
@@ -11,12 +16,16 @@ use super::{shared_certificate, write};
 use crate::api::{ApiError, Reset};
 use crate::client::Client;
 use crate::model::{Change, Extent, Key, MemberId, MemberName, Object, Rollout, Spec};
-use crate::store::Role;
+use crate::store::{PeerStatus, Role};
 
 /// Where the leader tells a member that it is out, and what it is to take down before it stands alone.
 pub const RESET: &str = "/internal/cluster/reset";
+/// Where a voter tells the leader that it stops.
+pub const RESIGN: &str = "/internal/cluster/resign";
 
 const HAND_OVER_LIMIT: Duration = Duration::from_secs(5);
+/// A member that has been silent for longer does not answer.
+const SILENT_MS_MAX: u64 = 2_000;
 const RESET_LIMIT: Duration = Duration::from_secs(120);
 
 /// Whether the member is asked.
@@ -108,25 +117,103 @@ pub async fn hand_over(server: &Server) -> Result<(), ApiError> {
         return Ok(());
     }
     let mut others = node.store.peers();
-    others.retain(|peer| peer.peer.id != node.id && peer.silent_ms.is_some());
-    let Some(next) = others.iter().min_by_key(|peer| (peer.role != Role::Voter, peer.silent_ms)) else {
-        return Err(ApiError::bad_request(
-            "no other member answers, and one must lead: bring one back, or remove the others first with --force",
-        ));
+    // Somebody who is away takes nothing over, and a machine that shuts down does not wait for that.
+    let answers = |silent_ms: Option<u64>| silent_ms.is_some_and(|silent_ms| silent_ms <= SILENT_MS_MAX);
+    others.retain(|peer| peer.peer.id != node.id && answers(peer.silent_ms));
+    others.sort_by_key(|peer| (peer.role != Role::Voter, peer.silent_ms));
+    let Some(first) = others.first() else {
+        return Err(ApiError::bad_request("no other member can lead: add one, or remove the others from this one"));
     };
-    if next.role != Role::Voter {
+    if first.role != Role::Voter {
         let mut voters: BTreeSet<MemberId> =
-            others.iter().filter(|peer| peer.role == Role::Voter).map(|peer| peer.peer.id).collect();
-        voters.extend([node.id, next.peer.id]);
+            node.store.peers().iter().filter(|peer| peer.role == Role::Voter).map(|peer| peer.peer.id).collect();
+        voters.extend([node.id, first.peer.id]);
         node.store.set_voters(voters).await.map_err(store_failed)?;
     }
-    node.store.transfer_leadership(next.peer.id).await.map_err(store_failed)?;
+    let first = first.peer.id;
+    let able = others.iter().filter(|peer| peer.role == Role::Voter || peer.peer.id == first);
+    let mut outcome = Ok(());
+    // One may hear what is sent to it and not be heard: then the next one is asked.
+    for next in able {
+        outcome = node.store.transfer_leadership(next.peer.id).await.map_err(store_failed);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome?;
     let mut leadership = node.store.leadership();
     let handed = leadership.wait_for(|now| !now.is_me && now.leader.is_some());
     match tokio::time::timeout(HAND_OVER_LIMIT, handed).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(ApiError::unavailable("the lead could not be handed over in time; try again")),
     }
+}
+
+/// Before a clean stop: another voter leads, so that nobody has to notice first that this one has gone, and the vote goes
+/// to a member that only follows, because a voter that is away counts against the majority.
+///
+/// # Errors
+/// When nobody takes them in time.
+pub async fn step_down(server: &Server) -> Result<(), ApiError> {
+    let node = server.node();
+    let has_others = node.store.peers().iter().any(|peer| peer.peer.id != node.id);
+    if !has_others || !server.is_clustered()? {
+        return Ok(());
+    }
+    hand_over(server).await?;
+    resign(server).await
+}
+
+/// A voter that is to stop gives its vote to a member that only follows, where there is one that answers.
+///
+/// # Errors
+/// When the leader cannot be asked, or cannot change who votes.
+async fn resign(server: &Server) -> Result<(), ApiError> {
+    let node = server.node();
+    let votes = |peer: &PeerStatus| peer.peer.id == node.id && peer.role == Role::Voter;
+    if !node.store.peers().iter().any(votes) {
+        return Ok(());
+    }
+    let leader = node.store.leadership().borrow().leader.clone();
+    let Some(leader) = leader.filter(|leader| leader.id != node.id) else { return Ok(()) };
+    let client = server.peers.client(&leader.address, Line::Calls)?.with_timeout(HAND_OVER_LIMIT);
+    client.post::<serde_json::Value>(RESIGN, &node.id).await.map_err(super::peers::unreachable).map(|_| ())
+}
+
+/// `POST /internal/cluster/resign`: a voter is about to stop; on the leader.
+pub async fn resigned(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+    caller.member()?;
+    let id: MemberId = parse(&body)?;
+    let peers = server.store().peers();
+    let (voters, followers): (Vec<_>, Vec<_>) = peers.into_iter().partition(|peer| peer.role == Role::Voter);
+    let mut voters: BTreeSet<MemberId> = voters.into_iter().map(|peer| peer.peer.id).collect();
+    if !voters.remove(&id) {
+        return Answer::done();
+    }
+    let members = server.members()?;
+    let liveness = server.liveness();
+    let answers = |id: MemberId| {
+        members.iter().any(|it| id_of(it) == id && liveness.is_reachable(&MemberName(it.key.name.clone())))
+    };
+    let domain = |id: MemberId| {
+        members
+            .iter()
+            .find(|it| id_of(it) == id)
+            .map(|it| it.spec.text("failure_domain").to_owned())
+            .unwrap_or_default()
+    };
+    let in_domain = |id: MemberId| voters.iter().filter(|voter| domain(**voter) == domain(id)).count();
+    // The leader's loop spreads votes over domains, too: no vote has to move twice.
+    let able = followers.iter().map(|peer| peer.peer.id).filter(|id| answers(*id));
+    match able.min_by_key(|id| (in_domain(*id), *id)) {
+        Some(heir) => drop(voters.insert(heir)),
+        // Two voters decide no better without one of them than one does alone; of three, one may be away.
+        None if voters.len().is_multiple_of(2) => return Answer::done(),
+        None => {}
+    }
+    server.store().set_voters(voters).await.map_err(store_failed)?;
+    server.members_changed.notify_one();
+    Answer::done()
 }
 
 /// The record of the member list.

@@ -18,6 +18,9 @@ use crate::api::ApiError;
 use crate::host::{HostError, Link, PoolAsk};
 use crate::model::{Key, Object};
 
+/// The longest name of an interface.
+const INTERFACE_BYTES_MAX: usize = 15;
+
 /// What is asked about one object: by whom, of which member.
 type Question = (State<Arc<Server>>, Extension<Caller>, Uri, Path<String>, Asked);
 
@@ -50,8 +53,13 @@ pub async fn state(question: Question) -> Result<Response, ApiError> {
 }
 
 async fn link(server: Arc<Server>, name: String) -> Outcome {
+    let missing = || ApiError::not_found(format!("Network interface {name:?} not found"));
+    // The kernel calls a longer name out of range.
+    if name.len() > INTERFACE_BYTES_MAX {
+        return Err(missing());
+    }
     let link = server.host.network.link(&name).await.map_err(failed)?;
-    let link = link.ok_or_else(|| ApiError::not_found("Network not found"))?;
+    let link = link.ok_or_else(missing)?;
     Answer::of(&shown(&link))
 }
 

@@ -85,8 +85,13 @@ fn revised(object: &Object, new: ClusterMemberPut) -> Result<Spec, ApiError> {
 }
 
 /// `POST /1.0/cluster/members/X`: a new name.
-pub async fn rename(Extension(caller): Extension<Caller>, Path(name): Path<MemberName>) -> Outcome {
+pub async fn rename(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<MemberName>,
+) -> Outcome {
     caller.trusted()?;
+    server.member(&name)?;
     Err(ApiError::new(
         501,
         format!(

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::answer::{Answer, Outcome};
 use super::asked::Asked;
 use super::caller::Caller;
-use super::events::{Events, rfc3339};
+use super::events::rfc3339;
 use super::server::Server;
 use super::{forward, tokens};
 use crate::api::{ApiError, Operation, OperationClass, OperationStatus, paths};
@@ -24,6 +24,8 @@ use crate::model::{MemberName, Timestamp};
 
 /// LXD forgets an operation five seconds after its end; a slow client deserves more.
 const REMEMBERED: usize = 256;
+/// Expiry makes no entry in the log: who waits for a token looks again.
+const EXPIRY_LOOK: Duration = Duration::from_secs(1);
 
 /// The operations by id.
 #[derive(Default)]
@@ -49,7 +51,7 @@ impl Operations {
     where
         F: Future<Output = Result<Map<String, Value>, ApiError>> + Send + 'static,
     {
-        let operation = begun(subject, OperationClass::Task);
+        let operation = begun(subject);
         let sender = self.keep(operation.clone());
         server.events.operation(&operation);
         let server = Arc::clone(server);
@@ -58,16 +60,6 @@ impl Operations {
             sender.send_modify(|operation| end(operation, outcome, server.now()));
             server.events.operation(&sender.borrow());
         });
-        operation
-    }
-
-    /// Keeps an operation that only waits, such as a token.
-    pub fn show(&self, events: &Events, subject: Subject, metadata: Map<String, Value>) -> Operation {
-        let mut operation = begun(subject, OperationClass::Token);
-        operation.metadata = Some(metadata);
-        operation.may_cancel = true;
-        self.keep(operation.clone());
-        events.operation(&operation);
         operation
     }
 
@@ -97,11 +89,11 @@ impl Operations {
     }
 }
 
-fn begun(subject: Subject, class: OperationClass) -> Operation {
+fn begun(subject: Subject) -> Operation {
     let Subject { description, resources, location, at } = subject;
     Operation {
         id: uuid::Uuid::new_v4().to_string(),
-        class,
+        class: OperationClass::Task,
         description: description.to_owned(),
         created_at: rfc3339(at),
         updated_at: rfc3339(at),
@@ -131,14 +123,14 @@ fn end(operation: &mut Operation, outcome: Result<Map<String, Value>, ApiError>,
     operation.updated_at = rfc3339(at);
 }
 
-/// `GET /1.0/operations`: by status, as LXD groups them.
+/// `GET /1.0/operations`: those of this member and the cluster's tokens, by status as LXD groups them.
 pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
     caller.trusted()?;
-    server.operations.all().retain(|_, sender| !tokens::is_used_up(&server, &sender.borrow()));
+    let mut all = tokens::operations(&server)?;
+    all.extend(server.operations.all().values().map(|sender| sender.borrow().clone()));
     let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for sender in server.operations.all().values() {
-        let operation = sender.borrow();
-        let shown = if asked.wants_objects() { json!(*operation) } else { json!(paths::operation(&operation.id)) };
+    for operation in all {
+        let shown = if asked.wants_objects() { json!(operation) } else { json!(paths::operation(&operation.id)) };
         groups.entry(operation.status.to_lowercase()).or_default().push(shown);
     }
     Answer::of(&groups)
@@ -151,6 +143,9 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     caller.trusted()?;
+    if let Some(token) = token(&server, &id)? {
+        return Ok(Answer::of(&token)?.into_response());
+    }
     let Some(operation) = server.operations.find(&id) else {
         return elsewhere(&server, &caller, &paths::operation(&id)).await;
     };
@@ -167,6 +162,9 @@ pub async fn wait(
 ) -> Result<Response, ApiError> {
     caller.trusted()?;
     let seconds = asked.number::<i64>("timeout").and_then(|seconds| u64::try_from(seconds).ok());
+    if let Some(token) = token(&server, &id)? {
+        return Ok(Answer::of(&token_ended(&server, token, seconds).await?)?.into_response());
+    }
     let Some(mut operation) = server.operations.find(&id) else {
         let limit = seconds.map(|seconds| format!("?timeout={seconds}")).unwrap_or_default();
         return elsewhere(&server, &caller, &format!("{}/wait{limit}", paths::operation(&id))).await;
@@ -179,6 +177,27 @@ pub async fn wait(
     }
     let operation = operation.borrow().clone();
     Ok(Answer::of(&operation)?.into_response())
+}
+
+/// The token that an operation shows.
+fn token(server: &Server, id: &str) -> Result<Option<Operation>, ApiError> {
+    Ok(tokens::operations(server)?.into_iter().find(|operation| operation.id == id))
+}
+
+/// Waits until the token is used, taken back or expired, and no longer than that many seconds.
+async fn token_ended(server: &Server, token: Operation, seconds: Option<u64>) -> Result<Operation, ApiError> {
+    let mut applied = server.store().applied();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(seconds.unwrap_or(u64::from(u32::MAX)));
+    while self::token(server, &token.id)?.is_some() {
+        let look_again = deadline.min(tokio::time::Instant::now() + EXPIRY_LOOK);
+        match tokio::time::timeout_at(look_again, applied.changed()).await {
+            Ok(Err(_)) => return Ok(token),
+            Err(_) if tokio::time::Instant::now() >= deadline => return Ok(token),
+            Ok(Ok(())) | Err(_) => {}
+        }
+    }
+    let status = OperationStatus::Success;
+    Ok(Operation { status: status.word().to_owned(), status_code: status, may_cancel: false, ..token })
 }
 
 /// An operation that another member runs. A member that was asked by one does not ask on.
@@ -209,16 +228,11 @@ pub async fn cancel(
     Path(id): Path<String>,
 ) -> Outcome {
     caller.trusted()?;
-    let operation = found(&server, &id)?;
-    let operation = operation.borrow().clone();
-    if !operation.may_cancel {
-        return Err(ApiError::bad_request("This operation can't be cancelled"));
+    if tokens::revoke(&server, &id, &caller.audit()).await? {
+        return Answer::done();
     }
-    server.operations.all().remove(&id);
-    tokens::revoke(&server, &operation, &caller.audit()).await?;
-    Answer::done()
-}
-
-fn found(server: &Server, id: &str) -> Result<watch::Receiver<Operation>, ApiError> {
-    server.operations.find(id).ok_or_else(|| ApiError::not_found("Operation not found"))
+    match server.operations.find(&id) {
+        Some(_) => Err(ApiError::bad_request("This operation can't be cancelled")),
+        None => Err(ApiError::not_found("Operation not found")),
+    }
 }

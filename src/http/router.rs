@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post, put};
 
 use super::server::Server;
 use super::strangers::STANDING;
 use super::{
-    audit, certificates, cluster, collection, confirm, drift, events, gate, history, internal, join, judge, leave,
-    machine, manage, members, metrics, operations, plans, present, raft, removal, root, seedbed, shared_certificate,
-    sources, tokens, webhooks,
+    audit, certificate_names, certificates, cluster, collection, confirm, current_reads, drift, events, gate, history,
+    internal, join, judge, leave, machine, manage, members, metrics, operations, plans, present, raft, removal, root,
+    seedbed, shared_certificate, sources, to_the_end, tokens, vacant, webhooks,
 };
 use crate::api::{ApiError, paths};
 
@@ -27,6 +27,7 @@ pub fn router(server: &Arc<Server>) -> Router {
         .route("/1.0/storage-pools/{name}/resources", get(machine::resources))
         .route("/1.0/networks/{name}/state", get(machine::state))
         .route("/1.0/networks/{name}/leases", get(machine::leases))
+        .merge(vacant::routes())
         .merge(own_routes())
         .merge(sources::routes())
         .merge(webhooks::routes())
@@ -36,6 +37,18 @@ pub fn router(server: &Arc<Server>) -> Router {
         .method_not_allowed_fallback(not_allowed)
         // The gate has read the body by then, within the limits of whoever asks.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(server), current_reads::catch_up))
+        .layer(from_fn(to_the_end::carry))
+        .layer(from_fn_with_state(Arc::clone(server), gate::keep))
+        .with_state(Arc::clone(server))
+}
+
+/// What is served on `core.metrics_address`.
+pub fn metrics_router(server: &Arc<Server>) -> Router {
+    Router::new()
+        .route("/", get(root::versions))
+        .route(paths::METRICS, get(metrics::show))
+        .fallback(unknown)
         .layer(from_fn_with_state(Arc::clone(server), gate::keep))
         .layer(from_fn_with_state(Arc::clone(server), present::tell))
         .with_state(Arc::clone(server))
@@ -52,7 +65,10 @@ fn cluster_routes() -> Router<Arc<Server>> {
         .route(paths::CERTIFICATES, get(certificates::list).post(certificates::add))
         .route(
             &format!("{}/{{fingerprint}}", paths::CERTIFICATES),
-            get(certificates::show).delete(certificates::remove),
+            get(certificates::show)
+                .put(certificate_names::replace)
+                .patch(certificate_names::replace)
+                .delete(certificates::remove),
         )
         .route(paths::OPERATIONS, get(operations::list))
         .route(&format!("{}/{{id}}", paths::OPERATIONS), get(operations::show).delete(operations::cancel))
@@ -89,6 +105,7 @@ fn internal_routes() -> Router<Arc<Server>> {
         .route(&format!("{STANDING}{{id}}"), get(internal::standing))
         .route(leave::RESET, post(internal::reset))
         .route(removal::SURVEY, post(removal::surveyed))
+        .route(leave::RESIGN, post(leave::resigned))
         .route("/internal/liveness", put(internal::set_liveness).get(internal::liveness))
         .route("/internal/raft/{name}", post(raft::call))
         .route(gate::SNAPSHOT, post(raft::snapshot))

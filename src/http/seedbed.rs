@@ -13,6 +13,7 @@ use super::asked::Asked;
 use super::caller::Caller;
 use super::carry::{self, Order, Terms};
 use super::confirm;
+use super::heavy;
 use super::history;
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, ApplyReply, ApplyRequest, ClusterTime, InitRequest, ObjectsReply, PlanRequest};
@@ -34,8 +35,10 @@ pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Exten
     let keys: BTreeSet<Key> = keys.map_err(|error| ApiError::bad_request(error.to_string()))?;
     wait_for_news(&server, &asked).await;
     let store = server.store();
-    let state = if keys.is_empty() { store.state().map_err(store_failed)? } else { these(&store, &keys)? };
-    shown(&server, state, &keys)
+    heavy::apart(|| {
+        let state = if keys.is_empty() { store.state().map_err(store_failed)? } else { these(&store, &keys)? };
+        shown(&server, state, &keys)
+    })
 }
 
 /// `POST /1.0/seedbed/objects`: the same for more keys than the line of a request holds.
@@ -99,7 +102,8 @@ pub async fn clock(State(server): State<Arc<Server>>, Extension(caller): Extensi
 /// `POST /1.0/seedbed/plan`.
 pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
-    Answer::of(&planned(&server, parse(&body)?).await?)
+    let request = heavy::plan(|| parse(&body)).await?;
+    Answer::of(&planned(&server, request).await?)
 }
 
 /// What applying would do, with who uses what changes.
@@ -111,16 +115,19 @@ pub async fn planned(server: &Server, request: PlanRequest) -> Result<Plan, ApiE
     let claim = of_part(claim, &selection);
     current(server).await?;
     if let Some(revision) = back_to {
-        return with_users(server, history::planned(server, revision, None)?.0);
+        return heavy::plan(|| with_users(server, history::planned(server, revision, None)?.0)).await;
     }
-    let mut selected = carry::selected(server, &desired, &selection, mode(merge))?;
+    let mut selected = heavy::plan(|| carry::selected(server, &desired, &selection, mode(merge))).await?;
     carry::hide_secrets(server, &mut selected.desired).await?;
     let terms = Terms { mode: mode(merge), claim: &claim };
-    let plan = match whole {
-        true => carry::whole(server, &selected.desired, terms),
-        false => carry::planned(server, &selected.desired, terms),
-    };
-    with_users(server, plan?.of_part(&selected))
+    heavy::plan(|| {
+        let plan = match whole {
+            true => carry::whole(server, &selected.desired, terms),
+            false => carry::planned(server, &selected.desired, terms),
+        };
+        with_users(server, plan?.of_part(&selected))
+    })
+    .await
 }
 
 fn with_users(server: &Server, plan: Plan) -> Result<Plan, ApiError> {
@@ -143,7 +150,8 @@ pub async fn apply(
     body: Bytes,
 ) -> Outcome {
     caller.trusted()?;
-    Answer::of(&carry_out(&server, parse(&body)?, &caller.audit(), &asked).await?)
+    let request = heavy::plan(|| parse(&body)).await?;
+    Answer::of(&carry_out(&server, request, &caller.audit(), &asked).await?)
 }
 
 /// Plans, commits, and waits where that is asked for, in the name of `by`.
@@ -160,14 +168,14 @@ pub async fn carry_out(
     let order = Order { by, expect: expect.as_deref(), confirm: confirm::limit(confirm_ms)? };
     let claim = of_part(claim, &selection);
     let desired = match yaml {
-        Some(text) => loaded(&text)?,
+        Some(text) => heavy::plan(|| loaded(&text)).await?,
         None => desired,
     };
     current(server).await?;
     let applied = if let Some(revision) = back_to {
         history::apply(server, revision, order).await?
     } else {
-        let mut desired = carry::selected(server, &desired, &selection, mode(merge))?.desired;
+        let mut desired = heavy::plan(|| carry::selected(server, &desired, &selection, mode(merge))).await?.desired;
         carry::hide_secrets(server, &mut desired).await?;
         let terms = Terms { mode: mode(merge), claim: &claim };
         carry::apply(server, &desired, terms, order).await?
@@ -207,13 +215,7 @@ fn loaded(text: &str) -> Result<Desired, ApiError> {
 pub async fn init(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
     let request: InitRequest = parse(&body)?;
-    let by = caller.audit();
-    // Whoever asked may hang up; what has begun is brought to an end all the same.
-    let work = tokio::spawn(async move { server.former.init(&server, request, &by).await });
-    match work.await {
-        Ok(reply) => Answer::of(&reply?),
-        Err(_) => Err(ApiError::unavailable("the daemon is shutting down")),
-    }
+    Answer::of(&server.former.init(&server, request, &caller.audit()).await?)
 }
 
 fn secrets(object: &Object) -> Vec<String> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, paths};
-use crate::kinds::{self, Kind};
+use crate::kinds::{self, Kind, Scope};
 use crate::model::{Key, MemberName, Object, Rollout};
 use crate::plan::{self, extent};
 
@@ -14,6 +14,7 @@ use crate::plan::{self, extent};
 #[derive(Default)]
 pub struct Usage {
     by: BTreeMap<Key, Vec<Key>>,
+    is_clustered: bool,
 }
 
 impl Usage {
@@ -21,13 +22,28 @@ impl Usage {
     pub fn of<'a>(server: &Server, objects: impl IntoIterator<Item = &'a Object>) -> Result<Self, ApiError> {
         let keys: Vec<Key> = objects.into_iter().map(|object| object.key.clone()).collect();
         let state = server.store().part(&|known| extent::of_users(&keys, known)).map_err(store_failed)?;
-        Ok(Self { by: plan::users(&keys, &state) })
+        let mut by = plan::users(&keys, &state);
+        for project in keys.iter().filter(|key| key.kind.as_str() == "project") {
+            by.insert(project.clone(), inhabitants(server, project)?);
+        }
+        Ok(Self { by, is_clustered: server.is_clustered()? })
     }
 
     fn paths(&self, key: &Key) -> Vec<String> {
         let users = self.by.get(key).into_iter().flatten();
         users.filter_map(|user| Some(path_of(kinds::find(user.kind.as_str())?, user))).collect()
     }
+}
+
+/// What lives in a project. Of those that name it, LXD shows only what it holds.
+fn inhabitants(server: &Server, project: &Key) -> Result<Vec<Key>, ApiError> {
+    let belong = kinds::ALL.iter().filter(|kind| matches!(kind.scope(), Scope::Project { .. }));
+    let mut keys = Vec::new();
+    for kind in belong {
+        let objects = server.store().list(kind.words().kind).map_err(store_failed)?;
+        keys.extend(objects.into_iter().map(|object| object.key).filter(|key| key.project.as_str() == project.name));
+    }
+    Ok(keys)
 }
 
 fn path_of(kind: &dyn Kind, key: &Key) -> String {
@@ -59,7 +75,12 @@ pub fn show(kind: &dyn Kind, object: &Object, target: Option<&MemberName>, usage
             None => object.phase.status(),
         };
         fields.insert("status".to_owned(), json!(status));
-        fields.insert("locations".to_owned(), json!(object.placements.keys().collect::<Vec<_>>()));
+        let locations: Vec<&str> = match usage.is_clustered {
+            true => object.placements.keys().map(MemberName::as_str).collect(),
+            // In LXD's word for a member that is in no cluster.
+            false => vec!["none"],
+        };
+        fields.insert("locations".to_owned(), json!(locations));
     }
     Value::Object(fields)
 }

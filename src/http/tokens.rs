@@ -1,4 +1,4 @@
-//! Join tokens: made here, shown once as an operation, kept as a hash, used up when a join is committed.
+//! Join tokens: kept by the cluster as a hash, shown by every member as an operation, used up when a join is committed.
 
 use std::sync::Arc;
 
@@ -12,16 +12,18 @@ use sha2::{Digest, Sha256};
 use super::answer::{Answer, Outcome, hex, parse};
 use super::caller::Caller;
 use super::events::rfc3339;
-use super::operations::Subject;
 use super::password::is_same;
 use super::server::{Server, store_failed};
 use super::write;
-use crate::api::{ApiError, Operation, OperationClass};
+use crate::api::{ApiError, Operation, OperationClass, OperationStatus};
+use crate::kinds;
 use crate::kinds::token::TokenSpec;
-use crate::model::{Change, Expect, Key, MemberName, Object, Timestamp};
+use crate::model::{Change, Key, MemberName, Object, Timestamp};
 
 const KIND: &str = "token";
 const SECRET_BYTES: usize = 32;
+/// So many members are not added at a time; who asks for more than that has lost control of a script.
+const TOKENS_MAX: usize = 100;
 const HOUR_MS: i64 = 3_600_000;
 
 #[derive(Deserialize)]
@@ -29,62 +31,94 @@ struct TokenAsked {
     server_name: MemberName,
 }
 
-/// `POST /1.0/cluster/members`: a token for a new member. An older one for the same name is taken back.
+/// `POST /1.0/cluster/members`: a token for a new member. An older one for the same name is taken back, and those that
+/// have expired go.
 pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
     caller.trusted()?;
     let TokenAsked { server_name } = parse(&body)?;
-    check(&server, &server_name)?;
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|cause| ApiError::failed(format!("the system gives no random numbers: {cause}")))?;
     let secret = hex(&bytes);
     let spec = TokenSpec {
+        operation: uuid::Uuid::new_v4().to_string(),
         member: server_name.clone(),
         secret_hash: hash(&secret),
         created_at: server.now(),
         expires_at: Timestamp(server.now().0 + expiry_ms(&server)?),
         addresses: addresses(&server)?,
     };
-    let key = Key::new(KIND, &uuid::Uuid::new_v4().to_string());
     write::commit(&server, &caller.audit(), || {
-        let older = server.store().list(KIND).map_err(store_failed)?;
-        let older: Vec<_> =
-            older.into_iter().filter(|token| token.spec.text("member") == server_name.as_str()).collect();
-        let mut expect: Vec<Expect> = older.iter().map(write::unchanged).collect();
-        expect.push(write::absent(&key));
-        let mut changes: Vec<Change> = older.into_iter().map(|token| Change::Forget { key: token.key }).collect();
-        changes.push(write::record(key.clone(), write::spec_of(&spec)?));
-        Ok((expect, changes))
+        check(&server, &server_name)?;
+        entry(&server, &spec)
     })
     .await?;
-    let subject = Subject {
-        description: "Executing operation",
-        resources: [("cluster".to_owned(), json!([]))].into_iter().collect(),
-        location: server.node().name.clone(),
-        at: server.now(),
-    };
-    let operation = server.operations.show(&server.events, subject, metadata(&server, &spec, &secret)?);
-    Answer::operation(&operation)
+    // What listens to events need not learn the secret.
+    server.events.operation(&operation(&server, &spec, "")?);
+    Answer::operation(&operation(&server, &spec, &secret)?)
 }
 
-/// Takes the token of an operation back.
-pub async fn revoke(server: &Server, operation: &Operation, by: &str) -> Result<(), ApiError> {
-    let secret = operation.metadata.as_ref().and_then(|metadata| metadata.get("secret")?.as_str());
-    let Some(secret) = secret else { return Ok(()) };
-    let wanted = hash(secret);
-    let tokens = server.store().list(KIND).map_err(store_failed)?;
-    let Some(token) = tokens.into_iter().find(|token| token.spec.text("secret_hash") == wanted) else { return Ok(()) };
-    let changes = vec![Change::Forget { key: token.key }];
-    write::submit_as(server, by.to_owned(), Vec::new(), changes).await.map(|_| ())
+/// The new token, without those that it replaces or that have expired.
+fn entry(server: &Server, spec: &TokenSpec) -> Result<write::Decision, ApiError> {
+    // One name, one token: two that are asked for at once meet here.
+    let key = Key::new(KIND, spec.member.as_str());
+    let all = server.store().list(KIND).map_err(store_failed)?;
+    let mut good = 0;
+    let (mut expect, mut changes) = (vec![write::absent(&key)], Vec::new());
+    for token in &all {
+        if token.key == key {
+            expect[0] = write::unchanged(token);
+        } else if write::typed::<TokenSpec>(token)?.expires_at < spec.created_at {
+            expect.push(write::unchanged(token));
+            changes.push(Change::Forget { key: token.key.clone() });
+        } else {
+            good += 1;
+        }
+    }
+    if good >= TOKENS_MAX {
+        let text = format!("{TOKENS_MAX} join tokens are unused: take some back (seedbed cluster revoke-token)");
+        return Err(ApiError::conflict(text));
+    }
+    changes.push(write::record(key, write::admitted(&Key::new(KIND, spec.member.as_str()), write::spec_of(spec)?)?));
+    Ok((expect, changes))
 }
 
-/// Whether an operation shows a token that a join has used, or that somebody took back.
-pub fn is_used_up(server: &Server, operation: &Operation) -> bool {
-    let secret = operation.metadata.as_ref().and_then(|metadata| metadata.get("secret")?.as_str());
-    let Some(secret) = secret.filter(|_| operation.class == OperationClass::Token) else { return false };
-    let wanted = hash(secret);
-    let tokens = server.store().list(KIND);
-    tokens.is_ok_and(|tokens| tokens.iter().all(|token| token.spec.text("secret_hash") != wanted))
+/// The tokens that can still be used, as the operations that LXD shows them as. The secrets are shown once, in the
+/// answer to who made them: the cluster does not keep them.
+pub fn operations(server: &Server) -> Result<Vec<Operation>, ApiError> {
+    let specs = server.store().list(KIND).map_err(store_failed)?;
+    let specs: Vec<TokenSpec> = specs.iter().map(write::typed).collect::<Result<_, _>>()?;
+    let now = server.now();
+    specs.iter().filter(|spec| spec.expires_at >= now).map(|spec| operation(server, spec, "")).collect()
+}
+
+/// Takes back the token that this operation shows. False when there is none.
+pub async fn revoke(server: &Server, operation: &str, by: &str) -> Result<bool, ApiError> {
+    let revoked = write::commit(server, by, || {
+        let all = server.store().list(KIND).map_err(store_failed)?;
+        let Some(token) = all.into_iter().find(|token| token.spec.text("operation") == operation) else {
+            return Ok(write::Decision::default());
+        };
+        Ok((vec![write::unchanged(&token)], vec![Change::Forget { key: token.key }]))
+    });
+    Ok(revoked.await?.is_some())
+}
+
+fn operation(server: &Server, spec: &TokenSpec, secret: &str) -> Result<Operation, ApiError> {
+    Ok(Operation {
+        id: spec.operation.clone(),
+        class: OperationClass::Token,
+        description: "Executing operation".to_owned(),
+        created_at: rfc3339(spec.created_at),
+        updated_at: rfc3339(spec.created_at),
+        status: OperationStatus::Running.word().to_owned(),
+        status_code: OperationStatus::Running,
+        resources: Some([("cluster".to_owned(), json!([]))].into_iter().collect()),
+        metadata: Some(metadata(server, spec, secret)?),
+        may_cancel: true,
+        err: String::new(),
+        location: server.node().name.0.clone(),
+    })
 }
 
 /// The token that this secret belongs to, when it is for this member and still good.
@@ -115,6 +149,9 @@ fn check(server: &Server, name: &MemberName) -> Result<(), ApiError> {
     }
     if name.as_str().is_empty() {
         return Err(ApiError::bad_request("ServerName must be provided"));
+    }
+    if let Some(fault) = kinds::value::member_name_fault(name.as_str()) {
+        return Err(ApiError::bad_request(format!("`{name}` cannot name a member: {fault}")));
     }
     if server.store().get(&Key::member(name)).map_err(store_failed)?.is_some() {
         return Err(ApiError::conflict(format!("The cluster already has a member with name: {name}")));

@@ -12,6 +12,7 @@ use super::own::{self, Held};
 use super::place::{Owned, Placed, place};
 use super::refuse::refuse;
 use super::report::{Action, FieldChange, MemberRow, PlannedChange};
+use super::restrict::restrict;
 use crate::kinds::{self, Around, Completion, Dice, Kind, Problem};
 use crate::model::{
     Change, ClusterState, Config, Declared, Finding, Generation, Key, Management, MemberName, Object, Phase, Put,
@@ -217,6 +218,9 @@ impl One<'_> {
 
     fn problems(&self, spec: &Spec, placed: &Placed, action: Action) -> Vec<Problem> {
         let mut problems = kinds::check(self.kind, self.key, spec, &placed.placements, &Config::default());
+        if action != Action::Adopt {
+            problems.extend(restrict(self.key, spec, self.scene.state, self.scene.wanted));
+        }
         let Some(stored) = self.stored.filter(|_| action != Action::Adopt) else { return problems };
         if is_made(stored) && stored.spec != *spec {
             problems.extend(self.kind.edit(&stored.spec, spec));
@@ -347,7 +351,7 @@ fn with_paths(merged: &Spec, chosen: Spec) -> (Spec, Vec<String>) {
 }
 
 /// What is chosen for an object to which a manifest only adds: nothing that was not asked for, and nothing anew that it already has.
-fn settled(merged: &Spec, chosen: Spec, old: &Spec) -> Spec {
+pub(super) fn settled(merged: &Spec, chosen: Spec, old: &Spec) -> Spec {
     let (asked, held) = (merged.config(), old.config());
     let mut config = Config(BTreeMap::new());
     for (name, value) in chosen.config().iter() {

@@ -45,6 +45,7 @@ pub fn of_plan(desired: &Desired, mode: Mode, claim: &Claim, known: &Known) -> E
             let name = ProjectName(stored.key.name.clone());
             emptied(stored, &features(&name, &desired.objects, &known.state, mode)?)
         }));
+        extent.projects.extend(restricted(&key, &declared.spec));
         suggest(&mut extent, &key, &declared, (desired, mode), known);
     }
     extent
@@ -102,6 +103,7 @@ pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> E
             extent.projects.extend(emptied(stored, &asked.config()));
         }
     }
+    extent.projects.extend(restricted(key, spec));
     if let Some(held) = hold::target(key, spec) {
         if known.extent.tells(&held) && known.state.get(&held).is_none() {
             // A name that leads nowhere is answered with the nearest one.
@@ -119,6 +121,17 @@ pub fn of_removal(key: &Key, known: &Known) -> Extent {
     extent.kinds.insert(Key::MEMBER.into());
     extent.keys.extend([key.clone(), Key::membership()]);
     extent.owned.extend(own::owner(key).map(str::to_owned));
+    extent
+}
+
+/// For [`two_phase::rename`](super::two_phase::rename).
+pub fn of_rename(key: &Key, name: &str, known: &Known) -> Extent {
+    let mut extent = of_removal(key, known);
+    let new = Key { name: name.to_owned(), ..key.clone() };
+    reach(&mut extent, &new);
+    if key.kind.as_str() == "project" {
+        extent.projects.insert(ProjectName(name.to_owned()));
+    }
     extent
 }
 
@@ -180,6 +193,12 @@ fn reach_named(extent: &mut Extent, key: &Key, spec: &Spec) {
 fn looked_at(key: &Key) -> impl Iterator<Item = KindName> {
     let kind: Option<&dyn Kind> = kinds::find(key.kind.as_str());
     kind.into_iter().flat_map(|kind| kind.looks_at()).map(|kind| (*kind).into())
+}
+
+/// The project, when it restricts what is in it.
+fn restricted(key: &Key, asked: &Spec) -> Option<ProjectName> {
+    let is_restricted = key.kind.as_str() == "project" && asked.config().value("restricted").is_some();
+    is_restricted.then(|| ProjectName(key.name.clone()))
 }
 
 /// The project, where its features are to change: they do so only while it is empty.

@@ -41,6 +41,7 @@ mod refer;
 mod refuse;
 mod render;
 mod report;
+mod restrict;
 mod saved;
 mod select;
 mod three_way;

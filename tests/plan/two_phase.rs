@@ -37,7 +37,7 @@ fn ask(world: &mut World, key: &str, call: &Call<'_>, spec: serde_json::Value) -
         match call {
             Call::Define(target) => define(&ask, &spec, &name(target)),
             Call::Create => create(&ask, &spec, dice),
-            Call::Update(target) => update(&ask, &spec, target.map(MemberName::from).as_ref()),
+            Call::Update(target) => update(&ask, &spec, target.map(MemberName::from).as_ref(), dice),
             Call::CreateEverywhere => create_everywhere(&ask, &spec, dice),
             Call::Delete => delete(&ask),
             Call::Undelete => undelete(&ask),

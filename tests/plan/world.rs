@@ -104,7 +104,7 @@ impl World {
         let stamp = Stamp { request: format!("put-{}", self.revision), at: Timestamp(2), by: "test".to_owned() };
         let state = self.ledger.state.part(&|known| extent::of_request(key, &spec, false, known));
         let ask = Ask { state: &state, liveness: &self.liveness, here: &self.here, key, stamp };
-        match two_phase::update(&ask, &spec, None) {
+        match two_phase::update(&ask, &spec, None, &mut Lcg(self.dice.0)) {
             Ok(Command::Write(write)) if !write.changes.is_empty() => self.commit(&Command::Write(write)),
             Ok(_) | Err(_) => {}
         }

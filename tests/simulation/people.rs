@@ -125,7 +125,7 @@ impl People {
         let reply = match stored.map(|object| object.phase) {
             Some(Phase::Created) => {
                 let spec = self.spec(&key);
-                request(known, &key, &spec, stamp, |ask| two_phase::update(ask, &spec, None))
+                request(known, &key, &spec, stamp, |ask| two_phase::update(ask, &spec, None, &mut self.dice))
             }
             None | Some(Phase::Pending) if !is_record && !undefined.is_empty() => {
                 let target = self.dice.pick(&undefined)?.clone();

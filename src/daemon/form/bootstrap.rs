@@ -30,8 +30,10 @@ pub async fn bootstrap(
     let shared = server.former.new_pair()?;
     let naming = naming(server, part, &node, (&state, &shared), by)?;
     let plan = rehearse(server, part, &desired, state, &naming)?;
+    let keys = desired.objects.get(&Key::server()).map(|declared| declared.of(&part.name)).unwrap_or_default();
     let listen = listen_address(&desired, part);
     server.former.listen(server, Some(&listen)).await?;
+    server.former.listen_beside(server, &keys).await?;
     hub.dir.set_pair("cluster", Some(&shared)).map_err(failed)?;
     let outcome = commit(hub, server, part, &node, naming, &plan, listen).await;
     match outcome {
@@ -48,6 +50,7 @@ pub async fn bootstrap(
         Err(error) => {
             hub.dir.set_pair("cluster", None).map_err(failed)?;
             let before = http::configuration(server, &node.name)?.value(http::HTTPS_ADDRESS).map(str::to_owned);
+            server.former.listen_beside(server, &http::configuration(server, &node.name)?).await?;
             server.former.listen(server, before.as_deref()).await?;
             Err(error)
         }

@@ -45,12 +45,14 @@ pub async fn join(
     let own = request.desired.objects.get(&Key::server()).map(|server| server.of(&part.name)).unwrap_or_default();
     let before = http::configuration(server, &server.node().name)?.value(http::HTTPS_ADDRESS).map(str::to_owned);
     server.former.listen(server, own.value(http::HTTPS_ADDRESS)).await?;
+    server.former.listen_beside(server, &own).await?;
     let outcome = match contact.ask(&request).await {
         Ok(offer) => enter(hub, server, &contact, request, offer).await,
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
         if server.undecided.borrow().is_none() {
+            server.former.listen_beside(server, &http::configuration(server, &server.node().name)?).await?;
             server.former.listen(server, before.as_deref()).await?;
         }
         return Err(error);

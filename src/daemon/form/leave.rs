@@ -6,7 +6,7 @@ use super::super::hub::Hub;
 use super::failed;
 use crate::api::ApiError;
 use crate::http::{Leaving, Server, Told, store_failed};
-use crate::model::{Extent, Object, Roll, Rollout};
+use crate::model::{Config, Extent, Object, Roll, Rollout};
 
 /// Starts anew with an empty store.
 pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
@@ -29,6 +29,7 @@ async fn stand_alone(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<()
     let node = server.node();
     hub.end_loops().await;
     server.former.listen(server, None).await?;
+    server.former.listen_beside(server, &Config::default()).await?;
     node.store.shutdown().await;
     match why {
         Leaving::Asked | Leaving::Told => hub.dir.drop_database().map_err(failed)?,

@@ -65,15 +65,13 @@ pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str)
         let here = Config::from([(crate::http::HTTPS_ADDRESS, address)]);
         desired.objects.entry(Key::server()).or_insert_with(nothing).here.extend(here.0);
     }
-    let token = part::is_token(request.cluster_password.reveal());
     let section = ClusterSection {
         enabled: request.enabled,
         server_name: request.server_name,
         server_address: request.server_address,
         cluster_address: request.cluster_address,
         cluster_certificate: request.cluster_certificate,
-        cluster_token: if token { request.cluster_password.clone() } else { Default::default() },
-        cluster_password: if token { Default::default() } else { request.cluster_password },
+        cluster_password: request.cluster_password,
         member_config: request.member_config,
         ..ClusterSection::default()
     };

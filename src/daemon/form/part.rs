@@ -104,11 +104,6 @@ pub fn set_password(desired: &mut Desired, password: &Secret) {
     }
 }
 
-/// Whether a text that was given as a password is a token.
-pub fn is_token(text: &str) -> bool {
-    decode(text).is_some()
-}
-
 fn decode(text: &str) -> Option<JoinToken> {
     let bytes = STANDARD.decode(text.trim()).ok()?;
     serde_json::from_slice::<JoinToken>(&bytes).ok().filter(|token| !token.secret.is_empty())
@@ -125,7 +120,8 @@ pub fn read(section: &ClusterSection, desired: &Desired) -> Result<Part, ApiErro
         ));
     }
     let token = match section.cluster_token.reveal() {
-        "" => None,
+        // LXD's preseed takes a token for the password, too.
+        "" => decode(section.cluster_password.reveal()),
         text => Some(decode(text).ok_or_else(|| ApiError::bad_request("Invalid cluster join token: copy it whole"))?),
     };
     if let Some(token) = &token

@@ -3,6 +3,7 @@
 mod commits;
 mod forming;
 mod freshness;
+mod lxd_api;
 mod objects;
 mod origins;
 mod power_cuts;

@@ -19,7 +19,7 @@ async fn profiles_are_made_shown_changed_and_deleted_in_lxds_envelope() {
     let whole: Value = serde_json::from_slice(&made.body).expect("JSON");
     insta::assert_snapshot!(
         whole,
-        @r#"{"error":"","error_code":0,"metadata":{},"operation":"","status":"Success","status_code":200,"type":"sync"}"#
+        @r#"{"error":"","error_code":0,"metadata":null,"operation":"","status":"Success","status_code":200,"type":"sync"}"#
     );
     let shown = client.send(hyper::Method::GET, "/1.0/profiles/web", bytes::Bytes::new()).await.expect("shown");
     insta::assert_snapshot!(

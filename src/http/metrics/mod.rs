@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use self::exposition::text;
 use self::figures::Snapshot;
 use super::caller::Caller;
+use super::heavy;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
 
@@ -38,7 +39,7 @@ pub async fn show(
     let snapshot = Snapshot {
         version: server.environment.server_version.clone(),
         member: node.name.clone(),
-        state: node.store.state().map_err(store_failed)?,
+        state: heavy::apart(|| node.store.state()).map_err(store_failed)?,
         liveness: server.liveness(),
         outdated_ms: outdated.as_ref().map(|outdated| outdated.age_ms),
         is_leader: leadership.is_me && outdated.is_none(),

@@ -1,5 +1,7 @@
 //! Projects: groups of instances, profiles, networks and volumes that know nothing of each other.
 
+mod restricted;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -12,6 +14,8 @@ use super::kind::{Completion, Need, Resource, Words};
 use super::problem::Problem;
 use super::value;
 use crate::model::{Config, Key, MemberName, ProjectName, Rollout, Spec};
+
+pub use restricted::forbidden;
 
 /// The kind.
 pub struct Project;
@@ -62,7 +66,7 @@ pub fn default_profile(name: &str, spec: &ProjectSpec) -> Option<(Key, Spec)> {
         devices.insert("eth0".to_owned(), json!({"type": "nic", "name": "eth0", "network": spec.network}));
     }
     let mut profile = Spec::default();
-    profile.0.insert("description".to_owned(), json!(format!("Default profile for project {name}")));
+    profile.0.insert("description".to_owned(), json!(format!("Default LXD profile for project {name}")));
     profile.0.insert("devices".to_owned(), devices.into());
     Some((default_profile_key(name), profile))
 }

@@ -15,6 +15,8 @@ pub struct Token;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "token")]
 pub struct TokenSpec {
+    /// The id of the operation that LXD's API shows it as.
+    pub operation: String,
     /// The member that may join with it.
     pub member: MemberName,
     /// SHA-256 of the secret, in hex. The secret is random and long, so that nothing slower is needed.

@@ -265,6 +265,11 @@ pub(super) const OF_OBJECTS: &[Rule] = &[
     )
     .binding(),
     rule(
+        "SB073",
+        "what a restricted project forbids",
+        "The project has restricted: true, and its profiles may hold only what its restricted.* keys allow: seedbed explain project.restricted lists them.",
+    ),
+    rule(
         "SB079",
         "an object that somebody holds",
         "While an object is held, no source changes or deletes it, and members put nothing of it right. The hold ends by itself at its time, or at once: seedbed hold release KEY. What the source declares is then applied.",

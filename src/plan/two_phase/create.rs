@@ -7,6 +7,7 @@ use super::{Ask, Refusal, guard, holding, profiles};
 use crate::kinds::{Completion, Dice, Kind};
 use crate::model::{Command, Config, MemberName, Object, Phase, Spec, Stage};
 use crate::plan::change::variant;
+use crate::plan::restrict::restrict;
 
 /// Creates an object: `POST` without a target.
 ///
@@ -155,6 +156,7 @@ fn record(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, dice: &mut dyn Di
     let mut asked = spec.clone();
     let spec = complete(ask, kind, spec, dice)?;
     guard::sound(kind, ask.key, &spec, &BTreeMap::new())?;
+    guard::accept(restrict(ask.key, &spec, ask.state, &BTreeMap::new()))?;
     relied_upon.extend(holding::target(ask, &spec)?);
     asked.set_config(&spec.config());
     let mut changes = vec![ask.put(kind, Stage::Live, spec, BTreeMap::new())];

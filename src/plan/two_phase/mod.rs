@@ -9,6 +9,7 @@ mod delete;
 mod guard;
 mod holding;
 mod profiles;
+mod rename;
 mod update;
 mod words;
 
@@ -24,6 +25,7 @@ use crate::model::{
 pub use create::{create, create_everywhere};
 pub use define::define;
 pub use delete::{delete, undelete};
+pub use rename::rename;
 pub use update::update;
 
 /// A request with what it is judged by.

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use super::words::Words;
 use super::{Ask, Refusal, guard, profiles};
 use crate::kinds::table::{self, Edit};
-use crate::kinds::{self, Kind};
+use crate::kinds::{self, Completion, Dice, Kind};
 use crate::model::{Change, Command, Config, Generation, Key, MemberName, Object, Phase, Placement, Spec, Stage};
+use crate::plan::change::settled;
 use crate::plan::refuse::refuse;
+use crate::plan::restrict::restrict;
 
 /// Replaces an object's configuration and description. Fields that the request leaves out stay.
 ///
@@ -15,7 +17,12 @@ use crate::plan::refuse::refuse;
 ///
 /// # Errors
 /// LXD's refusals; see `words`.
-pub fn update(ask: &Ask<'_>, spec: &Spec, target: Option<&MemberName>) -> Result<Command, Refusal> {
+pub fn update(
+    ask: &Ask<'_>,
+    spec: &Spec,
+    target: Option<&MemberName>,
+    dice: &mut dyn Dice,
+) -> Result<Command, Refusal> {
     let kind = guard::kind_of(ask.key)?;
     let words = Words::of(kind, ask.key);
     if let Some(target) = target {
@@ -29,7 +36,7 @@ pub fn update(ask: &Ask<'_>, spec: &Spec, target: Option<&MemberName>) -> Result
         return Err(words.being_removed());
     }
     if !guard::has_two_phases(kind) {
-        return shared(ask, kind, stored, spec, None);
+        return shared(ask, kind, stored, (spec, None), dice);
     }
     match target {
         Some(target) => local(ask, kind, stored, spec, target),
@@ -40,9 +47,9 @@ pub fn update(ask: &Ask<'_>, spec: &Spec, target: Option<&MemberName>) -> Result
             if let Some(name) = own.keys().find(differs) {
                 return Err(words.member_key_at_update(name));
             }
-            shared(ask, kind, stored, spec, None)
+            shared(ask, kind, stored, (spec, None), dice)
         }
-        None => shared(ask, kind, stored, spec, ask.members().first()),
+        None => shared(ask, kind, stored, (spec, ask.members().first()), dice),
     }
 }
 
@@ -62,8 +69,8 @@ fn shared(
     ask: &Ask<'_>,
     kind: &'static dyn Kind,
     stored: &Object,
-    spec: &Spec,
-    only: Option<&MemberName>,
+    (spec, only): (&Spec, Option<&MemberName>),
+    dice: &mut dyn Dice,
 ) -> Result<Command, Refusal> {
     let mut new = asked(stored, spec);
     let (own, common) = guard::split(kind, &new);
@@ -72,6 +79,12 @@ fn shared(
         guard::all_answer(ask, &ask.members())?;
     }
     let new = kind.normalise(&new).map_err(|problem| Refusal::new(400, problem.message))?;
+    let mut chosen = new.clone();
+    kind.complete(
+        &mut chosen,
+        &mut Completion { key: ask.key, held: Some(&stored.spec), around: &mut &*ask.state, dice },
+    );
+    let new = settled(&new, chosen, &stored.spec);
     let mut placements = placements(stored);
     if let Some(only) = only {
         let entry = placements.entry(only.clone()).or_default();
@@ -80,6 +93,7 @@ fn shared(
     guard::sound(kind, ask.key, &new, &placements)?;
     guard::accept(kind.edit(&stored.spec, &new))?;
     guard::accept(refuse(ask.key, &stored.spec, &new, ask.state, &BTreeMap::new()))?;
+    guard::accept(restrict(ask.key, &new, ask.state, &BTreeMap::new()))?;
     local_edits(kind, stored, &new, &placements)?;
     let relied_upon = guard::references(ask, Some(&stored.spec), &new)?;
     let (old, now) = (stored.spec.config(), new.config());
