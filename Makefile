@@ -3,7 +3,7 @@
 # `make demo` shows the main job on this machine, `make test` checks everything, `make bench` measures beside LXD and etcd.
 
 # Debian packages that the daemon, its tests and its build use at run time.
-PACKAGES := gcc g++ libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates libxml2-utils \
+PACKAGES := gcc g++ libc6-dev iproute2 dnsmasq-base nftables btrfs-progs ca-certificates libxml2-utils faketime \
     e2fsprogs mount xfsprogs
 
 # A shell that has not been restarted since rustup ran does not know cargo; one that is not root's does not know `ip`.

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::lonely;
 use crate::http::{Line, Node, Server, Told};
-use crate::model::{Config, Key, Lack, MemberName, Object, Phase, Roll, Seen};
+use crate::model::{Config, Key, Lack, MemberName, Object, Phase, Roll, SILENT_MS_MAX, Seen};
 use crate::reconcile::Roster;
 use crate::store::{Freshness, Leadership, StoreError};
 
@@ -119,13 +119,21 @@ fn roll(server: &Server, node: &Node, leadership: &Leadership) -> Result<Option<
     Ok(Some(Roll { at: server.now(), term: leadership.term, leading_ms, members }))
 }
 
-/// Whom the leader before had not heard, and this one has not heard either, has been silent all the time.
+/// Whom the leader before had not heard, and this one has not heard either, has been silent all the time. Whoever has just
+/// joined has not been heard yet: its silence begins now, not when its leader began to lead.
 fn go_on(seen: Seen, before: Option<&Seen>, age_ms: u64, leading_ms: u64) -> Seen {
+    if seen.silent_ms < leading_ms {
+        return seen;
+    }
     match before {
-        Some(before) if !before.reachable && seen.silent_ms >= leading_ms => {
+        None => Seen { silent_ms: 0, reachable: true },
+        Some(before) if before.reachable => {
+            let silent_ms = seen.silent_ms.min(before.silent_ms.saturating_add(age_ms));
+            Seen { silent_ms, reachable: silent_ms <= SILENT_MS_MAX }
+        }
+        Some(before) => {
             Seen { silent_ms: seen.silent_ms.max(before.silent_ms.saturating_add(age_ms)), reachable: false }
         }
-        Some(_) | None => seen,
     }
 }
 
@@ -168,6 +176,9 @@ mod tests {
         assert_eq!(go_on(seen(800, true), Some(&dead), 3_000, 800), seen(63_000, false), "nobody has heard it");
         assert_eq!(go_on(seen(100, true), Some(&dead), 3_000, 800), seen(100, true), "it was heard again");
         assert_eq!(go_on(seen(800, true), Some(&seen(0, true)), 3_000, 800), seen(800, true));
-        assert_eq!(go_on(seen(800, true), None, 3_000, 800), seen(800, true));
+        let joined = go_on(seen(90_000, false), None, 3_000, 90_000);
+        assert_eq!(joined, seen(0, true), "nobody could have heard it yet");
+        assert_eq!(go_on(seen(90_500, false), Some(&joined), 500, 90_500), seen(500, true));
+        assert_eq!(go_on(seen(92_000, false), Some(&seen(1_500, true)), 500, 92_000), seen(2_000, false));
     }
 }

@@ -26,6 +26,7 @@ pub const RESIGN: &str = "/internal/cluster/resign";
 const HAND_OVER_LIMIT: Duration = Duration::from_secs(5);
 /// A member that has been silent for longer does not answer.
 const SILENT_MS_MAX: u64 = 2_000;
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 const RESET_LIMIT: Duration = Duration::from_secs(120);
 
 /// Whether the member is asked.
@@ -108,6 +109,16 @@ async fn take_seat(server: &Server, record: &Object) {
     }
     server.trust.refresh(&server.store());
     server.members_changed.notify_one();
+}
+
+/// Whether this member has left its cluster, or does so within seconds.
+pub async fn stands_alone_soon(server: &Server) -> bool {
+    let leaves = async {
+        while !server.is_clustered().is_ok_and(|is_clustered| !is_clustered) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::time::timeout(HAND_OVER_LIMIT, leaves).await.is_ok()
 }
 
 /// A leader that is to go lets another one lead: it cannot remove itself.

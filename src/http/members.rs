@@ -113,8 +113,8 @@ pub async fn remove(
     let path = format!("{}{query}", paths::member(&name));
     write::not_protected(&server.member(&name)?)?;
     server.require_present().await?;
-    leave::refuse_last(&server)?;
-    if name == server.node().name {
+    let is_me = name == server.node().name;
+    if is_me {
         if server.is_clustered()? && server.members()?.len() == 1 {
             // Nobody is left to let it go: it stands alone, as nothing of the cluster is anywhere else.
             server.former.leave(&server, Leaving::Asked).await?;
@@ -122,7 +122,12 @@ pub async fn remove(
         }
         leave::hand_over(&server).await?;
     }
-    let elsewhere = forward::to_leader(&server, Method::DELETE, &path, &caller.audit(), Bytes::new()).await?;
+    leave::refuse_last(&server)?;
+    let elsewhere = match forward::to_leader(&server, Method::DELETE, &path, &caller.audit(), Bytes::new()).await {
+        // Whoever is removed loses its leader before the answer comes.
+        Err(_) if is_me && leave::stands_alone_soon(&server).await => return Ok(Answer::done()?.into_response()),
+        elsewhere => elsewhere?,
+    };
     if let Some(answer) = elsewhere {
         return Ok(answer);
     }

@@ -40,6 +40,7 @@ pub fn router(server: &Arc<Server>) -> Router {
         .layer(from_fn_with_state(Arc::clone(server), current_reads::catch_up))
         .layer(from_fn(to_the_end::carry))
         .layer(from_fn_with_state(Arc::clone(server), gate::keep))
+        .layer(from_fn_with_state(Arc::clone(server), present::tell))
         .with_state(Arc::clone(server))
 }
 

@@ -233,10 +233,13 @@ async fn a_member_keeps_the_address_that_the_others_know() {
     let port = 20_000 + std::process::id() % 10_000;
     machine.address = machine.address.replace(":8443", &format!(":{port}"));
     machine.bootstrap("node1").await;
-    let config = |address: &str| serde_json::json!({"config": {"core.https_address": address, "cluster.https_address": machine.address}});
-    let patch = async |address: &str| machine.client.patch::<serde_json::Value>("/1.0", &config(address)).await;
-    let refused = patch("127.0.0.1:1").await.expect_err("refused").to_string();
-    assert!(refused.contains(&machine.address), "{refused}");
-    patch(&format!(":{port}")).await.expect("moved");
+    let patch = async |key: &str, address: &str| {
+        machine.client.patch::<serde_json::Value>("/1.0", &serde_json::json!({"config": {key: address}})).await
+    };
+    for key in ["core.https_address", "cluster.https_address"] {
+        let refused = patch(key, "127.0.0.1:1").await.expect_err("refused").to_string();
+        assert!(refused.contains(&machine.address), "{refused}");
+    }
+    patch("core.https_address", &format!(":{port}")).await.expect("moved");
     machine.wait_online(1).await;
 }

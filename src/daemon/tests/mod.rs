@@ -4,6 +4,7 @@ mod commits;
 mod forming;
 mod freshness;
 mod lxd_api;
+mod lxd_objects;
 mod objects;
 mod origins;
 mod power_cuts;

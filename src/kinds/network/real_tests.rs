@@ -510,6 +510,9 @@ fn a_bridge_that_is_taken_away_or_switched_off_is_told_of_at_once() {
             tokio::time::timeout(Duration::from_secs(10), told).await.expect("it is told of");
             assert!(!machine.steps(NONE).await.is_empty(), "{lose:?}");
         }
+        // What is told of twice is looked at twice: that does no harm.
+        let soon = Duration::from_millis(300);
+        while tokio::time::timeout(soon, machine.host.network.disturbed()).await.is_ok() {}
         // What it takes away itself is nothing new.
         machine.remove().await;
         let silence = tokio::time::timeout(Duration::from_millis(600), machine.host.network.disturbed()).await;

@@ -144,6 +144,7 @@ projects:
             "3 SB142 `certificates` needs the API extension `init_preseed_certificates`, which Incus 6.0.4 does not have",
             "6 SB041 storage-pool/data: the driver of a storage pool cannot be changed from dir to btrfs",
             "7 SB027 a dir storage pool has no size of its own: `size` does nothing",
+            "7 SB174 `size` is Seedbed's own: Incus does not know it",
             "10 SB105 `managed` is something that LXD prints: it says nothing in a manifest",
             "10 SB172 Incus does not know the key `bridge.mode`",
             "13 SB172 Incus does not know the key `security.delegate_bpf`",
