@@ -20,7 +20,7 @@ const LOCAL: [&str; 2] = [paths::EVENTS, paths::METRICS];
 
 /// Catches up before a read of somebody who may read.
 pub async fn catch_up(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    if is_about_the_state(&request) && server.outdated().is_none() {
+    if is_about_the_state(&request) && server.store().leadership().borrow().leader.is_some() {
         let barrier = tokio::time::timeout(LIMIT, server.store().barrier()).await;
         if !matches!(barrier, Ok(Ok(_))) {
             tracing::debug!(path = request.uri().path(), "read without the leader");

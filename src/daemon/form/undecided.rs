@@ -125,15 +125,6 @@ async fn move_in(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result
     if timeout(CATCH_UP_LIMIT, caught_up).await.is_err() {
         tracing::warn!("the cluster's state has not arrived again yet; it follows");
     }
-    // Whoever is told that this member has joined finds the present here.
-    let present = async {
-        while store.freshness().lack.is_some() {
-            sleep(LOOK_EVERY).await;
-        }
-    };
-    if timeout(HEAR_LIMIT, present).await.is_err() {
-        tracing::warn!("no leader was heard yet since the join");
-    }
     server.node.send_replace(Arc::new(Node {
         store: store.clone(),
         name: prepared.contacts.name.clone(),
@@ -143,6 +134,16 @@ async fn move_in(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result
     server.trust.refresh(&store);
     take_certificate(server).await;
     hub.restart_loops(server).await;
+    // Whoever is told that this member has joined finds the present here. The leader is heard once its calls reach
+    // this store.
+    let present = async {
+        while store.freshness().lack.is_some() {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    if timeout(HEAR_LIMIT, present).await.is_err() {
+        tracing::warn!("no leader was heard yet since the join");
+    }
     Ok(())
 }
 
