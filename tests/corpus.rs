@@ -31,9 +31,9 @@ const REFUSED: [(&str, &str); 8] = [
 ];
 
 /// Within the grammar, but impossible to carry out: with all our errors.
-const IMPOSSIBLE: [(&str, &[&str]); 16] = [
+const IMPOSSIBLE: [(&str, &[&str]); 17] = [
     // A list of fields, not a file to run: all of them empty.
-    ("005-lxd-doc-preseed-fields.yaml", &["SB120"]),
+    ("005-lxd-doc-preseed-fields.yaml", &["SB120", "SB014"]),
     // Placeholders for certificates, names and addresses.
     ("011-lxd-test-spawn-join-zfs.yaml", &["SB121"]),
     ("019-lxd-5.0-doc-join-required-fields.yaml", &["SB018", "SB019", "SB019", "SB121"]),
@@ -52,6 +52,8 @@ const IMPOSSIBLE: [(&str, &[&str]); 16] = [
     ("077-instellar-do-bootstrap.yaml", &["SB047"]),
     ("121-idx-fan-bootstrap-dns-name.yaml", &["SB047"]),
     // An OVN network.
+    // Neither product takes `shared` for `storage.images_volume`.
+    ("089-operations-center-clusterconf.yaml", &["SB017"]),
     ("098-idx-ovn-physical-uplink.yaml", &["SB050"]),
     // The collection calls it a mistake: no member can be reached under a wildcard.
     ("049-tuto-fr-bootstrap.yaml", &["SB126"]),

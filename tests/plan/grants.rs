@@ -40,7 +40,7 @@ const MIGHTY: [(&str, &str); 6] = [
         "networks: [{name: br0, type: bridge, config: {raw.dnsmasq: log-queries}}]",
         "SB195 /networks/0/config/raw.dnsmasq",
     ),
-    ("profiles: [{name: web, config: {raw.lxc: x}}]", "SB195 /profiles/0/config/raw.lxc"),
+    ("profiles: [{name: web, config: {raw.lxc: lxc.cap.drop = sys_time}}]", "SB195 /profiles/0/config/raw.lxc"),
     (
         "storage_pools: [{name: p, driver: zfs, members: {node1: {source: /dev/x, source.wipe: true}, node2: {source: /dev/x}}}]",
         "SB195 /storage_pools/0/members/node1/source.wipe",

@@ -143,11 +143,11 @@ fn the_plan_says_beside_the_change_who_is_cut_off_and_what_takes_it_back() {
 fn a_change_of_what_carries_a_members_address_is_told() {
     let mut world = World::with_members(2);
     let first = "config: {core.https_address: '10.93.0.1:8443'}
-networks: [{name: lan, config: {ipv4.address: 10.93.0.2/32, ipv6.address: none}}]";
+networks: [{name: lan, config: {ipv4.address: 10.93.0.2/30, ipv6.address: none}}]";
     world.put(&Key::server(), seedbed::model::Rollout::EveryMember, serde_json::json!({"config": {}}));
     world.apply(&manifest(first), Mode::Declarative);
     world.settle();
-    let second = first.replace("10.93.0.1:8443", ":8443").replace("10.93.0.2/32", "10.99.0.9/24");
+    let second = first.replace("10.93.0.1:8443", ":8443").replace("10.93.0.2/30", "10.99.0.9/24");
     assert_eq!(
         cuts(&mut world, &second),
         [
