@@ -108,8 +108,9 @@ fn members(node: &Node) -> Result<Vec<Object>, StoreError> {
 }
 
 fn roll(server: &Server, node: &Node, leadership: &Leadership) -> Result<Option<Roll>, StoreError> {
-    let Some(roster) = Roster::read(&node.store, leadership, &Config::default())? else { return Ok(None) };
+    // Before the roster is read: whom nobody has heard is silent for at least so long there.
     let leading_ms = u64::try_from(leadership.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Some(roster) = Roster::read(&node.store, leadership, &Config::default())? else { return Ok(None) };
     let before = server.told.borrow().clone();
     let age_ms = u64::try_from(before.at.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut members = roster.seen();
