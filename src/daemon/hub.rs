@@ -1,22 +1,19 @@
 //! What holds one daemon together: its directory, its port and its loops. Forming clusters replaces the store, so it
 //! happens here.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use axum::Router;
 use tokio::sync::Mutex;
 
 use super::error::DaemonError;
 use super::first;
 use super::form;
-use super::listen::{Port, with_metrics_port};
 use super::loops::Loops;
+use super::ports::Ports;
 use super::state_dir::{Belongs, StateDir};
 use super::{certificate, tls};
 use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
-use crate::http::{
-    CLUSTER_ADDRESS, Former, Forming, Leaving, METRICS_ADDRESS, Node, Pair, Server, covers, metrics_router, with_causes,
-};
+use crate::http::{Former, Forming, Leaving, Node, Pair, Server, with_causes};
 use crate::model::{Config, Key, MemberId, MemberName, Object};
 use crate::store::{Peer, Store, StoreError, StoreOptions, Timing, Transport};
 
@@ -28,14 +25,8 @@ pub struct Hub {
     pub timing: Timing,
     /// The way to other members.
     pub transport: Arc<dyn Transport>,
-    /// The HTTPS port.
-    pub port: Port,
-    /// The port of `cluster.https_address`, where the HTTPS port does not answer there.
-    pub cluster_port: Port,
-    /// The port of `core.metrics_address`.
-    pub metrics_port: Port,
-    /// Who answers on it.
-    pub router: OnceLock<Router>,
+    /// Where it listens.
+    pub ports: Ports,
     /// The loops of the present store.
     pub loops: Mutex<Option<Loops>>,
     /// One forming at a time.
@@ -53,7 +44,7 @@ impl Hub {
         let belongs = match self.dir.belongs(&database)? {
             Some(belongs) => belongs,
             None => {
-                let fresh = Belongs { id: MemberId(1), address: String::new(), name: None, listen: None };
+                let fresh = Belongs { id: MemberId(1), address: String::new(), name: None, listen: Config::default() };
                 self.dir.set_belongs(&database, &fresh)?;
                 fresh
             }
@@ -148,26 +139,7 @@ impl Former for Hub {
         Ok(())
     }
 
-    fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()> {
-        Box::pin(async move {
-            let router = self.router.get().ok_or_else(|| ApiError::unavailable("the daemon is still starting"))?;
-            let beside = self.cluster_port.address().await;
-            if address.zip(beside.as_deref()).is_some_and(|(address, beside)| covers(address, beside)) {
-                // The same port cannot be opened twice.
-                self.cluster_port.set(server, router, None).await?;
-            }
-            self.port.set(server, router, address).await
-        })
-    }
-
-    fn listen_beside<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> Forming<'a, ()> {
-        Box::pin(async move {
-            let router = self.router.get().ok_or_else(|| ApiError::unavailable("the daemon is still starting"))?;
-            let main = self.port.address().await;
-            let is_apart = |address: &&str| main.as_deref().is_none_or(|main| !covers(main, address));
-            self.cluster_port.set(server, router, own.value(CLUSTER_ADDRESS).filter(is_apart)).await?;
-            let metrics = own.value(METRICS_ADDRESS).map(with_metrics_port);
-            self.metrics_port.set(server, &metrics_router(server), metrics.as_deref()).await
-        })
+    fn listen<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> Forming<'a, ()> {
+        Box::pin(self.ports.set(server, own))
     }
 }

@@ -18,7 +18,7 @@ use super::durable;
 use super::error::DaemonError;
 use super::state_dir::{Belongs, StateDir};
 use crate::api::PeerInfo;
-use crate::model::MemberName;
+use crate::model::{Config, MemberName};
 
 const PREPARED: &str = "prepared";
 const COMMITTED: &str = "committed";
@@ -37,8 +37,9 @@ pub struct Prepared {
 pub struct Contacts {
     /// The name that this member gets.
     pub name: MemberName,
-    /// Where this member listens while it joins; its own configuration is still that of one that stands alone.
-    pub listen: Option<String>,
+    /// The keys that say where this member listens while it joins; its own configuration is still that of one that stands
+    /// alone.
+    pub listen: Config,
     /// The members that were there.
     pub members: Vec<PeerInfo>,
 }
@@ -113,13 +114,17 @@ mod tests {
     const MEMBER: u64 = 7;
 
     fn belongs(id: u64) -> Belongs {
-        Belongs { id: MemberId(id), address: "a:1".to_owned(), name: Some("node".into()), listen: None }
+        Belongs { id: MemberId(id), address: "a:1".to_owned(), name: Some("node".into()), listen: Config::default() }
     }
 
     fn prepared() -> Prepared {
         Prepared {
             belongs: belongs(MEMBER),
-            contacts: Contacts { name: "node".into(), listen: Some("a:1".to_owned()), members: Vec::new() },
+            contacts: Contacts {
+                name: "node".into(),
+                listen: Config::from([("core.https_address", "a:1")]),
+                members: Vec::new(),
+            },
         }
     }
 

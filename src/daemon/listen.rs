@@ -17,9 +17,9 @@ const DEFAULT_PORT: u16 = 8443;
 const DEFAULT_METRICS_PORT: u16 = 9100;
 const BACKLOG: u32 = 1024;
 
-/// The port that is open now, if any.
-#[derive(Default)]
+/// The port that one key of a member's configuration opens.
 pub struct Port {
+    key: &'static str,
     open: Mutex<Option<Open>>,
 }
 
@@ -30,9 +30,9 @@ struct Open {
 }
 
 impl Port {
-    /// Where it listens now.
-    pub async fn address(&self) -> Option<String> {
-        self.open.lock().await.as_ref().map(|open| open.address.clone())
+    /// The port of this key, closed.
+    pub fn of(key: &'static str) -> Self {
+        Self { key, open: Mutex::default() }
     }
 
     /// Listens on this address from now on, or nowhere. When the new one cannot be opened, the old one stays.
@@ -57,19 +57,32 @@ impl Port {
                         if let Some(before) = before {
                             *open = Some(
                                 serve(server, router, &before, bind(&before).await)
-                                    .map_err(|error| refused(&before, &error))?,
+                                    .map_err(|error| self.refused(&before, &error))?,
                             );
                         }
-                        return Err(refused(address, &error));
+                        return Err(self.refused(address, &error));
                     }
                 }
             }
-            Err(error) => return Err(refused(address, &error)),
+            Err(error) => return Err(self.refused(address, &error)),
             Ok(listener) => listener,
         };
-        let new = serve(server, router, address, Ok(listener)).map_err(|error| refused(address, &error))?;
+        let new = serve(server, router, address, Ok(listener)).map_err(|error| self.refused(address, &error))?;
         close(open.replace(new)).await;
         Ok(())
+    }
+
+    fn refused(&self, address: &str, error: &io::Error) -> ApiError {
+        let key = self.key;
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("another program listens there: stop it (`ss -ltnp` names it), or choose another {key}")
+            }
+            io::ErrorKind::AddrNotAvailable => format!("no interface of this machine has that address: check {key}"),
+            io::ErrorKind::PermissionDenied => "this user may not listen there: choose a port above 1023".to_owned(),
+            _ => format!("check {key}"),
+        };
+        ApiError::bad_request(format!("cannot listen on {address}: {error}; {hint}"))
     }
 }
 
@@ -135,18 +148,6 @@ fn with_default_port(address: &str, port: u16) -> String {
         (false, true) => address.to_owned(),
         (false, false) => format!("{address}:{port}"),
     }
-}
-
-fn refused(address: &str, error: &io::Error) -> ApiError {
-    let hint = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another program listens there: stop it (`ss -ltnp` names it), or choose another core.https_address"
-        }
-        io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address: check core.https_address",
-        io::ErrorKind::PermissionDenied => "this user may not listen there: choose a port above 1023",
-        _ => "check core.https_address",
-    };
-    ApiError::bad_request(format!("cannot listen on {address}: {error}; {hint}"))
 }
 
 #[cfg(test)]

@@ -91,15 +91,11 @@ async fn follow(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<
 async fn listen(server: &Arc<Server>, config: &Object, is_first: bool) -> bool {
     let name = server.node().name.clone();
     let Some(placement) = config.placements.get(&name) else { return false };
-    let address = placement.config.value(HTTPS_ADDRESS);
-    // At the first look the port is as it was stored, or somebody who forms a cluster has just opened it.
-    if (!is_first || address.is_some())
-        && let Err(error) = server.former.listen(server, address).await
+    // At the first look the ports are as they were stored, or somebody who forms a cluster has just opened them.
+    if (!is_first || placement.config.value(HTTPS_ADDRESS).is_some())
+        && let Err(error) = server.former.listen(server, &placement.config).await
     {
-        tracing::error!(error = %error.message, "the HTTPS port stays as it is");
-    }
-    if let Err(error) = server.former.listen_beside(server, &placement.config).await {
-        tracing::error!(error = %error.message, "a port beside the HTTPS port cannot be opened");
+        tracing::error!(error = %error.message, "the ports stay as they are");
     }
     true
 }

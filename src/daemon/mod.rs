@@ -14,6 +14,7 @@ mod loops;
 mod machine;
 mod notify;
 mod options;
+mod ports;
 mod renew;
 mod run;
 mod shared_certificate;

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -14,8 +14,8 @@ use super::error::DaemonError;
 use super::form;
 use super::hub::Hub;
 use super::journal::Prepared;
-use super::listen::Port;
 use super::options::{DaemonOptions, HostChoice};
+use super::ports::Ports;
 use super::state_dir::StateDir;
 use super::transport::HttpsTransport;
 use super::{certificate, first, machine, notify};
@@ -24,8 +24,8 @@ use crate::host::linux::{self, SystemClock, limits};
 use crate::host::{ClusterClock, Host};
 use crate::http::password::Passwords;
 use crate::http::{
-    Bodies, ConnectionLimits, Credentials, Events, HTTPS_ADDRESS, Operations, Peers, Server, Strangers, Told, Trust,
-    configuration, router, serve_unix, step_down,
+    Bodies, ConnectionLimits, Credentials, Events, Operations, Peers, Server, Strangers, Told, Trust, configuration,
+    listen_keys, router, serve_unix, step_down,
 };
 use crate::model::{Roll, Tally};
 use crate::store::StoreError;
@@ -104,10 +104,7 @@ impl Daemon {
             dir,
             timing: options.timing.clone(),
             transport: Arc::new(HttpsTransport::new(Arc::clone(&peers))),
-            port: Port::default(),
-            cluster_port: Port::default(),
-            metrics_port: Port::default(),
-            router: OnceLock::new(),
+            ports: Ports::default(),
             loops: Mutex::new(None),
             busy: Mutex::new(()),
         });
@@ -134,7 +131,7 @@ impl Daemon {
             crash: options.crash,
             former: Arc::clone(&hub) as _,
         });
-        let router = hub.router.get_or_init(|| router(&server)).clone();
+        let router = hub.ports.router.get_or_init(|| router(&server)).clone();
         let socket = hub.dir.socket();
         let listener = listen_unix(&socket, options.group.as_deref())?;
         server.trust.refresh(&server.store());
@@ -142,7 +139,7 @@ impl Daemon {
         match hub.dir.prepared()? {
             None => {
                 forget_left_cluster(&hub, &server)?;
-                open_port(&hub, &server).await?;
+                open_ports(&hub, &server).await?;
                 hub.restart_loops(&server).await;
             }
             Some(prepared) => wait_for_the_cluster(&hub, &server, &prepared).await?,
@@ -170,10 +167,8 @@ impl Daemon {
             joining.store.shutdown().await;
         }
         self.hub.end_loops().await;
-        for port in [&self.hub.port, &self.hub.cluster_port, &self.hub.metrics_port] {
-            if let Err(error) = port.set(&self.server, &axum::Router::new(), None).await {
-                tracing::warn!(error = %error.message, "cannot close the HTTPS port");
-            }
+        if let Err(error) = self.hub.ports.close(&self.server).await {
+            tracing::warn!(error = %error.message, "cannot close the ports");
         }
         // Those who ask at this moment get their answer; those who wait for news do not hold up a machine that shuts down.
         if timeout(ANSWER_LIMIT, self.stop.closed()).await.is_err() {
@@ -250,7 +245,7 @@ fn forget_left_cluster(hub: &Hub, server: &Server) -> Result<(), DaemonError> {
 async fn wait_for_the_cluster(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), DaemonError> {
     server.undecided.send_replace(Some(form::waits_for(prepared)));
     form::stand_by(hub, server, prepared).await.map_err(DaemonError::Api)?;
-    server.former.listen(server, prepared.contacts.listen.as_deref()).await.map_err(DaemonError::Api)?;
+    server.former.listen(server, &prepared.contacts.listen).await.map_err(DaemonError::Api)?;
     let server = Arc::clone(server);
     tokio::spawn(async move { server.former.resume(&server).await });
     Ok(())
@@ -258,13 +253,10 @@ async fn wait_for_the_cluster(hub: &Hub, server: &Arc<Server>, prepared: &Prepar
 
 /// A port that cannot be opened stops a start: nobody would notice otherwise. A member whose configuration has not
 /// arrived yet listens where it came to its cluster, so that the configuration can arrive.
-async fn open_port(hub: &Hub, server: &Arc<Server>) -> Result<(), DaemonError> {
+async fn open_ports(hub: &Hub, server: &Arc<Server>) -> Result<(), DaemonError> {
     let name = server.node().name.clone();
-    let config = configuration(server, &name).map_err(DaemonError::Api)?;
+    let config = listen_keys(&configuration(server, &name).map_err(DaemonError::Api)?);
     let belongs = hub.dir.belongs(&hub.dir.database())?;
-    let first = belongs.and_then(|belongs| belongs.listen).filter(|_| !server.store().is_alone());
-    match config.value(HTTPS_ADDRESS).map(str::to_owned).or(first) {
-        Some(address) => server.former.listen(server, Some(&address)).await.map_err(DaemonError::Api),
-        None => Ok(()),
-    }
+    let first = belongs.map(|belongs| belongs.listen).filter(|_| !server.store().is_alone()).unwrap_or_default();
+    server.former.listen(server, &first.overlaid(&config)).await.map_err(DaemonError::Api)
 }

@@ -11,7 +11,7 @@ use super::durable::{self, read};
 use super::error::DaemonError;
 use crate::api::Secret;
 use crate::http::Pair;
-use crate::model::{MemberId, MemberName};
+use crate::model::{Config, MemberId, MemberName};
 use crate::store::DirLock;
 
 /// The database of a member that found out by itself that it was removed.
@@ -36,10 +36,10 @@ pub struct Belongs {
     /// Its name in the cluster, for as long as the database does not say it. None while it stands alone.
     #[serde(default)]
     pub name: Option<MemberName>,
-    /// Where it listened when it came to its cluster. Its configuration says where it listens now, but a start must not
-    /// depend on that: whoever listens nowhere never hears how it reads.
+    /// The keys that said where it listened when it came to its cluster. Its configuration says where it listens now, but
+    /// a start must not depend on that: whoever listens nowhere never hears how it reads.
     #[serde(default)]
-    pub listen: Option<String>,
+    pub listen: Config,
 }
 
 impl StateDir {

@@ -140,7 +140,7 @@ pub async fn apply(
     let listening = listen_first(server, declared.as_ref()).await?;
     let outcome = commit_as(server, || planned_on(server, desired, terms, order.expect), "", order).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
-        server.former.listen(server, before.as_deref()).await?;
+        server.former.listen(server, &before).await?;
     }
     outcome
 }
@@ -180,18 +180,19 @@ pub async fn commit_as(
     Err(ApiError::conflict("the cluster changes too fast to apply the manifest; try again"))
 }
 
-/// Opens a new port before it is stored: an occupied one leaves everything as it was. Gives the address before.
-pub async fn listen_first(server: &Arc<Server>, own: Option<&Config>) -> Result<Option<Option<String>>, ApiError> {
+/// Opens new ports before they are stored: an occupied one leaves everything as it was. Gives the keys before.
+pub async fn listen_first(server: &Arc<Server>, own: Option<&Config>) -> Result<Option<Config>, ApiError> {
     let node = server.node();
-    let Some(wanted) = own.and_then(|own| own.value(configure::HTTPS_ADDRESS)) else { return Ok(None) };
+    let Some(own) = own else { return Ok(None) };
     let stored = node.store.get(&Key::server()).map_err(store_failed)?;
     let held = stored.and_then(|object| object.placements.get(&node.name).map(|held| held.config.clone()));
-    let before = held.and_then(|config| config.value(configure::HTTPS_ADDRESS).map(str::to_owned));
-    if before.as_deref() == Some(wanted) {
+    let before = configure::listen_keys(&held.unwrap_or_default());
+    let wanted = before.overlaid(&configure::listen_keys(own));
+    if before == wanted {
         return Ok(None);
     }
-    configure::check_listen_address(server, &node.name, Some(wanted))?;
-    server.former.listen(server, Some(wanted)).await?;
+    configure::check_listen_address(server, &node.name, wanted.value(configure::HTTPS_ADDRESS))?;
+    server.former.listen(server, &wanted).await?;
     Ok(Some(before))
 }
 

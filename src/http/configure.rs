@@ -19,6 +19,12 @@ pub const METRICS_ADDRESS: &str = "core.metrics_address";
 /// The key that says under which address a member is known in its cluster.
 pub const CLUSTER_ADDRESS: &str = "cluster.https_address";
 
+/// The keys of `own` that say where a member listens, where they say something.
+pub fn listen_keys(own: &Config) -> Config {
+    let said = |key| own.value(key).map(|value| (key, value));
+    [HTTPS_ADDRESS, CLUSTER_ADDRESS, METRICS_ADDRESS].into_iter().filter_map(said).collect()
+}
+
 /// Makes what `edit` gives of the present configuration the whole of it, as `member` sees it. `edit` is asked again when
 /// somebody else was faster.
 ///
@@ -43,7 +49,7 @@ pub async fn set(
         }
     };
     if let (Err(_), Some(before)) = (&outcome, moved) {
-        server.former.listen(server, Config::value(&before, HTTPS_ADDRESS)).await?;
+        server.former.listen(server, &before).await?;
     }
     outcome
 }
@@ -64,10 +70,9 @@ async fn attempt(
         Err(refusal) => return Ok(Attempt::Decided(Err(refusal))),
     };
     let Some((shared, new_own)) = new else { return Ok(Attempt::Decided(Ok(()))) };
-    let address = new_own.value(HTTPS_ADDRESS);
-    if address != own.value(HTTPS_ADDRESS) && *member == server.node().name {
-        // First the port, then the record: an occupied one leaves everything as it was.
-        server.former.listen(server, address).await?;
+    if listen_keys(&new_own) != listen_keys(&own) && *member == server.node().name {
+        // First the ports, then the record: an occupied one leaves everything as it was.
+        server.former.listen(server, &new_own).await?;
         moved.get_or_insert(own);
     }
     let mut spec = object.spec.clone();
@@ -100,12 +105,11 @@ async fn revised(
         return Ok(None);
     }
     check_cluster_address(server, &own, &new_own)?;
-    let address = new_own.value(HTTPS_ADDRESS);
-    if address != own.value(HTTPS_ADDRESS) {
-        check_listen_address(server, member, address)?;
+    if listen_keys(&new_own) != listen_keys(&own) {
+        check_listen_address(server, member, new_own.value(HTTPS_ADDRESS))?;
         if *member != server.node().name {
             // Requests that move a port are passed on to its member; this one was not, because nobody answers there.
-            let text = format!("member {member} is offline: its core.https_address cannot be changed until it is back");
+            let text = format!("member {member} is offline: where it listens cannot be changed until it is back");
             return Err(ApiError::unavailable(text));
         }
     }

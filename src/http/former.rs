@@ -55,9 +55,7 @@ pub trait Former: Send + Sync + 'static {
     /// When it cannot be kept.
     fn adopt(&self, server: &Server, pair: Pair) -> Result<(), ApiError>;
 
-    /// Listens where a member's own keys say beside that: for the cluster, and for who collects metrics.
-    fn listen_beside<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> Forming<'a, ()>;
-
-    /// Listens on this address, or nowhere; what is listened on already stays as it is.
-    fn listen<'a>(&'a self, server: &'a Arc<Server>, address: Option<&'a str>) -> Forming<'a, ()>;
+    /// Listens where a member's own keys say, for clients, its cluster and who collects metrics, and nowhere else. What is
+    /// listened on already stays as it is.
+    fn listen<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> Forming<'a, ()>;
 }

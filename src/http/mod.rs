@@ -78,7 +78,7 @@ pub use assert::check as check_agreement;
 pub use bodies::Bodies;
 pub use caller::Caller;
 pub use carry::{Applied, Order, Terms, apply, barred, hide_secrets, planned, settle};
-pub use configure::{CLUSTER_ADDRESS, HTTPS_ADDRESS, METRICS_ADDRESS, covers};
+pub use configure::{CLUSTER_ADDRESS, HTTPS_ADDRESS, METRICS_ADDRESS, covers, listen_keys};
 pub use connection_limits::ConnectionLimits;
 pub use crash::{Crash, CrashPoint};
 pub use credentials::{Credentials, Pair};

@@ -159,7 +159,7 @@ async fn apply(
     let listening = carry::listen_first(&server, wanted.as_ref()).await?;
     let outcome = carry_out(&server, &plan, &record, saved, order).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
-        server.former.listen(&server, before.as_deref()).await?;
+        server.former.listen(&server, &before).await?;
     }
     Answer::of(&outcome?)
 }

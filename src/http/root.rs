@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, check_match, parse};
 use super::asked::Asked;
 use super::caller::Caller;
-use super::configure::{self, HTTPS_ADDRESS};
+use super::configure;
 use super::extensions::EXTENSIONS;
 use super::forward;
 use super::server::{Server, store_failed};
@@ -71,7 +71,7 @@ pub async fn replace(
     if member != me && server.liveness().is_reachable(&member) {
         let now = configuration(&server, &member)?;
         // Its port is opened there before its address is stored.
-        if edit(&now).is_ok_and(|new| new.value(HTTPS_ADDRESS) != now.value(HTTPS_ADDRESS)) {
+        if edit(&now).is_ok_and(|new| configure::listen_keys(&new) != configure::listen_keys(&now)) {
             let path = format!("{}?target={}", paths::SERVER, paths::escape(member.as_str()));
             let matching = headers.get(IF_MATCH).cloned();
             return forward::to_member_if(&server, &member, (method, &path, matching), &caller, body).await;

@@ -11,7 +11,9 @@ use super::part::Part;
 use crate::api::{ApiError, InitOutcome, InitReply};
 use crate::http::{self, Node, Pair, Server, SystemDice, store_failed, write};
 use crate::kinds::member::Member;
-use crate::model::{Change, Claim, ClusterState, Command, Desired, Expect, Key, MemberName, Reply, Revision, Write};
+use crate::model::{
+    Change, Claim, ClusterState, Command, Config, Desired, Expect, Key, MemberName, Reply, Revision, Write,
+};
 use crate::plan::{Context, Mode, Plan, plan};
 use crate::store::{Ledger, Peer};
 
@@ -30,10 +32,8 @@ pub async fn bootstrap(
     let shared = server.former.new_pair()?;
     let naming = naming(server, part, &node, (&state, &shared), by)?;
     let plan = rehearse(server, part, &desired, state, &naming)?;
-    let keys = desired.objects.get(&Key::server()).map(|declared| declared.of(&part.name)).unwrap_or_default();
-    let listen = listen_address(&desired, part);
-    server.former.listen(server, Some(&listen)).await?;
-    server.former.listen_beside(server, &keys).await?;
+    let listen = listen_keys(&desired, part);
+    server.former.listen(server, &listen).await?;
     hub.dir.set_pair("cluster", Some(&shared)).map_err(failed)?;
     let outcome = commit(hub, server, part, &node, naming, &plan, listen).await;
     match outcome {
@@ -49,17 +49,16 @@ pub async fn bootstrap(
         }
         Err(error) => {
             hub.dir.set_pair("cluster", None).map_err(failed)?;
-            let before = http::configuration(server, &node.name)?.value(http::HTTPS_ADDRESS).map(str::to_owned);
-            server.former.listen_beside(server, &http::configuration(server, &node.name)?).await?;
-            server.former.listen(server, before.as_deref()).await?;
+            server.former.listen(server, &http::configuration(server, &node.name)?).await?;
             Err(error)
         }
     }
 }
 
-fn listen_address(desired: &Desired, part: &Part) -> String {
+/// Where the file says that this member listens; without a word about it, where the others will know it.
+fn listen_keys(desired: &Desired, part: &Part) -> Config {
     let own = desired.objects.get(&Key::server()).map(|server| server.of(&part.name)).unwrap_or_default();
-    own.value(http::HTTPS_ADDRESS).map_or_else(|| part.address.clone(), str::to_owned)
+    Config::from([(http::HTTPS_ADDRESS, part.address.as_str())]).overlaid(&http::listen_keys(&own))
 }
 
 /// What makes the standalone member a cluster of one, under its new name.
@@ -125,11 +124,11 @@ async fn commit(
     node: &Arc<Node>,
     naming: Write,
     plan: &Plan,
-    listen: String,
+    listen: Config,
 ) -> Result<Revision, ApiError> {
     let peer = Peer { id: node.id, address: part.address.clone() };
     node.store.set_address(peer.clone()).await.map_err(store_failed)?;
-    let belongs = Belongs { id: node.id, address: peer.address, name: Some(part.name.clone()), listen: Some(listen) };
+    let belongs = Belongs { id: node.id, address: peer.address, name: Some(part.name.clone()), listen };
     hub.dir.set_belongs(&hub.dir.database(), &belongs).map_err(failed)?;
     let command = in_one_entry(naming, plan);
     match node.store.submit(command).await.map_err(store_failed)? {

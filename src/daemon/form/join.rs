@@ -43,17 +43,14 @@ pub async fn join(
             .await?;
     let request = request(server, part, desired, &contact);
     let own = request.desired.objects.get(&Key::server()).map(|server| server.of(&part.name)).unwrap_or_default();
-    let before = http::configuration(server, &server.node().name)?.value(http::HTTPS_ADDRESS).map(str::to_owned);
-    server.former.listen(server, own.value(http::HTTPS_ADDRESS)).await?;
-    server.former.listen_beside(server, &own).await?;
+    server.former.listen(server, &own).await?;
     let outcome = match contact.ask(&request).await {
         Ok(offer) => enter(hub, server, &contact, request, offer).await,
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
         if server.undecided.borrow().is_none() {
-            server.former.listen_beside(server, &http::configuration(server, &server.node().name)?).await?;
-            server.former.listen(server, before.as_deref()).await?;
+            server.former.listen(server, &http::configuration(server, &server.node().name)?).await?;
         }
         return Err(error);
     }
@@ -156,7 +153,7 @@ async fn enter(
 
 fn prepared(request: &JoinRequest, offer: JoinOffer) -> Prepared {
     let own = request.desired.objects.get(&Key::server()).map(|server| server.of(&request.server_name));
-    let listen = own.and_then(|own| own.value(http::HTTPS_ADDRESS).map(str::to_owned));
+    let listen = own.map(|own| http::listen_keys(&own)).unwrap_or_default();
     let (address, name) = (request.address.clone(), Some(request.server_name.clone()));
     Prepared {
         belongs: Belongs { id: offer.id, address, name, listen: listen.clone() },

@@ -28,8 +28,7 @@ pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), 
 async fn stand_alone(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
     let node = server.node();
     hub.end_loops().await;
-    server.former.listen(server, None).await?;
-    server.former.listen_beside(server, &Config::default()).await?;
+    server.former.listen(server, &Config::default()).await?;
     node.store.shutdown().await;
     match why {
         Leaving::Asked | Leaving::Told => hub.dir.drop_database().map_err(failed)?,

@@ -173,8 +173,7 @@ pub async fn move_out(hub: &Hub, server: &Arc<Server>) -> Result<(), ApiError> {
     server.credentials.set_cluster(None);
     server.peers.forget();
     hub.dir.drop_joining().map_err(failed)?;
-    let before = http::configuration(server, &server.node().name)?.value(http::HTTPS_ADDRESS).map(str::to_owned);
-    server.former.listen(server, before.as_deref()).await?;
+    server.former.listen(server, &http::configuration(server, &server.node().name)?).await?;
     hub.restart_loops(server).await;
     Ok(())
 }

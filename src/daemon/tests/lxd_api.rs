@@ -217,17 +217,16 @@ async fn a_member_listens_for_its_cluster_and_for_metrics_where_it_says() {
     let identity = server.credentials.identity().expect("an identity");
     let presented = &server.credentials.presented().certificate;
     let trusted = Client::https(&metrics, presented, Some(&identity)).expect("a client");
-    for _ in 0..200 {
-        if trusted.send(Method::GET, "/", Bytes::new()).await.is_ok() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
     let shown = trusted.send(Method::GET, "/1.0/metrics", Bytes::new()).await.expect("metrics");
     assert!(shown.body.starts_with(b"# "), "{:?}", shown.body);
     assert_eq!(status(&trusted, Method::GET, "/1.0/profiles", Value::Null).await.0, 404);
     let stranger = Client::https(&metrics, presented, None).expect("a client");
     assert_eq!(status(&stranger, Method::GET, "/1.0/metrics", Value::Null).await.0, 403);
+    // One that is taken is refused by its key, and all stay open as they were.
+    let taken =
+        patch(json!({"config": {"core.metrics_address": second.address}})).await.expect_err("taken").to_string();
+    assert!(taken.contains("core.metrics_address") && taken.contains(&second.address), "{taken}");
+    trusted.send(Method::GET, "/1.0/metrics", Bytes::new()).await.expect("metrics as before");
 }
 
 #[tokio::test(flavor = "multi_thread")]
