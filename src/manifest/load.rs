@@ -19,7 +19,7 @@ use super::parse::{Parsed, parse};
 use super::set::{Found, Set};
 use super::shape::{self, Shape};
 use super::source::{Layers, Source};
-use super::substitute::{Variables, substitute};
+use super::substitute::{Variables, forgotten, substitute};
 use super::survey::Survey;
 use super::{placeholder, references, sense, weight};
 use crate::model::{Desired, Finding, Key};
@@ -105,6 +105,8 @@ fn batches(sources: &[Source], bytes_max: usize) -> Vec<&[Source]> {
 struct Reading<'s> {
     sources: &'s [Source],
     variables: Option<&'s Variables>,
+    /// Whether variables may have been forgotten.
+    may_lack_variables: bool,
     options: &'s Options,
     survey: Survey<'s>,
     allowances: Allowances,
@@ -135,6 +137,7 @@ impl<'s> Reading<'s> {
         Self {
             sources,
             variables,
+            may_lack_variables: variables.is_none() && sources.iter().any(|source| source.text.contains("${")),
             options,
             survey: Survey::new(sources),
             allowances: Allowances::default(),
@@ -211,6 +214,7 @@ impl<'s> Reading<'s> {
             part.shapes.extend(findings.into_iter().filter(is_news));
             if !shape.is_foreign {
                 gather::gather(document, &shape, &mut part.set);
+                part.shapes.extend(self.may_lack_variables.then(|| forgotten(document)).into_iter().flatten());
                 also(document, shape);
             }
         }

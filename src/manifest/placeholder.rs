@@ -15,10 +15,10 @@ fn of_object(found: &Found<'_>) -> Vec<Finding> {
     left.map(|(key, _)| finding(key).at(found.place(&["config".to_owned(), key.to_owned()], Spot::Key))).collect()
 }
 
-/// Whether a secret is what a template or a dump puts in its place.
+/// Whether a secret is what a template or a dump puts in its place. Variables that were forgotten are told for every key.
 pub(super) fn is_placeholder(secret: &str) -> bool {
     const WORDS: [&str; 6] = ["changeme", "change_me", "change-me", "placeholder", "todo", "redacted"];
-    const MARKS: [&str; 4] = ["<", "${", "{{", "__"];
+    const MARKS: [&str; 3] = ["<", "{{", "__"];
     let lower = secret.to_ascii_lowercase();
     let is_marked = MARKS.iter().any(|mark| secret.starts_with(mark));
     matches!(lower.as_str(), "true" | "false") || is_marked || WORDS.iter().any(|word| lower.contains(word))
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn marks_and_hidden_values_are_recognised_and_passwords_are_not() {
-        for left in ["true", "<ChangeMe>", "${PASSWORD}", "PLACEHOLDER-PASSWORD", "{{ secret }}"] {
+        for left in ["true", "<ChangeMe>", "PLACEHOLDER-PASSWORD", "{{ secret }}"] {
             assert!(is_placeholder(left), "{left}");
         }
         for chosen in ["sekret", "trueblue", "a<b", "password"] {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::dom::{Document, Node, Value};
 use crate::kinds::table;
-use crate::model::Finding;
+use crate::model::{Finding, pointer};
 
 /// The variables of a set, by name.
 pub type Variables = BTreeMap<String, String>;
@@ -79,10 +79,59 @@ fn unknown(name: &str, variables: &Variables) -> Finding {
     let finding = Finding::error("SB190", format!("this set has no variable `{name}`"));
     match table::nearest(name, variables.keys().map(String::as_str)) {
         Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
-        None => {
-            finding.helping("add it to the variables of the source, or write $${ for the two characters themselves")
-        }
+        None => finding.helping(format!(
+            "give it a value: --var {name}=VALUE, a line of a --vars FILE, or seedbed source add … --var for a source; \
+             or write $${{ for the two characters themselves"
+        )),
     }
+}
+
+/// Warns of every `${NAME}` in the values of a document that is read without variables: most likely they were forgotten.
+/// Scripts have variables of their own, so texts of several lines are left alone.
+pub(super) fn forgotten(document: &Document<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    seek(document, &document.root, &mut Vec::new(), &mut findings);
+    findings.dedup();
+    findings
+}
+
+fn seek<'d>(document: &Document<'_>, node: &'d Node<'_>, path: &mut Vec<Cow<'d, str>>, findings: &mut Vec<Finding>) {
+    let mut below = |step: Cow<'d, str>, node: &'d Node<'_>, findings: &mut Vec<Finding>| {
+        path.push(step);
+        seek(document, node, path, findings);
+        path.pop();
+    };
+    match &node.value {
+        Value::List(items) => {
+            items.iter().enumerate().for_each(|(at, item)| below(Cow::Owned(at.to_string()), item, findings));
+        }
+        Value::Map(entries) => {
+            entries.iter().for_each(|entry| below(Cow::Borrowed(&entry.key), &entry.value, findings));
+        }
+        Value::Scalar(scalar) if !scalar.text.contains('\n') => {
+            if let Some(finding) = kept_as_written(&scalar.text) {
+                findings.push(finding.at(document.place(node.span, pointer(path))));
+            }
+        }
+        Value::Scalar(_) => {}
+    }
+}
+
+fn kept_as_written(text: &str) -> Option<Finding> {
+    let starts = text.match_indices("${").map(|(at, _)| at);
+    let (at, name) = starts.map(|at| (at, &text[at + 2..])).find_map(|(at, rest)| {
+        let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        Some((at, &rest[..length])).filter(|(_, name)| is_name(name))
+    })?;
+    let end = text[at..].find('}').map_or(text.len(), |length| at + length + 1);
+    let message = match text[..at].ends_with('$') {
+        true => format!("`{}` is kept as it is written: without variables nothing is an escape", &text[at - 1..end]),
+        false => format!("`{}` is kept as it is written: no variables were given", &text[at..end]),
+    };
+    Some(Finding::warning("SB196", message).helping(format!(
+        "give it a value: --var {name}=VALUE, a line of a --vars FILE, or seedbed source add … --var for a source; \
+         if it is meant as it stands: # seedbed: allow SB196 REASON"
+    )))
 }
 
 fn is_name(name: &str) -> bool {

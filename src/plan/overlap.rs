@@ -34,9 +34,10 @@ pub fn check<'a>(scene: &Scene<'_>, changes: impl Iterator<Item = &'a Change> + 
             // Of two that change the later one tells.
             let others =
                 all.iter().filter(|(other, _)| *other < key || (*other != key && !changing.contains_key(*other)));
-            findings.extend(
-                others.filter_map(|(other, theirs)| Some(overlap(key, scene, (subnet, *other, hits(theirs)?)))),
-            );
+            let met = others.filter_map(|(other, theirs)| Some((*other, hits(theirs)?)));
+            // Of two that files declare with these subnets, reading the files has told already.
+            let news = met.filter(|(other, theirs)| !(declares(scene, key, subnet) && declares(scene, other, *theirs)));
+            findings.extend(news.map(|(other, theirs)| overlap(key, scene, (subnet, other, theirs))));
         }
     }
     findings
@@ -50,6 +51,10 @@ fn overlap(key: &Key, scene: &Scene<'_>, (subnet, other, theirs): (Cidr, &Key, C
         Some(declared) => finding.at(declared.at.clone()),
         None => finding,
     }
+}
+
+fn declares(scene: &Scene<'_>, key: &Key, subnet: Cidr) -> bool {
+    scene.wanted.get(key).is_some_and(|declared| subnets(&declared.spec).contains(&subnet))
 }
 
 fn is_network(key: &Key) -> bool {

@@ -175,4 +175,15 @@ fn subnets_that_overlap_with_stored_networks_are_told() {
     world.apply(&manifest(&overlapping), Mode::Declarative);
     let described = overlapping.replace("config:", "description: x, config:");
     assert_eq!(told(&mut world, &described), [""; 0], "what was so before is no news");
+    // Reading the files has told of two that they declare themselves, where an allowance may stand.
+    let both = |at: u8| {
+        let networks: Vec<String> = (0..2)
+            .map(|low| {
+                format!("- {{name: br{}, type: bridge, config: {{ipv4.address: 10.{at}.{low}.1/16}}}}\n", at + low)
+            })
+            .collect();
+        format!("networks:\n{}", networks.concat())
+    };
+    assert_eq!(told(&mut world, &both(20)), [""; 0]);
+    assert_eq!(told(&mut world, &both(7)).len(), 4, "each with the two stored ones");
 }

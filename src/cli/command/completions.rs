@@ -1,6 +1,6 @@
 //! `seedbed completions SHELL`.
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::cli::arguments;
@@ -22,7 +22,39 @@ pub struct CompletionsArgs {
 /// When standard output cannot be written.
 pub fn run(args: &CompletionsArgs, screen: Screen) -> Result<Exit, Failure> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut arguments::command(), "seedbed", &mut text);
+    clap_complete::generate(args.shell, &mut offered(&arguments::command()), "seedbed", &mut text);
     screen.write_exactly(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
+}
+
+/// The command with nothing but what its help shows: shells would offer hidden options too.
+fn offered(command: &Command) -> Command {
+    let shown = |text: Option<&clap::builder::StyledStr>| text.cloned().unwrap_or_default();
+    // Names of commands live as long as the program, which ends when these are printed.
+    let lasting = |name: &str| -> &'static str { name.to_owned().leak() };
+    let bare = Command::new(lasting(command.get_name()))
+        .about(shown(command.get_about()))
+        .visible_aliases(command.get_visible_aliases().map(lasting))
+        .disable_help_subcommand(true)
+        .args(command.get_arguments().filter(|arg| !arg.is_hide_set()).cloned());
+    bare.subcommands(command.get_subcommands().filter(|command| !command.is_hide_set()).map(offered))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_mean_nothing_for_a_kind_are_not_offered() {
+        let root = offered(&arguments::command());
+        let create = |noun: &str| {
+            let noun = root.find_subcommand(noun).expect("a noun").find_subcommand("create").expect("a verb");
+            let options: Vec<&str> = noun.get_arguments().filter_map(clap::Arg::get_long).collect();
+            options
+        };
+        assert_eq!(create("storage"), ["description", "target"]);
+        assert_eq!(create("network"), ["type", "description", "target", "project"]);
+        assert_eq!(create("profile"), ["description", "project"]);
+        assert_eq!(create("project"), ["description"]);
+    }
 }

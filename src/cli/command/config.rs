@@ -10,6 +10,7 @@ use crate::api::paths;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
+use crate::kinds::table;
 
 /// The arguments of `seedbed config`.
 #[derive(Args, Debug)]
@@ -87,11 +88,25 @@ pub async fn run(args: &ConfigArgs, session: &Session) -> Result<Exit, Failure> 
             change(session, target, |config| config.extend(changes)).await?;
         }
         ConfigVerb::Unset { keys, target } => {
+            must_be_known(keys)?;
             change(session, target, |config| config.retain(|key, _| !keys.contains(key))).await?;
         }
         ConfigVerb::Trust(args) => return trust::run(args, session).await,
     }
     Ok(Exit::Done)
+}
+
+/// A key that is not set may be unset; one that cannot be set is misspelt.
+fn must_be_known(keys: &[String]) -> Result<(), Failure> {
+    const ENTITY: &str = "server";
+    let is_known = |key: &str| table::lookup(ENTITY, key).is_some();
+    let Some(key) = keys.iter().find(|key| !is_known(key)) else { return Ok(()) };
+    let failure = Failure::new(Exit::Failed, format!("unknown key `{key}` for a server configuration"))
+        .untouched("Nothing was changed.");
+    Err(match table::suggest(&[ENTITY], key) {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None => failure,
+    })
 }
 
 /// The pairs with `-` replaced by what standard input gives, without the end of its last line.

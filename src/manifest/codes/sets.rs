@@ -258,7 +258,7 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
     rule(
         "SB190",
         "a variable that the set does not have",
-        "A set with variables has a value for each ${NAME} in its values. Give it with --var or --vars, or write $${ for the two characters themselves.",
+        "A set with variables has a value for each ${NAME} in its values. Give it with --var or --vars (a source: source add --var), or write $${ for the two characters themselves.",
     ).binding(),
     rule(
         "SB191",
@@ -287,4 +287,9 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "Keys that run programs, write files or let somebody in (raw.*, source.wipe, core.trust_password, further sources, certificates) make whoever may commit to the repository root on every member. A source has them only after seedbed source add --allow-raw, or source set NAME --allow-raw.",
     )
     .binding(),
+    rule(
+        "SB196",
+        "a variable of a set without variables",
+        "A set that is read without variables takes ${NAME} as text, as LXD does: an object may come into being with a literal ${NAME} in its name. Most likely --var or --vars was left out. Texts of several lines are not looked at: scripts have variables of their own.",
+    ),
 ];

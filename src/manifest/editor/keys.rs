@@ -34,8 +34,11 @@ impl Definitions {
         self.0
     }
 
-    /// A reference to the map of these entities, which holds nothing but their keys.
+    /// A reference to the map of these entities, which holds nothing but their keys; without entities an empty map.
     pub fn map(&mut self, entities: &[&'static str], side: Side) -> Value {
+        if entities.is_empty() {
+            return closed(Vec::new());
+        }
         let own = |info: &KeyInfo| side != Side::Member || info.scope != KeyScope::Global;
         let name = match side {
             Side::Member => format!("members.{}", entities.join("+")),

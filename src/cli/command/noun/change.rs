@@ -20,19 +20,34 @@ pub struct SetArgs {
     /// KEY=VALUE, or one KEY and its VALUE
     #[arg(required = true, value_name = "KEY=VALUE")]
     pairs: Vec<String>,
+    /// Where to look.
     #[command(flatten)]
-    place: Place,
+    pub place: Place,
 }
 
-/// The arguments of `get` and `unset`.
+/// The arguments of `get`.
 #[derive(Args, Debug)]
 pub struct KeyArgs {
     /// The object's name
     name: String,
     /// The key
     key: String,
+    /// Where to look.
     #[command(flatten)]
-    place: Place,
+    pub place: Place,
+}
+
+/// The arguments of `unset`.
+#[derive(Args, Debug)]
+pub struct KeysArgs {
+    /// The object's name
+    name: String,
+    /// The keys
+    #[arg(required = true, value_name = "KEY")]
+    keys: Vec<String>,
+    /// Where to look.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// What the API shows of an object and does not take back.
@@ -43,14 +58,23 @@ pub async fn set(kind: &dyn Kind, args: &SetArgs, session: &Session) -> Result<(
     let pairs = pairs(&args.pairs)?;
     change(&args.place.object(kind, &args.name), session, |config| {
         config.extend(pairs.into_iter().map(|(key, value)| (key, Value::String(value))));
+        Ok(())
     })
     .await
 }
 
-/// Removes one key.
-pub async fn unset(kind: &dyn Kind, args: &KeyArgs, session: &Session) -> Result<(), Failure> {
+/// Removes keys. One that is not set is most likely misspelt: nothing is changed then, as with LXD's client.
+pub async fn unset(kind: &dyn Kind, args: &KeysArgs, session: &Session) -> Result<(), Failure> {
     change(&args.place.object(kind, &args.name), session, |config| {
-        config.remove(&args.key);
+        let missing = args.keys.iter().find(|key| !config.contains_key(*key));
+        if let Some(key) = missing {
+            let (spoken, noun, name) = (kind.words().spoken, kind.words().noun, &args.name);
+            return Err(Failure::new(Exit::Failed, format!("`{key}` is not set on the {spoken} `{name}`"))
+                .untouched("Nothing was changed.")
+                .hint(format!("see its keys: seedbed {noun} show {name}")));
+        }
+        config.retain(|key, _| !args.keys.contains(key));
+        Ok(())
     })
     .await
 }
@@ -86,12 +110,16 @@ pub async fn delete(kind: &dyn Kind, named: &Named, session: &Session) -> Result
     Ok(())
 }
 
-async fn change(path: &str, session: &Session, edit: impl FnOnce(&mut Map<String, Value>)) -> Result<(), Failure> {
+async fn change(
+    path: &str,
+    session: &Session,
+    edit: impl FnOnce(&mut Map<String, Value>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let (mut object, etag) = session.fetch(path).await?;
     if let Value::Object(fields) = &mut object {
         fields.retain(|field, _| !SHOWN_ONLY.contains(&field.as_str()));
         if let Value::Object(config) = fields.entry("config").or_insert_with(|| Value::Object(Map::new())) {
-            edit(config);
+            edit(config)?;
         }
     }
     session.change(Method::PUT, path, &object, etag.as_deref()).await

@@ -5,7 +5,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::shape::{Shape, shape};
-use super::{Place, pairs};
+use super::{Place, has_members, pairs};
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::kinds::Kind;
@@ -24,8 +24,9 @@ pub struct CreateArgs {
     /// Free text
     #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true)]
     description: String,
+    /// Where to look.
     #[command(flatten)]
-    place: Place,
+    pub place: Place,
 }
 
 /// Shows the arguments as this kind takes them.
@@ -33,6 +34,7 @@ pub fn grammar(kind: &dyn Kind, noun: Command) -> Command {
     let Shape { driver_field, type_field, .. } = shape(kind.words().kind);
     noun.mut_subcommand("create", |create| {
         let create = create.mut_arg("type_name", |arg| arg.hide(type_field.is_none()));
+        let create = if has_members(kind) { create } else { create.about("Create one") };
         match driver_field {
             Some(field) => create.mut_arg("words", |arg| {
                 arg.help(format!("The {field}, then keys and values")).value_name("DRIVER KEY=VALUE")
@@ -68,8 +70,12 @@ fn body(kind: &dyn Kind, args: &CreateArgs) -> Result<Value, Failure> {
         body[field] = json!(driver);
         rest = others;
     }
-    if let Some(field) = type_field {
-        body[field] = json!(args.type_name.as_deref().unwrap_or_default());
+    match (type_field, &args.type_name) {
+        (Some(field), name) => body[field] = json!(name.as_deref().unwrap_or_default()),
+        (None, Some(_)) => {
+            return Err(Failure::usage(format!("a {} is of no type: leave --type out", words.spoken)));
+        }
+        (None, None) => {}
     }
     if let Some(word) = rest.iter().find(|word| !word.contains('=')) {
         return Err(Failure::usage(format!("`{word}` is no KEY=VALUE")));

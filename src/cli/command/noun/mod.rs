@@ -12,6 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::kinds::{self, Kind, Scope};
+use crate::model::Rollout;
 
 pub use view::{list, show};
 
@@ -34,9 +35,12 @@ pub enum NounVerb {
     Set(change::SetArgs),
     /// Print the value of one key
     Get(change::KeyArgs),
-    /// Remove one key
-    Unset(change::KeyArgs),
+    /// Remove keys
+    Unset(change::KeysArgs),
 }
+
+/// The verbs of a noun, as [`NounVerb`] has them.
+const VERBS: [&str; 8] = ["list", "show", "info", "create", "delete", "set", "get", "unset"];
 
 /// Where to look.
 #[derive(Args, Debug)]
@@ -57,6 +61,19 @@ pub struct Named {
     /// Where to look.
     #[command(flatten)]
     pub place: Place,
+}
+
+impl NounVerb {
+    fn place(&self) -> &Place {
+        match self {
+            Self::List(place) => place,
+            Self::Show(named) | Self::Info(named) | Self::Delete(named) => &named.place,
+            Self::Create(args) => &args.place,
+            Self::Set(args) => &args.place,
+            Self::Get(args) => &args.place,
+            Self::Unset(args) => &args.place,
+        }
+    }
 }
 
 impl Place {
@@ -117,12 +134,24 @@ fn grammar(kind: &dyn Kind) -> Command {
     let about = format!("Manage {}s", words.spoken);
     let mut noun = noun.about(about).long_about(None).subcommand_required(true);
     // An option that cannot mean anything is not offered.
-    if kind.scope() == Scope::Cluster {
-        for verb in ["list", "show", "info", "create", "delete", "set", "get", "unset"] {
-            noun = noun.mut_subcommand(verb, |verb| verb.mut_arg("project", |arg| arg.hide(true)));
+    let hidden = [("project", kind.scope() == Scope::Cluster), ("target", !has_members(kind))];
+    for (option, _) in hidden.into_iter().filter(|(_, is_hidden)| *is_hidden) {
+        for verb in VERBS {
+            noun = noun.mut_subcommand(verb, |verb| verb.mut_arg(option, |arg| arg.hide(true)));
         }
     }
     create::grammar(kind, noun)
+}
+
+/// Whether members have parts of their own of such objects: only then can one be named with `--target`.
+fn has_members(kind: &dyn Kind) -> bool {
+    kind.rollout() != Rollout::RecordOnly
+}
+
+fn without_members(kind: &dyn Kind) -> Failure {
+    let words = kind.words();
+    Failure::usage(format!("a {} is the same for all members: there is nothing for --target to name", words.spoken))
+        .hint("leave --target out; members have parts of their own of storage pools and networks")
 }
 
 /// The kind whose noun this is.
@@ -136,6 +165,9 @@ pub fn find(noun: &str) -> Option<&'static dyn Kind> {
 /// What the daemon says, or what is wrong with the arguments.
 pub async fn run(kind: &dyn Kind, matches: &ArgMatches, session: &Session) -> Result<Exit, Failure> {
     let verb = NounVerb::from_arg_matches(matches).map_err(|cause| Failure::usage(cause.to_string()))?;
+    if verb.place().target.is_some() && !has_members(kind) {
+        return Err(without_members(kind));
+    }
     match &verb {
         NounVerb::List(place) => list(kind, place, session).await?,
         NounVerb::Show(named) => show(kind, named, session).await?,
@@ -161,7 +193,8 @@ pub fn pairs(words: &[String]) -> Result<Vec<(String, String)>, Failure> {
     }
     let pair = |word: &String| match word.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(Failure::usage(format!("`{word}` is no KEY=VALUE"))),
+        _ => Err(Failure::usage(format!("`{word}` is no KEY=VALUE"))
+            .hint("to remove a key, use `unset` in the place of `set`")),
     };
     words.iter().map(pair).collect()
 }

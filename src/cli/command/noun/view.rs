@@ -35,6 +35,8 @@ pub async fn show(kind: &dyn Kind, named: &Named, session: &Session) -> Result<(
 /// # Errors
 /// What the daemon says.
 pub async fn info(kind: &dyn Kind, named: &Named, session: &Session) -> Result<Exit, Failure> {
+    // What is not there is refused in the same words as by the other verbs.
+    session.fetch(&named.place.object(kind, &named.name)).await?;
     let project = named.place.project.as_deref().map(ProjectName::from).unwrap_or_default();
     status::once(&[Key::in_project(kind.words().kind, &project, &named.name)], session).await
 }
