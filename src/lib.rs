@@ -45,7 +45,8 @@
 //! - **Deciding is pure, effects are thin.** `plan`, `steps` and `apply` are functions of values. Clock, randomness,
 //!   network, disk and host are arguments, so that `tests/simulation` runs the production code from a seed.
 //! - **A plan is a value; carrying it out makes no choices.** What `seedbed plan` shows is what is committed, as one
-//!   entry. Each object that it touches or relies on carries the generation that it was planned against.
+//!   entry. Each object that it touches or relies on carries the generation that it was planned against, and
+//!   what is removed the last entry that made another object refer to it: nothing is left referring to nothing.
 //! - **The log knows no kinds.** [`model::Command`] is a small closed enum, pinned by golden files, because members of
 //!   different versions replay it.
 //! - **Level-triggered.** A loop has no input but the state; events only wake it. It observes before it acts, tries

@@ -32,7 +32,7 @@ pub async fn ensure(store: &Store, name: &MemberName, server: &Pair, at: Timesta
         put(Key::new("project", "default"), Rollout::RecordOnly, spec(&default_project())?, BTreeMap::new()),
         put(Key::new("profile", "default"), Rollout::RecordOnly, spec(&default_profile())?, BTreeMap::new()),
     ];
-    let expect = vec![Expect { key: Key::membership(), generation: None }];
+    let expect = vec![Expect::absent(Key::membership())];
     // The id makes a second start that crashed in the middle of the first harmless.
     let write =
         Write { request: "first-records".to_owned(), at, by: "daemon".to_owned(), origin: None, expect, changes };

@@ -88,7 +88,12 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
             return Err(ApiError::conflict("Certificate already in trust store"));
         }
         let change = write::record(key.clone(), write::admitted(&key, write::spec_of(&spec)?)?);
-        Ok((vec![write::absent(&key)], vec![change]))
+        let mut expect = vec![write::absent(&key)];
+        for project in &spec.projects {
+            let project = server.store().get(&Key::new("project", project)).map_err(store_failed)?;
+            expect.extend(project.map(|project| write::unchanged(&project).referring()));
+        }
+        Ok((expect, vec![change]))
     })
     .await?;
     server.trust.refresh(&server.store());

@@ -44,7 +44,7 @@ fn expected_source(server: &Server, request: &ManageRequest) -> Result<Vec<Expec
     let Some(name) = request.source.as_ref().filter(|name| !name.is_empty()) else { return Ok(Vec::new()) };
     let source = server.store().get(&Key::new("source", name)).map_err(store_failed)?;
     let source = source.ok_or_else(|| ApiError::not_found(format!("There is no source {name}")))?;
-    Ok(vec![write::unchanged(&source)])
+    Ok(vec![write::unchanged(&source).referring()])
 }
 
 fn found(server: &Server, key: &Key) -> Result<Object, ApiError> {

@@ -259,10 +259,11 @@ fn went_silent(member: &MemberName) -> Finding {
 }
 
 fn moved(fault: &Fault) -> Finding {
-    let Fault { expected: Expect { key, generation }, found } = fault;
+    let Fault { expected: Expect { key, generation, .. }, found } = fault;
     let text = match (generation, found) {
         (None, _) => format!("{key} did not exist when the plan was made and does now"),
         (Some(_), None) => format!("{key} existed when the plan was made and is gone"),
+        (Some(then), Some(now)) if then == now => format!("others have begun to use {key} since the plan was made"),
         (Some(then), Some(now)) => format!("{key} was at generation {then} when the plan was made and is at {now}"),
     };
     Finding::error("SB183", text)

@@ -83,7 +83,7 @@ pub async fn set_webhook_status(
     status: &WebhookStatus,
 ) -> Result<(), ApiError> {
     let key = WebhookStatus::key(&webhook.key.name);
-    let expect = vec![write::unchanged(webhook), Expect { key: key.clone(), generation: before }];
+    let expect = vec![write::unchanged(webhook), Expect::at(key.clone(), before)];
     let record = write::record(key, write::spec_of(status)?);
     write::submit_as(server, "webhooks".to_owned(), expect, vec![record]).await.map(drop)
 }

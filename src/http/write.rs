@@ -56,12 +56,12 @@ pub fn entry(server: &Server, by: String, expect: Vec<Expect>, changes: Vec<Chan
 
 /// That the object is as it was read.
 pub fn unchanged(object: &Object) -> Expect {
-    Expect { key: object.key.clone(), generation: Some(object.generation) }
+    Expect::unchanged(object)
 }
 
 /// That there is no such object.
 pub fn absent(key: &Key) -> Expect {
-    Expect { key: key.clone(), generation: None }
+    Expect::absent(key.clone())
 }
 
 /// That nobody has asked for the object to stay whatever happens.

@@ -15,7 +15,7 @@ use super::key::Key;
 use super::management::Management;
 use super::name::MemberName;
 use super::number::{Generation, Revision, Timestamp};
-use super::object::{PlacementPhase, Rollout, Spec};
+use super::object::{Object, PlacementPhase, Rollout, Spec};
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,55 @@ pub struct Expect {
     pub key: Key,
     /// Its generation, or `None` when it must not exist.
     pub generation: Option<Generation>,
+    /// Whether the entry may make another object refer to this one, or live in it: this one then remembers the entry in
+    /// [`Object::referred`](super::Object::referred).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub refers: bool,
+    /// The object's [`referred`](super::Object::referred), where the entry was decided on who refers to the object: a
+    /// removal holds only while nobody has begun to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referred: Option<Revision>,
+}
+
+impl Expect {
+    /// That there is no such object.
+    pub fn absent(key: Key) -> Self {
+        Self { key, generation: None, refers: false, referred: None }
+    }
+
+    /// That the object is of this generation, or that there is none.
+    pub fn at(key: Key, generation: Option<Generation>) -> Self {
+        Self { generation, ..Self::absent(key) }
+    }
+
+    /// That the object is as it was read.
+    pub fn unchanged(object: &Object) -> Self {
+        Self::at(object.key.clone(), Some(object.generation))
+    }
+
+    /// The same for an entry that may make another object refer to this one.
+    #[must_use]
+    pub fn referring(self) -> Self {
+        Self { refers: true, ..self }
+    }
+
+    /// The same for an entry that was decided on who refers to the object, as it was read.
+    #[must_use]
+    pub fn unreferred_since(self, object: Option<&Object>) -> Self {
+        Self { referred: object.map(|object| object.referred), ..self }
+    }
+
+    /// Both, of one object and one generation.
+    pub fn join(&mut self, other: Self) {
+        self.refers |= other.refers;
+        self.referred = self.referred.or(other.referred);
+    }
+}
+
+// serde hands out references.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// One change of one object.
@@ -168,6 +217,6 @@ pub enum Reply {
 pub struct Fault {
     /// What was expected.
     pub expected: Expect,
-    /// The generation that was found.
+    /// The generation that was found. The expected one when it is only that others have begun to refer to the object.
     pub found: Option<Generation>,
 }

@@ -40,6 +40,13 @@ number! {
     MemberId
 }
 
+impl Revision {
+    /// Whether it stands for no entry at all.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+}
+
 impl Generation {
     /// The generation after this one.
     pub fn next(self) -> Self {

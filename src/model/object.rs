@@ -84,6 +84,10 @@ pub struct Object {
     /// Who it belongs to, and what may be done with it.
     #[serde(default, skip_serializing_if = "Management::is_default")]
     pub management: Management,
+    /// The last entry that may have made another object refer to this one, or live in it; 0 when none has. It is no
+    /// change of this object: a removal expects it, so that nobody is left referring to nothing.
+    #[serde(default, skip_serializing_if = "Revision::is_zero")]
+    pub referred: Revision,
     /// When it appeared.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -105,6 +109,7 @@ impl Object {
             spec: Spec::default(),
             applied: None,
             management: Management::default(),
+            referred: Revision::default(),
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             placements: BTreeMap::new(),

@@ -10,8 +10,8 @@ use super::two_phase::{self, Ask, Stamp};
 use crate::kinds::history::{Before, Was};
 use crate::kinds::{ALL, Dice};
 use crate::model::{
-    Change, ClusterState, Command, Declared, Desired, Expect, Extent, Finding, Key, Known, Management, MemberName,
-    Object, Phase, Revision, Spec, Timestamp, Write,
+    Change, ClusterState, Command, Declared, Desired, Extent, Finding, Key, Known, Management, MemberName, Object,
+    Phase, Revision, Spec, Timestamp, Write,
 };
 
 /// What objects were before the first of some applies.
@@ -200,9 +200,12 @@ impl Plan {
             is_undone: true,
             ..PlannedChange::of(object, Action::Delete)
         });
-        let fresh = |expect: &Expect| !self.work.expect.iter().any(|known| known.key == expect.key);
-        let expect: Vec<Expect> = write.expect.into_iter().filter(fresh).collect();
-        self.work.expect.extend(expect);
+        for new in write.expect {
+            match self.work.expect.iter_mut().find(|known| known.key == new.key) {
+                Some(known) => known.join(new),
+                None => self.work.expect.push(new),
+            }
+        }
         self.work.changes.extend(write.changes);
     }
 }

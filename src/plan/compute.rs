@@ -14,12 +14,13 @@ use super::own;
 use super::prune::{Pruned, prune};
 use super::refer;
 use super::report::{Action, FORMAT_VERSION, OfflineMember, Plan, PlannedChange, Summary, Work};
+use super::terms::Terms;
 use super::waves;
 use crate::kinds::hold::HoldSpec;
 use crate::kinds::{self, Dice};
 use crate::model::{
-    Change, Claim, ClusterState, Declared, Desired, Expect, Finding, Generation, Key, Liveness, MemberName, Revision,
-    Rollout, Severity,
+    Change, Claim, ClusterState, Declared, Desired, Expect, Finding, Key, Liveness, MemberName, Revision, Rollout,
+    Severity,
 };
 
 /// What a plan depends on beside the desired and the stored state.
@@ -203,25 +204,22 @@ fn assemble(
 
 // What must hold of everything that the plan touches, and of what it relies on but leaves as it is.
 fn expectations(scene: &Scene<'_>, changes: &[(PlannedChange, Change)]) -> Vec<Expect> {
-    let generation = |key: &Key| scene.state.get(key).map(|object| object.generation);
-    let mut expect: BTreeMap<Key, Option<Generation>> = BTreeMap::new();
+    let mut terms = Terms::on(scene.state);
     for (planned, work) in changes {
-        expect.insert(planned.key.clone(), generation(&planned.key));
+        terms.change(work);
         let Change::Put(put) = work else { continue };
         if put.rollout != Rollout::RecordOnly {
-            let key = Key::membership();
-            expect.insert(key.clone(), generation(&key));
+            terms.touch(&Key::membership());
         }
         for key in refer::relied_upon(&planned.key, &put.spec, scene.state) {
-            expect.insert(key.clone(), generation(&key));
+            terms.refer(&key);
         }
     }
     // What is claimed for a source that has gone meanwhile would belong to nobody that exists.
     if let Some(source) = scene.context.source().filter(|_| !changes.is_empty()) {
-        let key = Key::new("source", source);
-        expect.insert(key.clone(), generation(&key));
+        terms.refer(&Key::new("source", source));
     }
-    expect.into_iter().map(|(key, generation)| Expect { key, generation }).collect()
+    terms.expect()
 }
 
 fn depend(changes: &mut [(PlannedChange, Change)]) {

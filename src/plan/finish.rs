@@ -35,7 +35,7 @@ pub fn finish(state: &ClusterState, here: &MemberName, liveness: &Liveness) -> O
     waiting.sort_by_key(|object| kinds::rank(object.key.kind.as_str()));
     let generation = |key: &Key| state.get(key).map(|object| object.generation);
     let touched = waiting.iter().map(|object| object.key.clone());
-    let expect = touched.chain([Key::membership()]).map(|key| Expect { generation: generation(&key), key });
+    let expect = touched.chain([Key::membership()]).map(|key| Expect::at(key.clone(), generation(&key)));
     Some(Finish {
         keys: waiting.iter().map(|object| object.key.clone()).collect(),
         expect: expect.collect(),

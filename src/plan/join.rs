@@ -111,7 +111,7 @@ pub fn admit(member: &MemberName, desired: &Desired, state: &ClusterState) -> Re
         let held = object.placements.iter().map(|(member, held)| (member.clone(), held.config.clone()));
         let mut placements: BTreeMap<MemberName, Config> = held.collect();
         placements.insert(member.clone(), own);
-        admission.expect.push(Expect { key: object.key.clone(), generation: Some(object.generation) });
+        admission.expect.push(Expect::unchanged(object));
         admission.changes.push(Change::Put(Put {
             key: object.key.clone(),
             rollout: object.rollout,

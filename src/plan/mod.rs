@@ -44,6 +44,7 @@ mod report;
 mod restrict;
 mod saved;
 mod select;
+mod terms;
 mod three_way;
 pub mod two_phase;
 mod unconfirmed;

@@ -5,20 +5,28 @@ use std::collections::BTreeMap;
 use super::compute::Mode;
 use super::expand::{features, stored_features};
 use crate::kinds::{self, Kind, Need, Scope, Strength, home, table};
-use crate::model::{ApplyMode, ClusterState, Declared, Finding, Key, Phase, Spec};
+use crate::model::{ApplyMode, ClusterState, Declared, Finding, Key, Phase, Put, Spec};
 
 /// What an object names, under the keys as they are written.
 pub fn needs(key: &Key, spec: &Spec) -> Vec<Need> {
     kinds::find(key.kind.as_str()).map(|kind| kind.needs(key, spec)).unwrap_or_default()
 }
 
-/// The stored objects that an object names.
+/// The stored objects that an object names, and the project that it lives in.
 pub fn relied_upon(key: &Key, spec: &Spec, state: &ClusterState) -> Vec<Key> {
     let stored = |key: Key| {
         let home = home(&key, |project| stored_features(project, state));
         state.get(&home).map(|object| object.key.clone())
     };
-    needs(key, spec).into_iter().filter_map(|need| stored(need.key)).collect()
+    // The default project is always there.
+    let project = (!key.project.is_default()).then(|| Key::new("project", key.project.as_str()));
+    needs(key, spec).into_iter().map(|need| need.key).chain(project).filter_map(stored).collect()
+}
+
+/// Whether a change of an object is judged by what refers to it: what a project allows is looked for in all that is in it.
+pub fn rests_on_users(put: &Put, state: &ClusterState) -> bool {
+    let is_judged = put.key.kind.as_str() == "project";
+    is_judged && state.get(&put.key).is_some_and(|stored| stored.spec.config() != put.spec.config())
 }
 
 /// Which objects use each of these: they name it, or they live in it.

@@ -24,7 +24,7 @@ pub struct Confirm {
 
 /// While an apply waits to be confirmed no other goes into the log.
 pub fn free(write: &mut Write) {
-    write.expect.push(Expect { key: Pending::key(), generation: None });
+    write.expect.push(Expect::absent(Pending::key()));
 }
 
 impl Plan {
@@ -190,7 +190,7 @@ impl TakenBack {
         };
         // The audit log has no room for a reason beside who did it.
         write.by = format!("{CLUSTER}: {why}");
-        write.expect.push(Expect { key: object.key.clone(), generation: Some(object.generation) });
+        write.expect.push(Expect::unchanged(object));
         write.changes.extend([Pending::key(), Written::key()].map(|key| Change::Forget { key }));
         let removed = self.plan.changes.iter().filter(|change| change.action == Action::Delete);
         let going = removed.map(|change| change.key.clone()).filter(|key| is_placed(key, state)).collect();

@@ -18,7 +18,7 @@ pub(super) async fn sweep(store: &Store, at: Timestamp) -> Result<(), StoreError
         at,
         by: "reconciler".to_owned(),
         origin: None,
-        expect: old.iter().map(|hold| Expect { key: hold.key.clone(), generation: Some(hold.generation) }).collect(),
+        expect: old.iter().map(|hold| Expect::unchanged(hold)).collect(),
         changes: old.iter().map(|hold| Change::Forget { key: hold.key.clone() }).collect(),
     };
     store.submit(Command::Write(write)).await.map(drop)

@@ -79,7 +79,7 @@ async fn forget(store: &Store, record: &Object, at: Timestamp) -> Result<(), Sto
         at,
         by: "reconciler".to_owned(),
         origin: None,
-        expect: vec![Expect { key: key.clone(), generation: Some(record.generation) }],
+        expect: vec![Expect::unchanged(record)],
         changes: vec![Change::Forget { key }],
     };
     // Refused is right, too: the joiner has come after all.

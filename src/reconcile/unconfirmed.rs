@@ -154,7 +154,7 @@ async fn sweep(store: &Store, now: Timestamp) -> Result<(), StoreError> {
         at: now,
         by: CLUSTER.to_owned(),
         origin: None,
-        expect: vec![Expect { key: record.key.clone(), generation: Some(record.generation) }],
+        expect: vec![Expect::unchanged(&record)],
         changes: vec![Change::Forget { key: record.key }],
     };
     store.submit(Command::Write(write)).await.map(drop)

@@ -31,12 +31,19 @@ fn written(before: &dyn View, write: &Write, changed: &Changed) -> AuditEntry {
             (Some(old), Some(new)) if new.phase == Phase::Deleting && old.phase != Phase::Deleting => {
                 (Did::Delete, Vec::new())
             }
+            // Somebody has begun to refer to it, which is no change of it.
+            (Some(old), Some(new)) if is_only_referred(old, new) => return None,
             (Some(old), Some(new)) => (Did::Change, names(old, new)),
         };
         Some(Deed { did, key: key.to_string(), member: String::new(), names })
     };
     let what = changed.iter().filter_map(deed).collect();
     AuditEntry { at: write.at, by: write.by.clone(), from: write.origin.clone(), what }
+}
+
+/// Whether nothing has happened to an object but that another may refer to it now.
+fn is_only_referred(old: &Object, new: &Object) -> bool {
+    old.referred != new.referred && Object { referred: new.referred, ..old.clone() } == *new
 }
 
 /// The paths at which two versions of an object differ. Never a value.

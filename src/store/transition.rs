@@ -32,6 +32,7 @@ pub fn transition(view: &dyn View, revision: Revision, command: &Command) -> Tra
             for change in &write.changes {
                 draft.change(change, write.at);
             }
+            draft.refer(write);
         }
         Command::Report(report) => report.entries.iter().for_each(|entry| draft.report(entry)),
     }
@@ -75,10 +76,22 @@ impl Draft<'_> {
 
     fn faults(&self, write: &Write) -> Vec<Fault> {
         let fault = |expected: &Expect| {
-            let found = self.object(&expected.key).map(|object| object.generation);
-            (found != expected.generation).then(|| Fault { expected: expected.clone(), found })
+            let object = self.object(&expected.key);
+            let found = object.as_ref().map(|object| object.generation);
+            let is_as_decided = expected.referred.is_none_or(|then| object.is_some_and(|now| now.referred == then));
+            (found != expected.generation || !is_as_decided).then(|| Fault { expected: expected.clone(), found })
         };
         write.expect.iter().filter_map(fault).collect()
+    }
+
+    /// What others may refer to from now on remembers it: entries that rest on nobody doing so do not hold any more.
+    fn refer(&mut self, write: &Write) {
+        for expected in write.expect.iter().filter(|expected| expected.refers) {
+            if let Some(mut object) = self.object(&expected.key) {
+                object.referred = self.revision;
+                self.set(object);
+            }
+        }
     }
 
     fn change(&mut self, change: &Change, at: Timestamp) {
@@ -106,9 +119,9 @@ impl Draft<'_> {
 
     fn put(&mut self, put: &Put, at: Timestamp) {
         let old = self.object(&put.key);
-        let (uid, generation, created_at) = match &old {
-            Some(old) => (old.uid, old.generation.next(), old.created_at),
-            None => (self.revision, Generation(1), at),
+        let (uid, generation, referred, created_at) = match &old {
+            Some(old) => (old.uid, old.generation.next(), old.referred, old.created_at),
+            None => (self.revision, Generation(1), Revision::default(), at),
         };
         let (old_phase, old_spec, old_applied, old_management, mut old_placements) = match old {
             Some(old) => (Some(old.phase), old.spec, old.applied, old.management, old.placements),
@@ -129,6 +142,7 @@ impl Draft<'_> {
             spec: put.spec.clone(),
             applied: put.applied.clone().or(old_applied),
             management,
+            referred,
             created_at,
             updated_at: at,
             placements: placed(put, old_placements, at),

@@ -153,6 +153,7 @@ fn object(key: Key, rollout: Rollout, spec: Spec) -> Object {
         phase: Phase::Created,
         rollout,
         spec,
+        referred: Default::default(),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
         ..Object::blank(key)

@@ -13,6 +13,7 @@ mod joins;
 mod laws;
 mod ownership;
 mod plans;
+mod references;
 mod selections;
 mod two_phase;
 mod unconfirmed;

@@ -90,10 +90,15 @@ impl World {
         &self.ledger.state
     }
 
+    /// Puts a command into the log, which may refuse it.
+    pub fn try_commit(&mut self, command: &Command) -> Reply {
+        self.revision += 1;
+        self.ledger.apply(Revision(self.revision), command)
+    }
+
     /// Commits a command that must not be refused.
     pub fn commit(&mut self, command: &Command) {
-        self.revision += 1;
-        let reply = self.ledger.apply(Revision(self.revision), command);
+        let reply = self.try_commit(command);
         assert!(matches!(reply, Reply::Applied { .. }), "{reply:?} for {command:?}");
     }
 

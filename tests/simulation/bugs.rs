@@ -161,6 +161,30 @@ pub static ALL: &[Bug] = &[
         ..NONE
     },
     Bug {
+        name: "whoever begins to use an object does not say so",
+        caught_by: &["references"],
+        command: |_, command| match command {
+            Command::Write(mut write) => {
+                write.expect.iter_mut().for_each(|expect| expect.refers = false);
+                Command::Write(write)
+            }
+            Command::Report(report) => Command::Report(report),
+        },
+        ..NONE
+    },
+    Bug {
+        name: "a removal overlooks who has begun to use the object",
+        caught_by: &["preconditions", "references"],
+        command: |_, command| match command {
+            Command::Write(mut write) => {
+                write.expect.iter_mut().for_each(|expect| expect.referred = None);
+                Command::Write(write)
+            }
+            Command::Report(report) => Command::Report(report),
+        },
+        ..NONE
+    },
+    Bug {
         name: "a refused write leaves something behind",
         caught_by: &["preconditions"],
         transition: |state, command, outcome| match (command, &outcome.reply) {

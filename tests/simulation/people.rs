@@ -109,9 +109,24 @@ impl People {
     fn edit_manifest(&mut self) {
         let Some((kind, name)) = self.dice.pick(IN_THE_MANIFEST).copied() else { return };
         let key = Key::new(kind, name);
-        let spec = self.spec(&key);
+        let mut spec = self.spec(&key);
+        if kind == "profile" && self.manifest.objects.contains_key(&Key::new("storage-pool", "data")) {
+            self.use_of(&mut spec, "data", None);
+        }
         let declared = Declared { spec, ..Declared::default() };
         self.manifest.objects.insert(key, declared);
+    }
+
+    /// Half of all profiles use a pool, some a network, too.
+    fn use_of(&mut self, profile: &mut Spec, pool: &str, network: Option<&str>) {
+        if self.dice.percent(50) {
+            let mut devices = serde_json::Map::new();
+            devices.insert("root".to_owned(), json!({"type": "disk", "path": "/", "pool": pool}));
+            if let Some(network) = network.filter(|_| self.dice.percent(50)) {
+                devices.insert("eth0".to_owned(), json!({"type": "nic", "network": network}));
+            }
+            profile.0.insert("devices".to_owned(), Value::Object(devices));
+        }
     }
 
     fn ask_for_one(&mut self, known: &Known<'_>) -> Option<Command> {
@@ -124,7 +139,7 @@ impl People {
         let undefined: Vec<MemberName> = known.state.members().into_iter().filter(missing).collect();
         let reply = match stored.map(|object| object.phase) {
             Some(Phase::Created) => {
-                let spec = self.spec(&key);
+                let spec = self.spec_beside(&key, known.state);
                 request(known, &key, &spec, stamp, |ask| two_phase::update(ask, &spec, None, &mut self.dice))
             }
             None | Some(Phase::Pending) if !is_record && !undefined.is_empty() => {
@@ -133,7 +148,7 @@ impl People {
                 request(known, &key, &spec, stamp, |ask| two_phase::define(ask, &spec, &target))
             }
             None | Some(_) => {
-                let spec = self.spec(&key);
+                let spec = self.spec_beside(&key, known.state);
                 request(known, &key, &spec, stamp, |ask| two_phase::create(ask, &spec, &mut self.dice))
             }
         };
@@ -209,6 +224,17 @@ impl People {
         spec_of(spec)
     }
 
+    /// Profiles use what somebody has made beside the manifest.
+    fn spec_beside(&mut self, key: &Key, state: &ClusterState) -> Spec {
+        let mut spec = self.spec(key);
+        let is_there = |key: Key| state.get(&key).is_some_and(|object| object.phase == Phase::Created);
+        if key.kind.as_str() == "profile" && is_there(Key::new("storage-pool", "extra")) {
+            let network = is_there(Key::new("network", "dmz")).then_some("dmz");
+            self.use_of(&mut spec, "extra", network);
+        }
+        spec
+    }
+
     /// The part of a spec that a definition for one member has.
     fn definition(&mut self, key: &Key) -> Spec {
         match key.kind.as_str() {
@@ -259,5 +285,5 @@ fn spec_of(value: Value) -> Spec {
 }
 
 fn expect(state: &ClusterState, key: &Key) -> Expect {
-    Expect { key: key.clone(), generation: state.get(key).map(|object| object.generation) }
+    Expect::at(key.clone(), state.get(key).map(|object| object.generation))
 }

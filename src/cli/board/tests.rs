@@ -30,6 +30,7 @@ fn object(key: Key, phase: Phase, placements: Vec<(&str, Placement)>) -> Object 
         generation: Generation(2),
         phase,
         rollout,
+        referred: Default::default(),
         created_at: NOW,
         updated_at: NOW,
         placements,

@@ -132,8 +132,8 @@ async fn forget_orphans(server: &Server, statuses: &[Object], names: &[String]) 
         return;
     }
     let changes = gone.iter().map(|status| Change::Forget { key: status.key.clone() }).collect();
-    let no_source = gone.iter().map(|status| Expect { key: Key::new("source", &status.key.name), generation: None });
-    let same_status = gone.iter().map(|status| Expect { key: status.key.clone(), generation: Some(status.generation) });
+    let no_source = gone.iter().map(|status| Expect::absent(Key::new("source", &status.key.name)));
+    let same_status = gone.iter().map(|status| Expect::unchanged(status));
     if let Err(error) = submit_as(server, "sources".to_owned(), no_source.chain(same_status).collect(), changes).await {
         tracing::debug!(error = %error.message, "the status of a removed source is dropped at the next look");
     }

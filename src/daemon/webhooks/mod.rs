@@ -101,8 +101,8 @@ async fn forget_orphans(server: &Server, statuses: &[Object], webhooks: &[Object
         return;
     }
     let changes = gone.iter().map(|status| Change::Forget { key: status.key.clone() }).collect();
-    let no_webhook = gone.iter().map(|status| Expect { key: Key::new("webhook", &status.key.name), generation: None });
-    let same = gone.iter().map(|status| Expect { key: status.key.clone(), generation: Some(status.generation) });
+    let no_webhook = gone.iter().map(|status| Expect::absent(Key::new("webhook", &status.key.name)));
+    let same = gone.iter().map(|status| Expect::unchanged(status));
     if let Err(error) = submit_as(server, "webhooks".to_owned(), no_webhook.chain(same).collect(), changes).await {
         tracing::debug!(error = %error.message, "the status of a removed webhook is dropped at the next look");
     }

@@ -18,9 +18,9 @@ use std::fmt;
 
 use crate::kinds::Kind;
 use crate::model::{
-    Change, ClusterState, Command, Config, Expect, Key, Liveness, MemberName, Put, Rollout, Spec, Stage, Timestamp,
-    Write,
+    Change, ClusterState, Command, Config, Key, Liveness, MemberName, Put, Rollout, Spec, Stage, Timestamp, Write,
 };
+use crate::plan::terms::Terms;
 
 pub use create::{create, create_everywhere};
 pub use define::define;
@@ -96,24 +96,18 @@ impl Ask<'_> {
         Change::Put(Put { key, rollout, stage, spec, applied: None, management: None, placements })
     }
 
-    /// The log entry, which may have nothing to change: `also` are the objects that the change relies on beside those that it touches.
-    fn command(&self, changes: Vec<Change>, also: Vec<Key>) -> Command {
-        let mut touched: Vec<Key> = also;
+    /// The log entry, which may have nothing to change: `refers_to` are the objects that what it changes refers to.
+    fn command(&self, changes: Vec<Change>, refers_to: Vec<Key>) -> Command {
+        let mut terms = Terms::on(self.state);
+        refers_to.iter().for_each(|key| terms.refer(key));
         for change in &changes {
+            terms.change(change);
             match change {
-                Change::Put(put) => {
-                    touched.push(put.key.clone());
-                    touched.extend((put.rollout == Rollout::EveryMember).then(Key::membership));
-                }
-                Change::Delete { key } | Change::Forget { key } => touched.push(key.clone()),
-                Change::ForgetMember { .. } | Change::RenameMember { .. } => {}
+                Change::Put(put) if put.rollout == Rollout::EveryMember => terms.touch(&Key::membership()),
+                _ => {}
             }
         }
-        touched.sort_unstable();
-        touched.dedup();
-        let generation = |key: &Key| self.state.get(key).map(|object| object.generation);
-        let expect = touched.into_iter().map(|key| Expect { generation: generation(&key), key }).collect();
         let Stamp { request, at, by } = self.stamp.clone();
-        Command::Write(Write { request, at, by, origin: None, expect, changes })
+        Command::Write(Write { request, at, by, origin: None, expect: terms.expect(), changes })
     }
 }

@@ -26,6 +26,8 @@ struct Record {
     applied: Option<Spec>,
     #[serde(default, skip_serializing_if = "Management::is_default")]
     management: Management,
+    #[serde(default, skip_serializing_if = "Revision::is_zero")]
+    referred: Revision,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -42,6 +44,8 @@ struct RecordRef<'a> {
     applied: &'a Option<Spec>,
     #[serde(skip_serializing_if = "is_unmanaged")]
     management: &'a Management,
+    #[serde(skip_serializing_if = "Revision::is_zero")]
+    referred: Revision,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -58,6 +62,7 @@ impl<'a> RecordRef<'a> {
             spec,
             applied,
             management,
+            referred,
             created_at,
             updated_at,
             placements: _,
@@ -70,6 +75,7 @@ impl<'a> RecordRef<'a> {
             spec,
             applied,
             management,
+            referred: *referred,
             created_at: *created_at,
             updated_at: *updated_at,
         }
@@ -78,9 +84,22 @@ impl<'a> RecordRef<'a> {
 
 impl Record {
     fn into_object(self, key: Key) -> Object {
-        let Self { uid, generation, phase, rollout, spec, applied, management, created_at, updated_at } = self;
-        let placements = BTreeMap::new();
-        Object { key, uid, generation, phase, rollout, spec, applied, management, created_at, updated_at, placements }
+        let Self { uid, generation, phase, rollout, spec, applied, management, referred, created_at, updated_at } =
+            self;
+        Object {
+            key,
+            uid,
+            generation,
+            phase,
+            rollout,
+            spec,
+            applied,
+            management,
+            referred,
+            created_at,
+            updated_at,
+            placements: BTreeMap::new(),
+        }
     }
 }
 

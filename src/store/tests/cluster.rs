@@ -44,7 +44,7 @@ async fn a_stale_write_is_refused_and_names_what_moved() {
     let cluster = Cluster::of_three().await;
     create(cluster.store(1), "one").await;
     let stale = cluster.store(3).submit(write("late", profile("one"), "x", None)).await.expect("a reply");
-    let expected = Expect { key: profile("one"), generation: None };
+    let expected = Expect::absent(profile("one"));
     assert_eq!(stale, Reply::Refused { faults: vec![Fault { expected, found: Some(Generation(1)) }] });
 }
 

@@ -70,11 +70,13 @@ fn commands() -> Vec<Command> {
         revision: "8f3a".to_owned(),
         ..Origin::default()
     };
+    let refers = Expect::at(key.clone(), Some(Generation(3))).referring();
+    let referred = Expect { referred: Some(Revision(16)), ..Expect::at(Key::new("profile", "p"), Some(Generation(2))) };
     let forget = vec![Change::Forget { key: key.clone() }];
     let Command::Write(from) = write(vec![], forget) else { unreachable!("a write") };
     vec![
-        write(vec![Expect { key: key.clone(), generation: Some(Generation(1)) }], vec![Change::Put(put)]),
-        write(vec![Expect { key: key.clone(), generation: None }], vec![Change::Put(plain), Change::Put(placed)]),
+        write(vec![Expect::at(key.clone(), Some(Generation(1)))], vec![Change::Put(put)]),
+        write(vec![Expect::absent(key.clone())], vec![Change::Put(plain), Change::Put(placed)]),
         write(vec![], vec![Change::Delete { key: key.clone() }, Change::Forget { key: key.clone() }]),
         write(vec![], vec![Change::ForgetMember { member: "n1".into() }]),
         write(vec![], vec![Change::RenameMember { from: "n1".into(), to: "n2".into() }]),
@@ -84,6 +86,7 @@ fn commands() -> Vec<Command> {
         write(vec![], vec![Change::Put(managed)]),
         Command::Write(Write { origin: Some(told), ..from }),
         write(vec![], vec![Change::Put(in_waves)]),
+        write(vec![refers, referred], vec![Change::Delete { key: Key::new("profile", "p") }]),
     ]
 }
 
@@ -125,7 +128,7 @@ fn every_command_has_the_bytes_of_the_golden_file_and_is_read_back_from_them() {
 
 #[test]
 fn replies_have_the_bytes_that_receipts_were_written_with() {
-    let expected = Expect { key: Key::new("profile", "p"), generation: None };
+    let expected = Expect::absent(Key::new("profile", "p"));
     let replies = [
         Reply::Applied { revision: Revision(9) },
         Reply::Refused { faults: vec![Fault { expected, found: Some(Generation(2)) }] },

@@ -196,7 +196,7 @@ pub(super) fn write(request: &str, key: Key, text: &str, expect: Option<u64>) ->
         at: Timestamp(1),
         by: "test".to_owned(),
         origin: None,
-        expect: vec![Expect { key: key.clone(), generation: expect.map(Generation) }],
+        expect: vec![Expect::at(key.clone(), expect.map(Generation))],
         changes: vec![Change::Put(put(key, Rollout::RecordOnly, Stage::Live, text, &[]))],
     })
 }

@@ -67,8 +67,15 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 fn write() -> impl Strategy<Value = Command> {
-    let expect = (key(), prop::option::of((1..4u64).prop_map(Generation)));
-    let expect = prop::collection::vec(expect.prop_map(|(key, generation)| Expect { key, generation }), 0..2);
+    let generation = prop::option::of((1..4u64).prop_map(Generation));
+    let referred = prop_oneof![4 => Just(None), 1 => (0..9u64).prop_map(|revision| Some(Revision(revision)))];
+    let expect = (key(), generation, any::<bool>(), referred).prop_map(|(key, generation, refers, referred)| Expect {
+        key,
+        generation,
+        refers,
+        referred,
+    });
+    let expect = prop::collection::vec(expect, 0..2);
     (0..20u8, expect, prop::collection::vec(change(), 1..4)).prop_map(|(request, expect, changes)| {
         let (request, by) = (request.to_string(), "test".to_owned());
         Command::Write(Write { request, at: Timestamp(5), by, origin: None, expect, changes })

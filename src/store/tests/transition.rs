@@ -299,9 +299,9 @@ fn a_write_is_carried_out_whole_or_not_at_all() {
     let mut world = World::created(&["a"]);
     let other = Key::new("network", "br0");
     let expect = vec![
-        Expect { key: pool(), generation: Some(Generation(7)) },
-        Expect { key: other.clone(), generation: Some(Generation(1)) },
-        Expect { key: pool(), generation: Some(Generation(1)) },
+        Expect::at(pool(), Some(Generation(7))),
+        Expect::at(other.clone(), Some(Generation(1))),
+        Expect::at(pool(), Some(Generation(1))),
     ];
     let before = world.ledger.state.objects.clone();
     let reply = world.write_if(expect, vec![delete()]);

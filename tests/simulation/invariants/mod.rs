@@ -9,6 +9,7 @@ mod generations;
 mod leftovers;
 mod membership;
 mod preconditions;
+mod references;
 mod reports;
 mod waves;
 
@@ -54,6 +55,7 @@ const ALL: &[(&str, Invariant)] = &[
     ("generations", generations::check),
     ("leftovers", leftovers::check),
     ("membership", membership::check),
+    ("references", references::check),
     ("waves", waves::check),
 ];
 

@@ -26,5 +26,6 @@ fn held(moment: &Moment<'_>, expect: &Expect) -> bool {
         Some(change) => change.before.as_ref(),
         None => moment.state().get(&expect.key),
     };
-    before.map(|object| object.generation) == expect.generation
+    let is_as_decided = expect.referred.is_none_or(|then| before.is_some_and(|now| now.referred == then));
+    before.map(|object| object.generation) == expect.generation && is_as_decided
 }
