@@ -1,8 +1,8 @@
-//! The costly step behind a password. Strangers can ask for it, so it is done once at a time, in memory that is used
-//! again: what they ask for at once takes no more than one of them.
+//! The costly step behind a password. Strangers can ask for it, so it is done once at a time: what they ask for at once
+//! takes no more memory than one of them, and none when it is done.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
@@ -28,12 +28,11 @@ pub enum Asker {
 pub struct KeyDerivation {
     turn: Arc<Semaphore>,
     strangers: Arc<AtomicUsize>,
-    memory: Arc<Mutex<Vec<Block>>>,
 }
 
 impl Default for KeyDerivation {
     fn default() -> Self {
-        Self { turn: Arc::new(Semaphore::new(1)), strangers: Arc::default(), memory: Arc::default() }
+        Self { turn: Arc::new(Semaphore::new(1)), strangers: Arc::default() }
     }
 }
 
@@ -55,35 +54,23 @@ impl KeyDerivation {
             Asker::Stranger => Some(Place::take(&self.strangers)?),
         };
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| stopped())?;
-        let (password, memory) = (password.clone(), Arc::clone(&self.memory));
+        let password = password.clone();
         let work = move || {
             // Whoever hangs up does not make room for another one before this is done.
             let _until_done = (place, turn);
-            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-            key_in(&mut memory, &password, parameters, &salt)
+            key(&password, parameters, &salt)
         };
         let derived = tokio::task::spawn_blocking(work).await.map_err(|_| stopped())?;
         derived.map_err(|cause| ApiError::bad_request(format!("the password cannot be hashed: {cause}")))
     }
 }
 
-fn key_in(
-    memory: &mut Vec<Block>,
-    password: &Secret,
-    parameters: Params,
-    salt: &[u8],
-) -> Result<Vec<u8>, argon2::Error> {
-    let (mut key, blocks) = (vec![0; KEY_BYTES], parameters.block_count());
-    let usual = Params::default().block_count();
-    if memory.len() < blocks {
-        memory.resize(blocks, Block::new());
-    }
+/// Some 20 MiB for as long as it takes. The allocator maps so much by itself, and gives it back to the system at once.
+fn key(password: &Secret, parameters: Params, salt: &[u8]) -> Result<Vec<u8>, argon2::Error> {
+    let (mut key, mut memory) = (vec![0; KEY_BYTES], vec![Block::new(); parameters.block_count()]);
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
-    let done =
-        argon2.hash_password_into_with_memory(password.reveal().as_bytes(), salt, &mut key, &mut memory[..blocks]);
-    memory.truncate(usual);
-    memory.shrink_to(usual);
-    done.map(|()| key)
+    argon2.hash_password_into_with_memory(password.reveal().as_bytes(), salt, &mut key, &mut memory)?;
+    Ok(key)
 }
 
 /// A place among the strangers who wait or are at work.

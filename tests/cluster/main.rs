@@ -9,6 +9,7 @@ mod forming;
 mod founding;
 mod freshness;
 mod hundred_objects;
+mod idle;
 mod impossible;
 mod joins;
 mod lab;
