@@ -16,9 +16,10 @@ DENY_VERSION := 0.20.2
 
 .PHONY: demo test deny soak chaos oracle bench bench-validate fuzz packages toolchain
 
+# The profile is in Cargo.toml: a release is optimised for much longer, and this is to be shown soon.
 demo: packages toolchain
-	cargo build --release
-	./target/release/seedbed sandbox examples/three-members.yaml
+	cargo build --profile demo
+	./target/demo/seedbed sandbox examples/three-members.yaml
 
 test: packages toolchain
 	cargo fmt --check
