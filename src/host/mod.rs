@@ -9,6 +9,8 @@ mod link;
 #[cfg(target_os = "linux")]
 pub mod linux;
 mod network;
+#[cfg(test)]
+mod skip;
 mod storage;
 mod unfit;
 
@@ -26,6 +28,8 @@ pub use network::{
     BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Dhcp4, Disturbance, Dns, FamilyRules, Filter, Mode6,
     Nat, Network, Rules, Serve4, Serve6, Service, Standing,
 };
+#[cfg(test)]
+pub(crate) use skip::skip;
 pub use storage::{BTRFS_MOUNT_OPTIONS, DriverState, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
 pub use unfit::Unfit;
 

@@ -163,7 +163,7 @@ fn what_cuts_a_member_off_is_told_before_and_taken_back_without_it() {
 #[test]
 fn a_clock_that_is_wrong_makes_no_deadline_longer_or_shorter() {
     if std::process::Command::new("faketime").arg("--version").output().is_err() {
-        println!("skipped: a wrong clock needs the package faketime");
+        crate::skip::skip("a wrong clock needs the package faketime");
         return;
     }
     with_three(|lab| {

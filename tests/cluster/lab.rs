@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::skip::skip;
 use crate::wire;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_seedbed");
@@ -38,7 +39,7 @@ pub fn can_run() -> bool {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n");
     let has_ip = Command::new("ip").arg("-V").output().is_ok();
     if !(is_root && has_ip) {
-        println!("skipped: network namespaces need root and the package iproute2");
+        skip("network namespaces need root and the package iproute2");
     }
     is_root && has_ip
 }
@@ -423,12 +424,22 @@ impl Node {
     }
 }
 
+/// Nothing that these tests wait for usually takes longer.
+const USUAL: Duration = Duration::from_secs(3);
+/// Where waits are written down that took ten times as long: `.ci/run` fails when there are any.
+const SLOW_WAITS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/slow-waits.txt");
+
 /// Waits for a condition; fails the test when it does not come.
 pub fn wait_for(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < limit, "waited {limit:?} in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));
+    }
+    let took = begun.elapsed();
+    if took > 10 * USUAL {
+        let mut file = fs::File::options().create(true).append(true).open(SLOW_WAITS).expect("a file of slow waits");
+        writeln!(file, "waited {took:?} for {what}, which usually takes less than {USUAL:?}").expect("a line");
     }
 }
 

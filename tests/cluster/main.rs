@@ -21,6 +21,8 @@ mod outages;
 mod ownership;
 mod plans;
 mod seed_files;
+#[path = "../../src/host/skip.rs"]
+mod skip;
 mod soak;
 mod sources;
 mod strangers;

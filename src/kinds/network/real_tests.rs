@@ -149,7 +149,7 @@ fn work(pairs: &[(&str, &str)], intent: Intent) -> Work {
 /// Runs a test in a namespace of its own, where there is nothing but a loopback interface.
 fn on_a_machine<F: Future<Output = ()>>(test: fn(Machine) -> F) {
     if let Some(lack) = lacks() {
-        eprintln!("skipped: {lack}");
+        crate::host::skip(lack);
         return;
     }
     let namespace = Namespace::new();

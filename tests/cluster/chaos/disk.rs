@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::skip::skip;
+
 /// An image that is mounted where a member keeps its state. Unmounted with its value.
 pub struct Disk {
     image: PathBuf,
@@ -83,8 +85,9 @@ pub fn can_run() -> bool {
         places.iter().any(|place| Path::new(place).join(program).exists())
     };
     let lacking = ["xfs_io", "mkfs.ext4", "mount"].into_iter().find(|program| !has(program));
-    if let Some(program) = lacking {
-        println!("skipped: needs {program}");
+    let lacking = lacking.or_else(|| (!Path::new("/dev/loop-control").exists()).then_some("/dev/loop-control"));
+    if let Some(lacking) = lacking {
+        skip(&format!("disks that fail need {lacking}"));
     }
-    lacking.is_none() && Path::new("/dev/loop-control").exists()
+    lacking.is_none()
 }

@@ -22,7 +22,7 @@ impl Lab {
             !["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|dir| Path::new(dir).join(tool).exists())
         });
         if !is_root || lacking.is_some() {
-            println!("skipped: {}", lacking.map_or("needs root".to_owned(), |tool| format!("needs {tool}")));
+            crate::host::skip(&lacking.map_or("it needs root".to_owned(), |tool| format!("it needs {tool}")));
             return None;
         }
         Some(Self::new())
