@@ -9,6 +9,7 @@ use super::error::DaemonError;
 use super::first;
 use super::form;
 use super::loops::Loops;
+use super::peer_runtime::PeerRuntime;
 use super::ports::Ports;
 use super::state_dir::{Belongs, StateDir};
 use super::{certificate, tls};
@@ -23,6 +24,8 @@ pub struct Hub {
     pub dir: StateDir,
     /// How patient Raft is.
     pub timing: Timing,
+    /// Where stores run.
+    pub peer_runtime: PeerRuntime,
     /// The way to other members.
     pub transport: Arc<dyn Transport>,
     /// Where it listens.
@@ -69,7 +72,9 @@ impl Hub {
     pub async fn open_store(&self, dir: &std::path::Path, belongs: &Belongs) -> Result<Store, StoreError> {
         let me = Peer { id: belongs.id, address: belongs.address.clone() };
         let options = StoreOptions { dir: dir.to_owned(), me, timing: self.timing.clone() };
-        Store::open(options, Arc::clone(&self.transport)).await
+        // What openraft starts runs where it was opened.
+        let opening = self.peer_runtime.handle().spawn(Store::open(options, Arc::clone(&self.transport)));
+        opening.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Starts the loops of the present place, after ending those of the one before.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
@@ -45,18 +46,18 @@ impl Port {
             close(open.take()).await;
             return Ok(());
         };
-        let listener = match bind(address).await {
+        let listener = match bind(server, address).await {
             // The same port under another address, as in `:8443` for `10.0.0.1:8443`: the old one is in the way.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && open.is_some() => {
                 let old = open.take();
                 let before = old.as_ref().map(|open| open.address.clone());
                 close(old).await;
-                match bind(address).await {
+                match bind(server, address).await {
                     Ok(listener) => listener,
                     Err(error) => {
                         if let Some(before) = before {
                             *open = Some(
-                                serve(server, router, &before, bind(&before).await)
+                                serve(server, router, &before, bind(server, &before).await)
                                     .map_err(|error| self.refused(&before, &error))?,
                             );
                         }
@@ -91,7 +92,9 @@ fn serve(server: &Arc<Server>, router: &Router, address: &str, listener: io::Res
     let config = tls::server_config(Arc::clone(&server.credentials)).map_err(io::Error::other)?;
     let (stop, stopped) = watch::channel(false);
     tracing::info!(address, "listening");
-    let task = tokio::spawn(serve_tls(Arc::clone(server), router.clone(), listener, config, stopped));
+    let clients = Handle::current();
+    let serving = serve_tls(Arc::clone(server), (router.clone(), clients), listener, config, stopped);
+    let task = server.peer_runtime.spawn(serving);
     Ok(Open { address: address.to_owned(), stop, task })
 }
 
@@ -104,10 +107,10 @@ async fn close(open: Option<Open>) {
     }
 }
 
-async fn bind(address: &str) -> io::Result<TcpListener> {
+async fn bind(server: &Server, address: &str) -> io::Result<TcpListener> {
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
     for address in resolve(address).await? {
-        match bind_to(address) {
+        match bind_to(&server.peer_runtime, address) {
             Ok(listener) => return Ok(listener),
             Err(error) => last = error,
         }
@@ -115,7 +118,9 @@ async fn bind(address: &str) -> io::Result<TcpListener> {
     Err(last)
 }
 
-fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
+/// Connections are noticed by the runtime that the port was opened in.
+fn bind_to(runtime: &Handle, address: SocketAddr) -> io::Result<TcpListener> {
+    let _entered = runtime.enter();
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A daemon that was killed may listen again at once.
     socket.set_reuseaddr(true)?;

@@ -45,7 +45,7 @@ async fn was_removed(server: &Server, node: &Node) -> bool {
     let Ok(members) = node.store.list(Key::MEMBER) else { return false };
     let path = format!("{STANDING}{}", node.id);
     for member in members.iter().filter(|member| id_of(member) != node.id) {
-        let Ok(client) = server.peers.client(member.spec.text("address"), Line::Raft) else { continue };
+        let Ok(client) = server.peers.client(member.spec.text("address"), Line::Liveness) else { continue };
         match client.with_timeout(ASK_LIMIT).get::<Standing>(&path).await {
             Ok(standing) if standing.is_certain => return !standing.is_member,
             Ok(_) => {}

@@ -14,6 +14,7 @@ mod loops;
 mod machine;
 mod notify;
 mod options;
+mod peer_runtime;
 mod ports;
 mod renew;
 mod run;

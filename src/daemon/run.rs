@@ -15,6 +15,7 @@ use super::form;
 use super::hub::Hub;
 use super::journal::Prepared;
 use super::options::{DaemonOptions, HostChoice};
+use super::peer_runtime::PeerRuntime;
 use super::ports::Ports;
 use super::state_dir::StateDir;
 use super::transport::HttpsTransport;
@@ -103,6 +104,7 @@ impl Daemon {
         let hub = Arc::new(Hub {
             dir,
             timing: options.timing.clone(),
+            peer_runtime: PeerRuntime::start()?,
             transport: Arc::new(HttpsTransport::new(Arc::clone(&peers))),
             ports: Ports::default(),
             loops: Mutex::new(None),
@@ -118,6 +120,7 @@ impl Daemon {
             trust,
             credentials,
             peers,
+            peer_runtime: hub.peer_runtime.handle().clone(),
             operations: Operations::default(),
             events: Events::default(),
             strangers: Strangers::default(),
@@ -178,7 +181,15 @@ impl Daemon {
         if let Err(error) = std::fs::remove_file(&self.socket) {
             tracing::debug!(%error, "the socket was gone already");
         }
+        self.hub.peer_runtime.end();
         self.hub.dir.unlock();
+    }
+}
+
+/// One that is not stopped ends as by `kill -9`.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.hub.peer_runtime.end();
     }
 }
 

@@ -48,7 +48,7 @@ impl Transport for HttpsTransport {
         let line = match rpc {
             Rpc::Append => Line::Append,
             Rpc::Snapshot => Line::Snapshot,
-            Rpc::Submit | Rpc::Barrier => Line::Calls,
+            Rpc::Submit | Rpc::Barrier => Line::Store,
             Rpc::Vote | Rpc::PreVote | Rpc::TransferLeader => Line::Raft,
         };
         let request = post(&format!("/internal/raft/{}", rpc.as_path()), to).body(body(bytes));

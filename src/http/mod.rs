@@ -5,6 +5,7 @@
 
 mod admit;
 mod answer;
+mod apart;
 mod asked;
 mod assert;
 mod audit;

@@ -1,4 +1,5 @@
-//! Connections to other members. Each sort of traffic has its own, so that none waits behind another.
+//! Connections to other members. Each sort of traffic has its own, so that none waits behind another, and those of the
+//! store live on the threads of Raft alone.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -28,10 +29,14 @@ pub enum Line {
     Calls,
     /// Raft's entries and heartbeats.
     Append,
-    /// Everything else of Raft.
+    /// Raft's elections.
     Raft,
+    /// What followers pass on to the leader of the store: entries to be, and barriers.
+    Store,
     /// Whole snapshots.
     Snapshot,
+    /// Who answers.
+    Liveness,
 }
 
 /// The clients by address and use.

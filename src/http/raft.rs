@@ -18,6 +18,8 @@ use crate::api::ApiError;
 use crate::model::MemberId;
 use crate::store::Rpc;
 
+/// What all of it begins with: it is answered on the threads of Raft.
+pub const PATHS: &str = "/internal/raft";
 /// The header that names the member that is meant, so that an address taken over by another member shows.
 pub const TO: &str = "x-seedbed-to";
 /// The header that carries what goes before a snapshot's file, in base64.

@@ -13,16 +13,19 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
+use super::apart::Apart;
 use super::caller::{Caller, PeerCertificate};
 use super::connection_limits::Slot;
 use super::origin;
 use super::peers::ON_BEHALF;
+use super::raft;
 use super::server::Server;
 use super::summary::Summary;
 use crate::model::Origin;
@@ -51,17 +54,19 @@ pub async fn serve_unix(server: Arc<Server>, router: Router, listener: UnixListe
             Ok((stream, _)) => {
                 // The kernel vouches for the user; who it is only matters for the audit trail.
                 let uid = stream.peer_cred().map_or(u32::MAX, |credentials| credentials.uid());
-                tokio::spawn(serve(Arc::clone(&server), router.clone(), stream, Line::Unix { uid }, stop.clone()));
+                let service = (router.clone(), None);
+                tokio::spawn(serve(Arc::clone(&server), service, stream, Line::Unix { uid }, stop.clone()));
             }
             Err(error) => pause("the unix socket", &error).await,
         }
     }
 }
 
-/// Serves HTTPS until `stop` turns true.
+/// Serves HTTPS until `stop` turns true. The port is watched by the threads of Raft, which also serve the connections of
+/// members; everybody else's, and all requests but those between stores, are served by `clients`.
 pub async fn serve_tls(
     server: Arc<Server>,
-    router: Router,
+    (router, clients): (Router, Handle),
     listener: TcpListener,
     config: Arc<ServerConfig>,
     mut stop: watch::Receiver<bool>,
@@ -85,10 +90,12 @@ pub async fn serve_tls(
             refused.note(Some(address.ip()));
             continue;
         };
-        let (server, router, acceptor, stop) = (Arc::clone(&server), router.clone(), acceptor.clone(), stop.clone());
-        tokio::spawn(async move {
+        let (server, acceptor, stop) = (Arc::clone(&server), acceptor.clone(), stop.clone());
+        let service = (router.clone(), clients.clone());
+        let runtime = if is_member { &server.peer_runtime } else { &clients };
+        runtime.clone().spawn(async move {
             match timeout(HANDSHAKE_LIMIT, handshake(&acceptor, stream)).await {
-                Ok(Ok(stream)) => serve_one(server, router, stream, (slot, address), stop).await,
+                Ok(Ok(stream)) => serve_one(server, service, stream, (slot, address), stop),
                 Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%address, "a TLS handshake did not come to its end"),
             }
@@ -101,23 +108,28 @@ async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<TlsS
     acceptor.accept(stream).await
 }
 
-async fn serve_one(
+fn serve_one(
     server: Arc<Server>,
-    router: Router,
+    (router, clients): (Router, Handle),
     stream: TlsStream<TcpStream>,
     (mut slot, address): (Slot, SocketAddr),
     stop: watch::Receiver<bool>,
 ) {
     let chain = stream.get_ref().1.peer_certificates();
     let certificate = chain.and_then(|chain| chain.first()).map(|it| Arc::new(PeerCertificate::of(it)));
-    let is_trusted = |it: &Arc<PeerCertificate>| server.trust.caller(it, &server.store(), server.now()).is_trusted();
-    if certificate.as_ref().is_some_and(is_trusted) && !slot.count_as_trusted() {
+    let caller = certificate.as_ref().map(|it| server.trust.caller(it, &server.store(), server.now()));
+    if caller.as_ref().is_some_and(Caller::is_trusted) && !slot.count_as_trusted() {
         tracing::debug!(%address, "a connection was closed: clients have too many open");
         return;
     }
+    // A member may come from another address than the one that it listens on.
+    let is_member = caller.is_some_and(|caller| caller.member().is_ok());
+    let (runtime, elsewhere) = if is_member { (server.peer_runtime.clone(), Some(clients)) } else { (clients, None) };
     let line = Line::Tls { certificate, address: address.to_string() };
-    serve(server, router, stream, line, stop).await;
-    drop(slot);
+    runtime.spawn(async move {
+        serve(server, (router, elsewhere), stream, line, stop).await;
+        drop(slot);
+    });
 }
 
 /// Returns when the server is to stop. What the channel hands out must not live across an await.
@@ -131,16 +143,33 @@ async fn pause(what: &str, error: &io::Error) {
     tokio::time::sleep(ACCEPT_AGAIN).await;
 }
 
-async fn serve<S>(server: Arc<Server>, router: Router, stream: S, line: Line, mut stop: watch::Receiver<bool>)
-where
+/// Serves one connection. All requests but those between stores are answered by the other runtime, where there is one.
+async fn serve<S>(
+    server: Arc<Server>,
+    (router, elsewhere): (Router, Option<Handle>),
+    stream: S,
+    line: Line,
+    mut stop: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         let caller = caller_of(&server, &line, &request);
         let from = origin_of(&line, &caller, &request);
+        let is_between_stores = caller.member().is_ok() && request.uri().path().starts_with(raft::PATHS);
         request.extensions_mut().insert(caller);
-        origin::within(from, router.clone().oneshot(request))
+        let answer = origin::within(from, router.clone().oneshot(request));
+        let elsewhere = elsewhere.clone().filter(|_| !is_between_stores);
+        async move {
+            match elsewhere {
+                None => Ok(answer.await.unwrap_or_else(|never| match never {})),
+                // One that panics ends its connection, as it would in place.
+                Some(runtime) => {
+                    Apart::on(&runtime, answer).await.map(|answer| answer.unwrap_or_else(|never| match never {}))
+                }
+            }
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

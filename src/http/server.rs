@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::bodies::Bodies;
@@ -49,6 +50,8 @@ pub struct Server {
     pub credentials: Arc<Credentials>,
     /// The way to other members.
     pub peers: Arc<Peers>,
+    /// The threads of Raft and of what members say to each other for it. Nothing else may compute there.
+    pub peer_runtime: Handle,
     /// Work that goes on after its answer.
     pub operations: Operations,
     /// What happens, for those who listen.

@@ -7,6 +7,7 @@ mod lxd_api;
 mod lxd_objects;
 mod objects;
 mod origins;
+mod peer_runtime;
 mod power_cuts;
 mod shared_certificate;
 mod signed;
@@ -178,7 +179,11 @@ fn declared(spec: Spec) -> Declared {
 
 /// Three machines in one cluster.
 async fn three() -> [Machine; 3] {
-    let machines = [Machine::start().await, Machine::start().await, Machine::start().await];
+    clustered([Machine::start().await, Machine::start().await, Machine::start().await]).await
+}
+
+/// These machines in one cluster.
+async fn clustered(machines: [Machine; 3]) -> [Machine; 3] {
     machines[0].bootstrap("node1").await;
     for (machine, name) in [(&machines[1], "node2"), (&machines[2], "node3")] {
         let section = machine.join_section(name, &machines[0], "sekret");
