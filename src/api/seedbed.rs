@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::cluster::MemberConfigKey;
 use super::secret::Secret;
 use crate::model::{
-    Claim, Config, Desired, Finding, Key, LastSeen, MemberName, Object, Outdated, Revision, Selection, Timestamp,
+    Claim, Config, Desired, Finding, Key, LastSeen, LogTrouble, MemberName, Object, Outdated, Revision, Selection,
+    Timestamp,
 };
 
 /// `POST /1.0/seedbed/plan`. The answer's metadata is the plan of `plan/`.
@@ -189,6 +190,9 @@ pub struct ObjectsReply {
     /// Why all this may be old, unless it is the present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outdated: Option<Outdated>,
+    /// The members that answer and do not follow the log as they should.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub log_troubles: BTreeMap<MemberName, LogTrouble>,
     /// The keys that are stored but not shown, because their values are secrets: by object, as `KIND/NAME`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hidden: BTreeMap<String, Vec<String>>,

@@ -9,10 +9,12 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::lonely;
-use crate::http::{Line, Node, Server, Told};
-use crate::model::{Config, Key, Lack, MemberName, Object, Phase, Roll, SILENT_MS_MAX, Seen};
+use crate::http::{Line, Node, Server, Told, id_of};
+use crate::model::{
+    Config, Key, Lack, LogTrouble, MemberId, MemberName, Object, Phase, Roll, SILENT_MS_MAX, Seen,
+};
 use crate::reconcile::Roster;
-use crate::store::{Freshness, Leadership, StoreError};
+use crate::store::{Freshness, Leadership, PeerStatus, StoreError};
 
 /// How often the leader looks at the acknowledgements.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -23,8 +25,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 const ASK_LIMIT: Duration = Duration::from_secs(2);
 const PATH: &str = "/internal/liveness";
 
-/// What a member has taken last: names and whether they answer.
-type News = Vec<(MemberName, bool)>;
+/// What a member has taken last: names, whether they answer, and what is wrong with their logs.
+type News = Vec<(MemberName, bool, Option<LogTrouble>)>;
 
 /// Keeps the table of this member current until `stop`.
 pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
@@ -77,7 +79,10 @@ async fn follow(
 }
 
 async fn lead(server: &Server, node: &Node, leadership: &Leadership, told: &mut BTreeMap<MemberName, News>) {
-    let (members, table) = match members(node).and_then(|members| Ok((members, roll(server, node, leadership)?))) {
+    let (members, table) = match members(node).and_then(|members| {
+        let roll = roll(server, node, leadership, &members)?;
+        Ok((members, roll))
+    }) {
         Ok((members, Some(table))) => (members, table),
         Ok((_, None)) => return,
         Err(error) => {
@@ -86,10 +91,12 @@ async fn lead(server: &Server, node: &Node, leadership: &Leadership, told: &mut 
         }
     };
     server.told.send_replace(Told::now(table.clone()));
+    node.store.remember_confirmed(&table.confirmed);
     let is_reachable = |name: &MemberName| table.members.get(name).is_some_and(|seen| seen.reachable);
-    let news: News = table.members.iter().map(|(name, seen)| (name.clone(), seen.reachable)).collect();
+    let trouble = |name: &MemberName| table.troubles.get(name).cloned();
+    let news: News = table.members.iter().map(|(name, it)| (name.clone(), it.reachable, trouble(name))).collect();
     let others = members.iter().map(|member| (MemberName(member.key.name.clone()), member.spec.text("address")));
-    let late = others.filter(|(name, _)| *name != node.name && is_reachable(name) && told.get(name) != Some(&news));
+    let late = others.filter(|(name, _)| *name != node.name && is_reachable(name) && told.get(name).is_none_or(|old| !says_the_same(old, &news)));
     for (name, has_taken) in join_all(late.map(|(name, address)| tell(server, name, address.to_owned(), &table))).await
     {
         match has_taken {
@@ -107,7 +114,22 @@ fn members(node: &Node) -> Result<Vec<Object>, StoreError> {
     Ok(members)
 }
 
-fn roll(server: &Server, node: &Node, leadership: &Leadership) -> Result<Option<Roll>, StoreError> {
+/// How long ago something was is no news.
+fn says_the_same(old: &News, new: &News) -> bool {
+    let is_like = |(one, two): (&Option<LogTrouble>, &Option<LogTrouble>)| match (one, two) {
+        (Some(one), Some(two)) => one.is_like(two),
+        (one, two) => one == two,
+    };
+    old.len() == new.len()
+        && old.iter().zip(new).all(|(old, new)| old.0 == new.0 && old.1 == new.1 && is_like((&old.2, &new.2)))
+}
+
+fn roll(
+    server: &Server,
+    node: &Node,
+    leadership: &Leadership,
+    records: &[Object],
+) -> Result<Option<Roll>, StoreError> {
     // Before the roster is read: whom nobody has heard is silent for at least so long there.
     let leading_ms = u64::try_from(leadership.since.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Some(roster) = Roster::read(&node.store, leadership, &Config::default())? else { return Ok(None) };
@@ -117,7 +139,35 @@ fn roll(server: &Server, node: &Node, leadership: &Leadership) -> Result<Option<
     for (name, seen) in &mut members {
         *seen = go_on(*seen, before.roll.members.get(name), age_ms, leading_ms);
     }
-    Ok(Some(Roll { at: server.now(), term: leadership.term, leading_ms, members }))
+    let peers = node.store.peers();
+    let troubles = troubles(&peers, records, before.roll.troubles, age_ms);
+    let confirmed = peers.iter().filter_map(|peer| Some((peer.peer.id, peer.confirmed?))).collect();
+    Ok(Some(Roll { at: server.now(), term: leadership.term, leading_ms, members, troubles, confirmed }))
+}
+
+/// What this leader sees, and what the one before had seen of disks that were put back.
+fn troubles(
+    peers: &[PeerStatus],
+    records: &[Object],
+    before: BTreeMap<MemberName, LogTrouble>,
+    age_ms: u64,
+) -> BTreeMap<MemberName, LogTrouble> {
+    let names: BTreeMap<MemberId, MemberName> =
+        records.iter().map(|record| (id_of(record), MemberName(record.key.name.clone()))).collect();
+    let named = |peer: &PeerStatus| names.get(&peer.peer.id).cloned();
+    // Followers are an entry or two behind at any moment: who has ever had all of it is well.
+    let all = peers.iter().filter_map(|peer| peer.confirmed).max();
+    let is_level = |name: &MemberName| {
+        peers.iter().any(|peer| peer.confirmed.is_some() && peer.confirmed == all && named(peer).as_ref() == Some(name))
+    };
+    let told = before.into_iter().filter_map(|(name, trouble)| {
+        let LogTrouble::PutBack { age_ms: then_ms, is_healed } = trouble else { return None };
+        let is_healed = is_healed || is_level(&name);
+        Some((name, LogTrouble::PutBack { age_ms: then_ms, is_healed }.later(age_ms)?))
+    });
+    let mut troubles: BTreeMap<MemberName, LogTrouble> = told.filter(|(name, _)| names.values().any(|it| it == name)).collect();
+    troubles.extend(peers.iter().filter_map(|peer| Some((named(peer)?, peer.trouble.clone()?))));
+    troubles
 }
 
 /// Whom the leader before had not heard, and this one has not heard either, has been silent all the time. Whoever has just
@@ -140,7 +190,7 @@ fn go_on(seen: Seen, before: Option<&Seen>, age_ms: u64, leading_ms: u64) -> See
 
 /// Tells one member, and says whether it has taken the news.
 async fn tell(server: &Server, name: MemberName, address: String, table: &Roll) -> (MemberName, bool) {
-    let Ok(client) = server.peers.client(&address, Line::Raft) else { return (name, false) };
+    let Ok(client) = server.peers.client(&address, Line::Liveness) else { return (name, false) };
     match client.with_timeout(TELL_LIMIT).put::<serde_json::Value>(PATH, table).await {
         Ok(_) => (name, true),
         Err(error) => {
@@ -155,7 +205,7 @@ async fn ask(server: &Server, leader: &str) -> bool {
     if leader.is_empty() {
         return true;
     }
-    let Ok(client) = server.peers.client(leader, Line::Raft) else { return false };
+    let Ok(client) = server.peers.client(leader, Line::Liveness) else { return false };
     match timeout(ASK_LIMIT, client.get::<Roll>(PATH)).await {
         Ok(Ok(roll)) => {
             server.clock.follow(roll.at);
@@ -169,6 +219,40 @@ async fn ask(server: &Server, leader: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Peer, Role};
+
+    #[test]
+    fn a_new_leader_goes_on_telling_whose_disk_was_put_back() {
+        let record = |id: u64, name: &str| {
+            let mut record = Object::blank(Key::member(&name.into()));
+            record.spec.0.insert("id".to_owned(), id.into());
+            record
+        };
+        let peer = |id: u64, confirmed: u64, trouble: Option<LogTrouble>| PeerStatus {
+            peer: Peer { id: MemberId(id), address: String::new() },
+            role: Role::Voter,
+            silent_ms: Some(0),
+            confirmed: Some(confirmed),
+            trouble,
+        };
+        let records = [record(1, "node1"), record(2, "node2"), record(3, "node3")];
+        let put_back = |age_ms, is_healed| LogTrouble::PutBack { age_ms, is_healed };
+        let before = BTreeMap::from([
+            ("node2".into(), put_back(5_000, false)),
+            ("node3".into(), LogTrouble::Stuck { age_ms: 11_000 }),
+            ("gone".into(), put_back(0, false)),
+        ]);
+        let behind = [peer(1, 90, None), peer(2, 40, None), peer(3, 90, None)];
+        let told = troubles(&behind, &records, before, 1_000);
+        assert_eq!(told, BTreeMap::from([("node2".into(), put_back(6_000, false))]));
+        let level = [peer(1, 90, None), peer(2, 90, None), peer(3, 90, None)];
+        let told = troubles(&level, &records, told, 1_000);
+        assert_eq!(told, BTreeMap::from([("node2".into(), put_back(7_000, true))]));
+        assert!(troubles(&level, &records, told, LogTrouble::PUT_BACK_TOLD_MS).is_empty(), "it is not told for ever");
+        let stuck = LogTrouble::Stuck { age_ms: 12_000 };
+        let own = [peer(1, 90, None), peer(3, 90, Some(stuck.clone()))];
+        assert_eq!(troubles(&own, &records, BTreeMap::new(), 0), BTreeMap::from([("node3".into(), stuck)]));
+    }
 
     #[test]
     fn a_new_leader_does_not_let_the_dead_begin_anew() {

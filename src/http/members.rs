@@ -1,5 +1,6 @@
 //! `/1.0/cluster/members`: the members, and whether they answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -18,10 +19,12 @@ use super::write;
 use super::{forward, leave};
 use crate::api::{ApiError, ClusterMember, ClusterMemberPut, paths};
 use crate::kinds::member::Member;
-use crate::model::{Key, Liveness, MemberId, MemberName, Object, Outdated, Spec};
+use crate::model::{Key, Liveness, LogTrouble, MemberId, MemberName, Object, Outdated, Spec};
 use crate::store::Role;
 
 const COLLECTION: &str = "cluster/members";
+/// The status of a member that answers and does not follow as it should.
+const DEGRADED: &str = "Degraded";
 
 /// `GET /1.0/cluster/members`.
 pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
@@ -170,6 +173,7 @@ struct View {
     leader: Option<MemberId>,
     liveness: Liveness,
     outdated: Option<Outdated>,
+    troubles: BTreeMap<MemberName, LogTrouble>,
     me: MemberName,
     offline_after_ms: u64,
 }
@@ -187,6 +191,7 @@ impl View {
             leader: leader.filter(|_| outdated.is_none()),
             liveness: server.liveness(),
             outdated,
+            troubles: server.log_troubles(),
             me: node.name.clone(),
             offline_after_ms: offline_after_ms(server)?,
         })
@@ -225,7 +230,10 @@ impl View {
     }
 
     fn status(&self, name: &MemberName) -> (&'static str, String) {
-        let online = ("Online", "Fully operational".to_owned());
+        let online = match self.troubles.get(name) {
+            Some(trouble) => (DEGRADED, trouble.to_string()),
+            None => ("Online", "Fully operational".to_owned()),
+        };
         if *name == self.me {
             let old = self
                 .outdated

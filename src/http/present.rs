@@ -13,7 +13,9 @@ use super::caller::Caller;
 use super::leave::id_of;
 use super::server::Server;
 use crate::api::{ApiError, paths};
-use crate::model::{Key, Lack, LastSeen, Liveness, MemberId, MemberName, Outdated, Roll, SILENT_MS_MAX, Timestamp};
+use crate::model::{
+    Key, Lack, LastSeen, Liveness, LogTrouble, MemberId, MemberName, Outdated, Roll, SILENT_MS_MAX, Timestamp,
+};
 use crate::store::{Freshness, Role};
 
 /// The last word of a leader on who answers.
@@ -35,6 +37,7 @@ impl Told {
 impl Server {
     /// Takes the word of a leader, unless a later one is known. Whether it was taken.
     pub fn take_roll(&self, roll: Roll) -> bool {
+        self.store().remember_confirmed(&roll.confirmed);
         self.told.send_if_modified(|told| {
             let is_newer = roll.is_newer_than(&told.roll);
             if is_newer {
@@ -56,6 +59,17 @@ impl Server {
             None | Some(Outdated { lack: Lack::Quorum, .. }) => table,
             Some(Outdated { member, age_ms, .. }) => table.lost(&member, age_ms),
         }
+    }
+
+    /// The members whose logs are in trouble, as the leader says; none that is known where there is no leader.
+    pub fn log_troubles(&self) -> BTreeMap<MemberName, LogTrouble> {
+        if self.outdated().is_some() {
+            return BTreeMap::new();
+        }
+        let told = self.told.borrow().clone();
+        let age_ms = millis(told.at.elapsed());
+        let now = |(name, trouble): (&MemberName, &LogTrouble)| Some((name.clone(), trouble.later(age_ms)?));
+        told.roll.troubles.iter().filter_map(now).collect()
     }
 
     /// On the leader: who was missed at the last look, and has been heard since, answers.

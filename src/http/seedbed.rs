@@ -79,6 +79,8 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
     let members = state.members();
     let mut liveness = server.liveness().members;
     liveness.retain(|name, _| members.contains(name));
+    let mut log_troubles = server.log_troubles();
+    log_troubles.retain(|name, _| members.contains(name));
     let objects = state.objects.into_values().filter(|object| keys.is_empty() || keys.contains(&object.key));
     let objects: Vec<Object> = objects.collect();
     let hidden = objects.iter().map(|object| (object.key.to_string(), secrets(object)));
@@ -89,6 +91,7 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
         objects: objects.into_iter().map(without_secrets).collect(),
         liveness,
         outdated: server.outdated(),
+        log_troubles,
         hidden,
     })
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::log_trouble::LogTrouble;
 use super::name::MemberName;
-use super::number::{Term, Timestamp};
+use super::number::{MemberId, Term, Timestamp};
 
 /// When each member was last heard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,12 @@ pub struct Roll {
     pub leading_ms: u64,
     /// One entry a member.
     pub members: BTreeMap<MemberName, Seen>,
+    /// The members whose logs are in trouble.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub troubles: BTreeMap<MemberName, LogTrouble>,
+    /// The last decided entry that each member has confirmed: who leads next knows whose disk was put back meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confirmed: BTreeMap<MemberId, u64>,
 }
 
 /// How one member stood when a roll was made.
@@ -97,7 +104,7 @@ mod tests {
     fn roll(term: u64, leading_ms: u64) -> Roll {
         let members = [("node1", 200, true), ("node2", 30_000, false)];
         let seen = |(name, silent_ms, reachable): (&str, u64, bool)| (name.into(), Seen { silent_ms, reachable });
-        Roll { at: Timestamp(0), term: Term(term), leading_ms, members: members.map(seen).into() }
+        Roll { at: Timestamp(0), term: Term(term), leading_ms, members: members.map(seen).into(), ..Roll::default() }
     }
 
     #[test]

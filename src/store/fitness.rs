@@ -4,8 +4,9 @@
 //! such a member and one that lags elect a leader, entries that were acknowledged and applied elsewhere are not in that
 //! leader's log. Both are seen here, named, and healed where that is safe:
 //!
-//! - The leader sees a follower whose log goes back behind what it confirmed to this leader. It sends what is missing
-//!   again, as entries or as a snapshot.
+//! - The leader sees a follower whose log goes back behind what it confirmed to this leader, or to one before it that has
+//!   told the members. It sends what is missing again, as entries or as a snapshot. Nobody can see it where all that knew
+//!   what the follower had confirmed was started anew: what it has itself was put back along with its log.
 //! - A follower sees a leader that has another entry where it has applied one. Its state cannot be undone, and openraft
 //!   would go on from it: the store stops.
 
@@ -18,10 +19,10 @@ use tokio::time::Instant;
 
 use super::error::StoreError;
 use super::inner::Inner;
+use super::submit::millis;
 use super::types::{Config, LogId, Vote};
+use crate::model::{LogTrouble, MemberId};
 
-/// For so long it is told that a member was put back, though it has caught up since.
-const TOLD_FOR: Duration = Duration::from_secs(600);
 /// A member that answers and takes in nothing for so long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
 
@@ -58,9 +59,18 @@ fn apart(own: LogId, theirs: LogId, vote: Vote) -> String {
     )
 }
 
-/// What this member knows, as the leader, of the logs of the others.
+/// What this member knows of the logs of the others.
 #[derive(Clone, Default)]
-pub(super) struct Replicas(Arc<Mutex<BTreeMap<u64, Replica>>>);
+pub(super) struct Replicas(Arc<Mutex<Logs>>);
+
+#[derive(Default)]
+struct Logs {
+    /// As the leader.
+    replicas: BTreeMap<u64, Replica>,
+    /// The last decided entry that each had confirmed to the leaders before, as far as they said so. No leader may take
+    /// those back.
+    confirmed_before: BTreeMap<u64, u64>,
+}
 
 #[derive(Default)]
 struct Replica {
@@ -81,8 +91,9 @@ impl Replicas {
     pub(super) fn answered(&self, id: u64, request: &Request, response: &Response) {
         let sent = request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id);
         let sent = sent.map_or(0, |id| id.index);
-        let mut all = self.lock();
-        let replica = all.entry(id).or_default();
+        let mut logs = self.lock();
+        let Logs { replicas, confirmed_before } = &mut *logs;
+        let replica = replicas.entry(id).or_default();
         if replica.vote != Some(request.vote) {
             *replica = Replica { vote: Some(request.vote), ..Replica::default() };
         }
@@ -93,15 +104,16 @@ impl Replicas {
             Response::Conflict => {
                 let asked = request.prev_log_id.map_or(0, |id| id.index);
                 replica.behind_since.get_or_insert_with(Instant::now);
-                if asked <= replica.confirmed && asked > 0 {
+                let confirmed = confirmed_before.get(&id).map_or(0, |before| *before).max(replica.confirmed);
+                if asked <= confirmed && asked > 0 {
                     tracing::warn!(
                         member = id,
-                        "this member lost entries of its log, up to {}, which it had confirmed: it was put back to an \
-                         old copy of its disk. It is sent what is missing",
-                        replica.confirmed
+                        "this member lost entries of its log, up to {confirmed}, which it had confirmed: it was put back \
+                         to an old copy of its disk. It is sent what is missing",
                     );
-                    replica.put_back = Some((Instant::now(), replica.confirmed));
+                    replica.put_back = Some((Instant::now(), confirmed));
                     replica.confirmed = 0;
+                    confirmed_before.remove(&id);
                 }
             }
             Response::HigherVote(_) => {}
@@ -111,37 +123,51 @@ impl Replicas {
     /// Entries go out to this member.
     pub(super) fn sending(&self, id: u64, request: &Request) {
         if !request.entries.is_empty() {
-            self.lock().entry(id).or_default().behind_since.get_or_insert_with(Instant::now);
+            self.lock().replicas.entry(id).or_default().behind_since.get_or_insert_with(Instant::now);
         }
     }
 
     /// It answered that it cannot go on.
     pub(super) fn refused(&self, id: u64, reason: &str) {
-        self.lock().entry(id).or_default().refusal = Some(reason.to_owned());
+        self.lock().replicas.entry(id).or_default().refusal = Some(reason.to_owned());
+    }
+
+    /// The last entry that this member has confirmed, as the leader knows it.
+    pub(super) fn confirmed(&self, id: u64) -> Option<u64> {
+        self.lock().replicas.get(&id).map(|replica| replica.confirmed).filter(|confirmed| *confirmed > 0)
+    }
+
+    /// What members had confirmed to a leader before, of what was decided.
+    pub(super) fn remember(&self, confirmed: &BTreeMap<MemberId, u64>) {
+        let mut logs = self.lock();
+        for (id, index) in confirmed {
+            let known = logs.confirmed_before.entry(id.0).or_default();
+            *known = (*known).max(*index);
+        }
     }
 
     /// What is wrong with the log of this member, who was last heard so many milliseconds ago.
-    pub(super) fn trouble(&self, id: u64, silent_ms: Option<u64>) -> Option<String> {
-        let all = self.lock();
-        let replica = all.get(&id)?;
-        if let Some(refusal) = &replica.refusal {
-            return Some(format!("it takes in nothing: {refusal}"));
+    pub(super) fn trouble(&self, id: u64, silent_ms: Option<u64>) -> Option<LogTrouble> {
+        let logs = self.lock();
+        let replica = logs.replicas.get(&id)?;
+        if let Some(why) = &replica.refusal {
+            return Some(LogTrouble::Refused { why: why.clone() });
         }
-        if let Some((at, lost)) = replica.put_back.filter(|(at, _)| at.elapsed() < TOLD_FOR) {
-            let state = if replica.confirmed >= lost { "has them again" } else { "is sent them again" };
-            let seconds = at.elapsed().as_secs();
-            return Some(format!(
-                "it was put back to an old copy of its disk {seconds}s ago, lost entries that it had confirmed, and {state}"
-            ));
+        let put_back = replica.put_back.and_then(|(at, lost)| {
+            let is_healed = replica.confirmed >= lost;
+            LogTrouble::PutBack { age_ms: 0, is_healed }.later(millis(at.elapsed()))
+        });
+        if put_back.is_some() {
+            return put_back;
         }
         // One that is away takes in nothing either, and that is told elsewhere.
         let is_away = silent_ms.is_none_or(|silent_ms| u128::from(silent_ms) > STUCK_AFTER.as_millis() / 2);
         let waited = replica.behind_since.map(|since| since.elapsed());
         let stuck = waited.filter(|waited| *waited > STUCK_AFTER && !is_away)?;
-        Some(format!("it has taken in nothing of the log for {}s", stuck.as_secs()))
+        Some(LogTrouble::Stuck { age_ms: millis(stuck) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Replica>> {
+    fn lock(&self) -> MutexGuard<'_, Logs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

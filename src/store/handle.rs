@@ -214,6 +214,12 @@ impl Store {
         freshness::freshness(&self.inner)
     }
 
+    /// Takes what members had confirmed to a leader of what was decided, by the index of the entry: should this member lead
+    /// next, it knows whose disk was put back meanwhile.
+    pub fn remember_confirmed(&self, confirmed: &BTreeMap<MemberId, u64>) {
+        self.inner.network.replicas.remember(confirmed);
+    }
+
     /// All members of the Raft group.
     pub fn peers(&self) -> Vec<PeerStatus> {
         leadership::peers(&self.inner)

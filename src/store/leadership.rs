@@ -10,7 +10,7 @@ use super::inner::{Inner, Owner};
 use super::options::Peer;
 use super::submit::millis;
 use super::types::{Config, peer};
-use crate::model::Term;
+use crate::model::{LogTrouble, Term};
 
 /// Who leads, as this member knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +34,10 @@ pub struct PeerStatus {
     pub role: Role,
     /// On the leader: milliseconds since the peer last answered; `None` elsewhere, and for a peer never heard.
     pub silent_ms: Option<u64>,
-    /// On the leader: what is wrong with the peer's log, as that it was put back to an old copy of its disk, stopped, or
-    /// takes in nothing for ten seconds. It follows "NAME: " in a message.
-    pub trouble: Option<String>,
+    /// On the leader: the index of the last decided entry that the peer has confirmed.
+    pub confirmed: Option<u64>,
+    /// On the leader: what is wrong with the peer's log.
+    pub trouble: Option<LogTrouble>,
 }
 
 /// Whether a member votes.
@@ -115,10 +116,16 @@ pub(super) fn peers(store: &Inner) -> Vec<PeerStatus> {
         let at = (*heard.get(id)?)?;
         Some(millis(at.into_inner().elapsed()))
     };
+    let applied = metrics.last_applied.map_or(0, |id| id.index);
+    let confirmed = |id: &u64| match *id == metrics.id {
+        true => Some(applied),
+        false => store.network.replicas.confirmed(*id).map(|index| index.min(applied)),
+    };
     let status = |(id, node): (&u64, &BasicNode)| PeerStatus {
         peer: peer(*id, node),
         role: if voters.contains(id) { Role::Voter } else { Role::Learner },
         silent_ms: silent_ms(id),
+        confirmed: confirmed(id).filter(|_| leads),
         trouble: store.network.replicas.trouble(*id, silent_ms(id)).filter(|_| leads),
     };
     membership.nodes().map(status).collect()

@@ -1,6 +1,8 @@
 //! Nobody shows old data as the present: a member that hears no leader says so on every screen, in every answer, within
 //! two seconds, and advises nothing that cannot be done then.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::lab::{Lab, Node, wait_for, with, with_three};
@@ -207,5 +209,66 @@ fn silence_does_not_begin_anew_with_a_new_leader() {
         let metrics = metrics.as_str().expect("text");
         let silent = metrics.lines().find_map(|line| line.strip_prefix(label.as_str())?.parse::<f64>().ok());
         assert!(silent.is_some_and(|seconds| seconds >= 8.0), "{name} has been silent for ten seconds: {silent:?}");
+    });
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("the files") {
+        let entry = entry.expect("a file");
+        let target = to.join(entry.file_name());
+        match entry.file_type().expect("its type").is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).expect("it is copied")),
+        }
+    }
+}
+
+/// Asked of any member, now and when another one leads.
+fn assert_put_back(node: &Node, name: &str) {
+    let words = format!("{name}: its disk was put back to an old copy ");
+    wait_for("the screens to say so", Duration::from_secs(30), || {
+        let out = node.run(&["status"]);
+        out.status.code() == Some(4) && String::from_utf8_lossy(&out.stdout).contains(&words)
+    });
+    let told = node.run_exit(&["status"], 4);
+    assert!(told.contains("seedbed audit verify") && told.contains("1 degraded"), "{told}");
+    assert!(node.run_exit(&["status", "--format", "json"], 4).contains("\"put_back\""));
+    let told = node.run_exit(&["cluster", "list"], 0);
+    assert!(told.contains("DEGRADED") && told.contains(&words) && told.contains("seedbed audit verify"), "{told}");
+    let member = node.get(&format!("/1.0/cluster/members/{name}")).expect("the member");
+    assert_eq!(member["status"], "Degraded", "{member}");
+}
+
+#[test]
+fn a_member_whose_disk_was_put_back_is_shown_as_such_by_all_and_by_the_next_leader() {
+    with_three(|lab| {
+        formed(lab);
+        let leader = lab.leader();
+        let follower = (leader + 1) % 3;
+        let (dir, image) = (lab.nodes[follower].state_dir.join("database"), lab.dir.path().join("image"));
+        let name = lab.nodes[follower].name.clone();
+        lab.nodes[follower].kill9();
+        copy(&dir, &image);
+        lab.nodes[follower].start();
+        lab.nodes[follower].wait_ready();
+        for number in 0..10 {
+            lab.nodes[follower].run_ok(&["profile", "create", &format!("p{number}")]);
+        }
+        lab.nodes[follower].kill9();
+        fs::remove_dir_all(&dir).expect("it goes");
+        copy(&image, &dir);
+        lab.nodes[follower].start();
+        lab.nodes[follower].wait_ready();
+        for node in &lab.nodes {
+            assert_put_back(node, &name);
+        }
+        lab.nodes[follower].run_ok(&["audit", "verify"]);
+        lab.nodes[leader].kill9();
+        for number in [1, 2] {
+            let node = &lab.nodes[(leader + number) % 3];
+            wait_for("a current copy", Duration::from_secs(30), || !is_old(node));
+            assert_put_back(node, &name);
+        }
     });
 }

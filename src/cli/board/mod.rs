@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::api::ObjectsReply;
 use crate::kinds;
 use crate::model::{
-    Generation, Key, LastSeen, MemberName, Object, Outdated, Phase, Progress, Revision, Rollout, Timestamp,
+    Generation, Key, LastSeen, LogTrouble, MemberName, Object, Outdated, Phase, Progress, Revision, Rollout, Timestamp,
 };
 
 pub use cell::{Cell, State};
@@ -30,6 +30,8 @@ pub struct Board {
     pub silent: BTreeMap<MemberName, Timestamp>,
     /// Why all this is old, when it is.
     pub outdated: Option<Outdated>,
+    /// Members that answer and do not follow the log as they should.
+    pub log_troubles: BTreeMap<MemberName, LogTrouble>,
     /// One row an object.
     pub rows: Vec<Row>,
     /// What to know besides; only of a board of everything.
@@ -102,7 +104,8 @@ impl Board {
         members.sort();
         members.dedup();
         let notices = if keys.is_empty() { Notice::of(&reply.objects, &reply.liveness) } else { Vec::new() };
-        Self { revision: reply.revision, members, silent, outdated, rows, notices }
+        let log_troubles = reply.log_troubles.clone();
+        Self { revision: reply.revision, members, silent, outdated, log_troubles, rows, notices }
     }
 
     /// How many rows have nothing left to do.

@@ -61,6 +61,9 @@ impl Board {
         if !self.silent.is_empty() {
             members.push_str(&format!(", {} offline", self.silent.len()));
         }
+        if !self.log_troubles.is_empty() {
+            members.push_str(&format!(", {} degraded", self.log_troubles.len()));
+        }
         format!("{objects} · {members} · revision {}", self.revision)
     }
 }

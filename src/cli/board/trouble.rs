@@ -7,7 +7,7 @@ use crate::cli::input::plural;
 use crate::model::{MemberName, Phase, Revision};
 
 impl Board {
-    /// The lines under the table: first what members say, then who is silent.
+    /// The lines under the table: first what members say, then who is silent, then whose log is in trouble.
     pub fn troubles(&self, moment: &Moment) -> Vec<String> {
         // What was in the way then is old like the rest; and nothing can be done about it now.
         if self.outdated.is_some() {
@@ -17,6 +17,9 @@ impl Board {
         lines.extend(self.stops());
         for (member, heard) in &self.silent {
             lines.extend(self.silence(member, &moment.since(*heard)));
+        }
+        for (member, trouble) in &self.log_troubles {
+            lines.extend([format!("{member}: {trouble}."), format!("  {}", trouble.remedy(member))]);
         }
         lines
     }

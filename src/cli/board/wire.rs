@@ -13,7 +13,11 @@ impl Board {
             let silent_since = self.silent.get(name).map(|heard| rfc3339(*heard));
             let is_known = self.outdated.as_ref().is_none_or(|outdated| outdated.member == *name);
             let reachable = is_known.then_some(silent_since.is_none());
-            json!({ "name": name, "reachable": reachable, "silent_since": silent_since })
+            let mut value = json!({ "name": name, "reachable": reachable, "silent_since": silent_since });
+            if let Some(trouble) = self.log_troubles.get(name) {
+                value["log_trouble"] = json!(trouble);
+            }
+            value
         };
         let mut value = json!({
             "format_version": 1,

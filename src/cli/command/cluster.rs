@@ -15,7 +15,7 @@ use crate::cli::failure::Failure;
 use crate::cli::screen::Table;
 use crate::cli::session::{Session, failure};
 use crate::client::Force;
-use crate::model::{MemberName, printable};
+use crate::model::{Key, MemberName, printable};
 
 /// The arguments of `seedbed cluster`.
 #[derive(Args, Debug)]
@@ -113,7 +113,14 @@ pub async fn list(session: &Session) -> Result<(), Failure> {
         let (roles, state) = (roles.join("\n"), status.to_uppercase());
         table.push([server_name, url, &roles, architecture, failure_domain, description, &state, message]);
     }
-    session.screen.write_table(&table, &json!(members))
+    session.screen.write_table(&table, &json!(members))?;
+    if members.iter().any(|member| member.status == "Degraded") {
+        let told = session.client.objects(&[Key::membership()]).await.map_err(failure)?.log_troubles;
+        for (member, trouble) in &told {
+            session.screen.say(&format!("{member}: {trouble}.\n  {}", trouble.remedy(member)));
+        }
+    }
+    Ok(())
 }
 
 /// Prints one member as LXD's API has it.

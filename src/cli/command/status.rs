@@ -41,7 +41,7 @@ pub async fn run(args: &StatusArgs, session: &Session) -> Result<Exit, Failure> 
     }
 }
 
-/// Shows it once. Not converged is an exit code of its own.
+/// Shows it once. Not converged is an exit code of its own, and so is a member that does not follow as it should.
 ///
 /// # Errors
 /// What the daemon says, or an object that does not exist.
@@ -58,7 +58,8 @@ pub async fn once(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
     if !session.screen.format.is_for_programs() {
         session.screen.say(&board.summary());
     }
-    Ok(if board.is_converged() { Exit::Done } else { Exit::NotConverged })
+    let is_well = board.is_converged() && board.log_troubles.is_empty();
+    Ok(if is_well { Exit::Done } else { Exit::NotConverged })
 }
 
 /// Prints a board in the format that was asked for.

@@ -1,12 +1,13 @@
 //! Members whose disk was put back to an old copy.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use openraft::raft::AppendEntriesRequest;
 
 use super::kit::{Cluster, create, eventually, names, timing};
-use crate::model::MemberId;
+use crate::model::{LogTrouble, MemberId};
 use crate::store::types::Vote;
 use crate::store::{Rpc, StoreError, Timing, codec, wire};
 
@@ -59,10 +60,45 @@ async fn a_follower_that_was_put_back_is_named_and_gets_everything_again() {
             let peers = cluster.store(1).peers();
             peers.into_iter().find(|status| status.peer.id == MemberId(id)).and_then(|status| status.trouble)
         };
-        let named = |told: String| told.contains("put back to an old copy") && told.contains("has them again");
+        let named = |told: LogTrouble| matches!(told, LogTrouble::PutBack { is_healed: true, .. });
         eventually("it is named, and has everything again", || trouble(3).is_some_and(named)).await;
         assert_eq!(trouble(2), None);
     }
+}
+
+/// The leader that it had confirmed them to is another one by the time it comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_that_was_put_back_is_named_by_a_leader_that_was_told_what_it_had_confirmed() {
+    let mut cluster = Cluster::of_three().await;
+    let (dir, image) = (cluster.dir(3), cluster.dir(3).with_extension("image"));
+    create(cluster.store(1), "before").await;
+    eventually("it arrives", || names(cluster.store(3)) == ["before"]).await;
+    cluster.stop(3).await;
+    copy(&dir, &image);
+    cluster.start(3).await;
+    for number in 0..30 {
+        create(cluster.store(3), &format!("p{number:02}")).await;
+    }
+    let confirmed = || -> BTreeMap<MemberId, u64> {
+        let peers = cluster.store(1).peers().into_iter();
+        peers.filter_map(|status| Some((status.peer.id, status.confirmed?))).collect()
+    };
+    let all = cluster.store(1).last_log_index();
+    eventually("all is confirmed", || confirmed().get(&MemberId(3)).is_some_and(|index| *index >= all)).await;
+    let confirmed = confirmed();
+    cluster.stop(3).await;
+    cluster.store(2).remember_confirmed(&confirmed);
+    cluster.store(1).transfer_leadership(MemberId(2)).await.expect("the second one leads");
+    std::fs::remove_dir_all(&dir).expect("it goes");
+    copy(&image, &dir);
+    cluster.start(3).await;
+    let trouble = |id: u64| {
+        let peers = cluster.store(2).peers();
+        peers.into_iter().find(|status| status.peer.id == MemberId(id)).and_then(|status| status.trouble)
+    };
+    let named = |told: LogTrouble| matches!(told, LogTrouble::PutBack { is_healed: true, .. });
+    eventually("it is named, and has everything again", || trouble(3).is_some_and(named)).await;
+    assert_eq!(trouble(1), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
