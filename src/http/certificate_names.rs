@@ -52,7 +52,7 @@ pub async fn replace(
         if spec.name == name {
             return Ok(write::Decision::default());
         }
-        let spec = write::admitted(&object.key, write::spec_of(&CertificateSpec { name, ..spec })?)?;
+        let spec = write::readmitted(&object, write::spec_of(&CertificateSpec { name, ..spec })?)?;
         Ok((vec![write::unchanged(&object)], vec![write::revised(&object, spec, Default::default())]))
     })
     .await?;

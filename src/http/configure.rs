@@ -146,6 +146,7 @@ fn check(object: &Object, member: &MemberName, shared: &Config, own: &Config) ->
     spec.set_config(shared);
     let members = [(member.clone(), own.clone())].into_iter().collect();
     let problems = kinds::check(kind, &object.key, &spec, &members, &Config::default());
+    let problems = kinds::unless_held(problems, &spec, Some(&object.spec));
     let wrong: Vec<Finding> = problems
         .into_iter()
         .filter(|problem| problem.severity == crate::model::Severity::Error)

@@ -84,7 +84,7 @@ fn revised(object: &Object, new: ClusterMemberPut) -> Result<Spec, ApiError> {
     record.roles = roles.into_iter().filter(|role| !role.starts_with("database")).collect();
     (record.failure_domain, record.description, record.config) = (failure_domain, description, config);
     record.groups = groups;
-    write::admitted(&object.key, write::spec_of(&record)?)
+    write::readmitted(object, write::spec_of(&record)?)
 }
 
 /// `POST /1.0/cluster/members/X`: a new name.

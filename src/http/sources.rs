@@ -100,7 +100,7 @@ async fn change(server: &Server, caller: &Caller, name: &str, edit: impl Fn(&mut
         let mut spec: SourceSpec = write::typed(&object)?;
         edit(&mut spec);
         let put =
-            write::revised(&object, write::admitted(&object.key, write::spec_of(&spec)?)?, write::placements(&object));
+            write::revised(&object, write::readmitted(&object, write::spec_of(&spec)?)?, write::placements(&object));
         Ok((vec![write::unchanged(&object)], vec![put]))
     })
     .await?;

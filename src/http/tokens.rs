@@ -47,6 +47,7 @@ pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension
         created_at: server.now(),
         expires_at: Timestamp(server.now().0 + expiry_ms(&server)?),
         addresses: addresses(&server)?,
+        unknown: Default::default(),
     };
     write::commit(&server, &caller.audit(), || {
         check(&server, &server_name)?;

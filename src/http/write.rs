@@ -90,7 +90,19 @@ pub fn record(key: Key, spec: Spec) -> Change {
 /// # Errors
 /// 400 with everything that is.
 pub fn admitted(key: &Key, spec: Spec) -> Result<Spec, ApiError> {
-    kinds::admit(key, &spec).map_err(|problems| {
+    admitted_over(key, spec, None)
+}
+
+/// The same of a record that is there already: what a newer version has put into it stays.
+///
+/// # Errors
+/// 400 with everything that is wrong.
+pub fn readmitted(object: &Object, spec: Spec) -> Result<Spec, ApiError> {
+    admitted_over(&object.key, spec, Some(&object.spec))
+}
+
+fn admitted_over(key: &Key, spec: Spec, held: Option<&Spec>) -> Result<Spec, ApiError> {
+    kinds::admit(key, &spec, held).map_err(|problems| {
         let texts: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
         let text = texts.join("; ");
         let findings = problems.iter().map(|problem| Finding::error(problem.code, problem.message.clone()));

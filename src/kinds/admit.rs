@@ -6,23 +6,26 @@ use serde_json::{Map, Value};
 
 use super::check::check;
 use super::problem::Problem;
+use super::unknown::unless_held;
 use crate::model::{Config, Key, MemberName, Severity, Spec};
 
 /// The maps of a spec whose empty values are unset, and the maps of such maps.
 const MAPS: [&str; 1] = ["config"];
 const MAPS_OF_MAPS: [&str; 1] = ["devices"];
 
-/// The stored form of an object of this kind, when nothing is wrong with it by itself.
+/// The stored form of an object of this kind, when nothing is wrong with it by itself. `held` is what is stored of it: what
+/// a newer version has put there stays.
 ///
 /// # Errors
 /// Everything that is wrong, warnings left out.
-pub fn admit(key: &Key, spec: &Spec) -> Result<Spec, Vec<Problem>> {
+pub fn admit(key: &Key, spec: &Spec, held: Option<&Spec>) -> Result<Spec, Vec<Problem>> {
     let Some(kind) = super::find(key.kind.as_str()) else {
         let text = format!("there is no kind `{}`", key.kind);
         return Err(vec![Problem::at_value("SB001", &[], text)]);
     };
-    let spec = kind.normalise(spec).map_err(|problem| vec![problem])?;
-    let mut problems = check(kind, key, &spec, &BTreeMap::<MemberName, Config>::new(), &Config::default());
+    let spec = kind.normalise(spec, held).map_err(|problem| vec![problem])?;
+    let problems = check(kind, key, &spec, &BTreeMap::<MemberName, Config>::new(), &Config::default());
+    let mut problems = unless_held(problems, &spec, held);
     problems.retain(|problem| problem.severity == Severity::Error);
     if problems.is_empty() { Ok(spec) } else { Err(problems) }
 }
@@ -71,7 +74,7 @@ mod tests {
                 "webhook" => given["url"] = json!("https://h.example/"),
                 _ => {}
             }
-            let stored = kind.normalise(&spec(given)).unwrap_or_else(|problem| panic!("{name}: {}", problem.message));
+            let stored = kind.normalise(&spec(given), None).unwrap_or_else(|problem| panic!("{name}: {}", problem.message));
             assert_eq!(stored.0["config"], json!({"user.kept": "1"}), "{name}");
         }
     }
@@ -80,17 +83,17 @@ mod tests {
     fn empty_values_of_devices_are_not_stored() {
         let given =
             spec(json!({"devices": {"eth0": {"type": "nic", "nictype": "bridged", "parent": "br0", "mtu": ""}}}));
-        let stored = super::super::find("profile").expect("the kind").normalise(&given).expect("a spec");
+        let stored = super::super::find("profile").expect("the kind").normalise(&given, None).expect("a spec");
         assert_eq!(stored.0["devices"]["eth0"], json!({"type": "nic", "nictype": "bridged", "parent": "br0"}));
     }
 
     #[test]
     fn what_is_wrong_by_itself_is_not_admitted() {
-        let member = |config: Value| admit(&Key::new("member", "node1"), &spec(json!({"config": config})));
+        let member = |config: Value| admit(&Key::new("member", "node1"), &spec(json!({"config": config})), None);
         assert!(member(json!({"scheduler.instance": "all"})).is_ok());
         assert_eq!(member(json!({"nope": "1"})).expect_err("unknown")[0].code, "SB014");
         let long = "n".repeat(256);
-        assert_eq!(admit(&Key::new("profile", &long), &Spec::default()).expect_err("too long")[0].code, "SB018");
-        assert!(admit(&Key::new("profile", &long[1..]), &Spec::default()).is_ok());
+        assert_eq!(admit(&Key::new("profile", &long), &Spec::default(), None).expect_err("too long")[0].code, "SB018");
+        assert!(admit(&Key::new("profile", &long[1..]), &Spec::default(), None).is_ok());
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::kind::{Kind, Need, Reading};
 use super::problem::Problem;
 use super::table::{self, Edit, KeyInfo, KeyScope};
+use super::unknown::UNKNOWN_KEY;
 use crate::model::{Config, Key, MemberName, Rollout, Spec};
 
 /// Rules that speak of what Seedbed itself cannot do yet: a value may be wrong besides.
@@ -174,7 +175,7 @@ fn shown<'a>(name: &str, value: &'a str) -> &'a str {
 
 fn unknown(kind: &dyn Kind, entities: &[&str], name: &str, path: &[&str]) -> Problem {
     let about = about(kind, entities);
-    let problem = Problem::at_key("SB014", path, format!("unknown key `{name}` for {about}"));
+    let problem = Problem::at_key(UNKNOWN_KEY, path, format!("unknown key `{name}` for {about}"));
     match table::suggest(entities, name) {
         Some(meant) => {
             let place = entities.first().copied().unwrap_or_default();

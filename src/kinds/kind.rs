@@ -10,6 +10,7 @@ use super::admit::drop_empty;
 pub use super::need::Need;
 use super::node::AnyNode;
 use super::problem::Problem;
+use super::unknown;
 use crate::model::{ClusterState, Config, Key, MemberName, Rollout, Spec};
 
 /// A resource kind with its spec as a type. Everything after `entities` has a default.
@@ -207,11 +208,12 @@ pub trait Kind: Send + Sync {
     /// # Errors
     /// One problem, when the value is no spec of this kind.
     fn read(&self, spec: &Spec) -> Result<Box<dyn Reading + '_>, Problem>;
-    /// The stored form of a spec: unknown fields refused, defaults filled in, empty values of keys left out.
+    /// The stored form of a spec: defaults filled in, empty values of keys left out. Fields that are unknown are refused,
+    /// unless `held`, what is stored of the object, has them just so.
     ///
     /// # Errors
     /// One problem, when the value is no spec of this kind.
-    fn normalise(&self, spec: &Spec) -> Result<Spec, Problem>;
+    fn normalise(&self, spec: &Spec, held: Option<&Spec>) -> Result<Spec, Problem>;
     /// See [`Resource::entities`]; empty for a spec that does not parse.
     fn entities(&self, spec: &Spec) -> Vec<&'static str>;
     /// See [`Resource::variants`].
@@ -271,9 +273,13 @@ impl<R: Resource> Reading for Typed<'_, R> {
     }
 }
 
+// Tolerant: a newer version may have stored more. Who asks for more is refused, see `unknown`.
 fn parse<R: Resource>(spec: &Spec) -> Result<R::Spec, Problem> {
-    R::Spec::deserialize(&spec.0)
-        .map_err(|cause| Problem::at_value("SB001", &[], format!("not a {}: {cause}", R::WORDS.spoken)))
+    R::Spec::deserialize(&spec.0).map_err(no_spec::<R>)
+}
+
+fn no_spec<R: Resource>(cause: impl std::fmt::Display) -> Problem {
+    Problem::at_value("SB001", &[], format!("not a {}: {cause}", R::WORDS.spoken))
 }
 
 fn write<S: Serialize>(spec: &S) -> Spec {
@@ -312,7 +318,8 @@ impl<R: Resource> Kind for R {
         Ok(Box::new(Typed { kind: self, spec: parse::<R>(spec)? }))
     }
 
-    fn normalise(&self, spec: &Spec) -> Result<Spec, Problem> {
+    fn normalise(&self, spec: &Spec, held: Option<&Spec>) -> Result<Spec, Problem> {
+        unknown::refuse::<R::Spec>(R::WORDS.kind, spec, held).map_err(no_spec::<R>)?;
         let mut stored = write(&parse::<R>(spec)?);
         drop_empty(&mut stored);
         Ok(stored)

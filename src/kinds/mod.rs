@@ -17,6 +17,7 @@ mod problem;
 pub mod quick;
 mod seeded;
 pub mod table;
+mod unknown;
 pub mod value;
 
 pub mod certificate;
@@ -44,6 +45,7 @@ pub use need::{Need, Strength};
 pub use node::{AnyNode, Intent, Local, Node, Outcome, Work};
 pub use problem::{Problem, Spot};
 pub use seeded::Seeded;
+pub use unknown::{Unknown, unless_held};
 
 /// All kinds, in the order of creation; deletion runs it backwards.
 pub static ALL: &[&dyn Kind] = &[

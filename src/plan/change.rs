@@ -120,7 +120,7 @@ impl One<'_> {
     fn spec(&self, draft: &mut Draft, dice: &mut dyn Dice) -> Result<(Spec, Vec<String>), Vec<Problem>> {
         let Some(stored) = self.stored else {
             let merged = merge(&Spec::default(), None, &self.declared.spec, self.mode);
-            let merged = self.kind.normalise(&merged).map_err(|problem| vec![problem])?;
+            let merged = self.kind.normalise(&merged, None).map_err(|problem| vec![problem])?;
             let chosen = self.completed(&merged, draft, dice);
             return Ok(with_paths(&merged, chosen));
         };
@@ -129,14 +129,14 @@ impl One<'_> {
         if merged == *old && !self.leaves_open(&merged) {
             return Ok((merged, Vec::new()));
         }
-        let merged = self.kind.normalise(&merged).map_err(|problem| vec![problem])?;
+        let merged = self.kind.normalise(&merged, Some(old)).map_err(|problem| vec![problem])?;
         let chosen = match self.mode {
             _ if self.is_defined_only() => self.completed(&merged, draft, dice),
             Mode::Declarative => self.without_absent(self.completed(&merged, draft, dice)),
             // Nothing is chosen that was not asked for.
             Mode::Merge => settled(&merged, self.completed(&merged, draft, dice), old),
         };
-        let is_same = self.kind.normalise(old).is_ok_and(|old| old == chosen);
+        let is_same = self.kind.normalise(old, Some(old)).is_ok_and(|old| old == chosen);
         if is_same { Ok((old.clone(), Vec::new())) } else { Ok(with_paths(&merged, chosen)) }
     }
 
@@ -210,14 +210,20 @@ impl One<'_> {
 
     /// Whether it could be made as declared if nothing of it were there.
     fn is_sound(&self, spec: &Spec, placed: &Placed) -> bool {
-        let problems = kinds::check(self.kind, self.key, spec, &placed.placements, &Config::default());
+        let problems = self.checked(spec, placed);
         let is_in_the_way = |problem: &Problem| problem.severity == Severity::Error;
         // What a project holds does not go with its features.
         self.stored.is_some() && self.key.kind.as_str() != "project" && !problems.iter().any(is_in_the_way)
     }
 
+    /// What is wrong with it by itself, but for what a newer version has stored of it.
+    fn checked(&self, spec: &Spec, placed: &Placed) -> Vec<Problem> {
+        let problems = kinds::check(self.kind, self.key, spec, &placed.placements, &Config::default());
+        kinds::unless_held(problems, spec, self.stored.map(|stored| &stored.spec))
+    }
+
     fn problems(&self, spec: &Spec, placed: &Placed, action: Action) -> Vec<Problem> {
-        let mut problems = kinds::check(self.kind, self.key, spec, &placed.placements, &Config::default());
+        let mut problems = self.checked(spec, placed);
         if action != Action::Adopt {
             problems.extend(restrict(self.key, spec, self.scene.state, self.scene.wanted));
         }

@@ -139,6 +139,7 @@ fn wrong_keys(member: &MemberName, object: &Object, own: &Config, declared: Opti
     let Some(kind) = kinds::find(object.key.kind.as_str()) else { return Vec::new() };
     let members = BTreeMap::from([(member.clone(), own.clone())]);
     let problems = kinds::check(kind, &object.key, &object.spec, &members, &Config::default());
+    let problems = kinds::unless_held(problems, &object.spec, Some(&object.spec));
     let of_the_member = |problem: &kinds::Problem| {
         problem.severity == Severity::Error && problem.path.first().is_some_and(|step| step == "members")
     };

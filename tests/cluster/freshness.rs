@@ -272,3 +272,44 @@ fn a_member_whose_disk_was_put_back_is_shown_as_such_by_all_and_by_the_next_lead
         }
     });
 }
+
+/// Says how soon each side of a cut shows it: for the eyes of people.
+#[test]
+#[ignore = "a measurement: cargo test --test cluster -- --ignored --nocapture how_soon_each_side_says_so"]
+fn how_soon_each_side_says_so() {
+    with_three(|lab| {
+        formed(lab);
+        for round in 0..5 {
+            let leader = lab.leader();
+            lab.cable(leader, "down");
+            let since = Instant::now();
+            let name = lab.nodes[leader].name.clone();
+            let other = &lab.nodes[(leader + 1) % 3];
+            let (mut own, mut theirs) = (None, None);
+            while own.is_none() || theirs.is_none() {
+                assert!(since.elapsed() < Duration::from_secs(30), "it is not noticed");
+                let is_old = || lab.nodes[leader].run(&["status"]).status.code() == Some(4);
+                if own.is_none() && is_old() {
+                    own = Some(since.elapsed());
+                }
+                let names_it = || {
+                    let out = other.run(&["status"]);
+                    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+                    text.contains(&format!("{name} has been silent")) && !is_old_text(&out.stderr)
+                };
+                if theirs.is_none() && names_it() {
+                    theirs = Some(since.elapsed());
+                }
+            }
+            println!("round {round}: the leader that was cut off {own:?}, the others name it {theirs:?}");
+            lab.cable(leader, "up");
+            for node in &lab.nodes {
+                wait_for("a current copy", Duration::from_secs(30), || !is_old(node));
+            }
+        }
+    });
+}
+
+fn is_old_text(talk: &[u8]) -> bool {
+    String::from_utf8_lossy(talk).contains("Nothing can be changed now")
+}

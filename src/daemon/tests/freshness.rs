@@ -119,3 +119,43 @@ async fn a_member_that_starts_while_another_is_away_learns_that_it_is_back() {
         third.client.objects(&[]).await.expect("the board").liveness
     );
 }
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+async fn read(machine: &Machine, path: &str) -> Duration {
+    let begun = Instant::now();
+    assert!(ask(machine, path).await.status.is_success(), "{path}");
+    begun.elapsed()
+}
+
+/// Says what it costs that reads see what was acknowledged, and that old ones say so: for the eyes of people.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement: cargo test --release --lib -- --ignored --nocapture what_current_reads_cost"]
+async fn what_current_reads_cost() {
+    const READS: usize = 500;
+    let machines = three().await;
+    machines[2].wait_online(3).await;
+    for (machine, role) in [(&machines[0], "leader"), (&machines[2], "follower")] {
+        current(machine).await;
+        // What waits for news by itself does not ask the leader first.
+        let path = format!("{}?key=profile/default", paths::OBJECTS);
+        let without = format!("{path}&after=0");
+        let (mut asking, mut plain) = (Vec::new(), Vec::new());
+        for _ in 0..READS {
+            asking.push(read(machine, &path).await);
+            plain.push(read(machine, &without).await);
+        }
+        let server = machine.daemon.server();
+        let begun = Instant::now();
+        (0..READS).for_each(|_| assert!(server.outdated().is_none()));
+        let header = begun.elapsed() / u32::try_from(READS).expect("a few");
+        println!(
+            "{role}: a read after a barrier {:?}, without {:?}; whether it is old {header:?}",
+            median(asking),
+            median(plain)
+        );
+    }
+}

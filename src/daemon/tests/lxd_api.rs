@@ -91,6 +91,7 @@ async fn tokens_have_a_limit_and_expired_ones_go() {
             created_at: Timestamp(0),
             expires_at,
             addresses: Vec::new(),
+            unknown: Default::default(),
         };
         write::record(Key::new("token", name), write::spec_of(&spec).expect("a record"))
     };

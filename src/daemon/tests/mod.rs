@@ -5,6 +5,7 @@ mod forming;
 mod freshness;
 mod lxd_api;
 mod lxd_objects;
+mod newer;
 mod objects;
 mod origins;
 mod peer_runtime;

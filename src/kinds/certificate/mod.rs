@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::field::lenient;
 use super::kind::{Need, Resource, Words};
 use super::problem::Problem;
+use super::unknown::Unknown;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 /// The kind.
@@ -15,8 +16,7 @@ pub struct Certificate;
 
 /// One trusted certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "certificate")]
+#[schemars(deny_unknown_fields, rename = "certificate")]
 pub struct CertificateSpec {
     /// A name for people.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
@@ -36,6 +36,10 @@ pub struct CertificateSpec {
     /// The certificate as PEM.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
     pub certificate: String,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// What the holder of a certificate may do.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::field::lenient;
 use super::kind::{Resource, Words};
 use super::problem::Problem;
+use super::unknown::Unknown;
 use crate::model::{Config, Key, MemberName, Object, Rollout, Spec, Timestamp};
 
 /// The kind.
@@ -15,8 +16,7 @@ pub struct Hold;
 
 /// One hold. It ends by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "hold")]
+#[schemars(deny_unknown_fields, rename = "hold")]
 pub struct HoldSpec {
     /// The object that is held, as in `network/lxdbr0`.
     pub key: String,
@@ -28,6 +28,10 @@ pub struct HoldSpec {
     /// `user.*` keys.
     #[serde(default, deserialize_with = "lenient")]
     pub config: Config,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// The name of the hold on an object: a path has no room for its slashes.
@@ -127,6 +131,7 @@ mod tests {
             description: String::new(),
             until: Timestamp(1),
             config: Config::default(),
+            unknown: Unknown::default(),
         };
         let problems =
             |name: &str, key: &str| Resource::check(&Hold, &Key::new("hold", name), &spec(key), &BTreeMap::new()).len();

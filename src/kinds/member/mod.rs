@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::field::lenient;
 use super::kind::{Resource, Words};
 use super::problem::Problem;
+use super::unknown::Unknown;
 use super::value;
 use crate::model::{Config, Key, MemberId, MemberName, Rollout};
 
@@ -17,8 +18,7 @@ pub struct Members;
 
 /// One member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "member")]
+#[schemars(deny_unknown_fields, rename = "member")]
 pub struct Member {
     /// Its Raft identity; 0 while it is only declared.
     #[serde(default, skip_serializing_if = "is_zero_id")]
@@ -59,6 +59,10 @@ pub struct Member {
     /// A digest of their names: members with the same one have the same extensions.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
     pub extensions_digest: String,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 impl Resource for Members {

@@ -22,6 +22,7 @@ use super::field::lenient;
 use super::kind::{Completion, Resource, Scope, Variants, Words};
 use super::node::AnyNode;
 use super::problem::Problem;
+use super::unknown::Unknown;
 pub use crate::host::Cidr;
 use crate::model::{Config, Key, MemberName, Rollout};
 
@@ -30,8 +31,7 @@ pub struct Network;
 
 /// What all members share of a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "network")]
+#[schemars(deny_unknown_fields, rename = "network")]
 pub struct NetworkSpec {
     /// How it is made: `bridge` (the default), `macvlan`, `sriov` or `physical`.
     #[serde(rename = "type", default, deserialize_with = "lenient")]
@@ -43,6 +43,10 @@ pub struct NetworkSpec {
     /// Its configuration: `ipv4.address`, `ipv4.nat`, `bridge.mtu` …
     #[serde(default, deserialize_with = "lenient")]
     pub config: Config,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// How a network is made.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::field::lenient;
 use super::kind::{Need, Resource, Scope, Words};
 use super::problem::Problem;
+use super::unknown::Unknown;
 use super::value;
 use crate::model::{Config, Key, MemberName, Rollout};
 
@@ -25,8 +26,7 @@ pub struct Profile;
 
 /// What all members share of a profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "profile")]
+#[schemars(deny_unknown_fields, rename = "profile")]
 pub struct ProfileSpec {
     /// Free text.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
@@ -37,6 +37,10 @@ pub struct ProfileSpec {
     /// Devices by name; each has a `type`.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<String, Config>,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 impl Resource for Profile {

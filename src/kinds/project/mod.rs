@@ -12,6 +12,7 @@ use super::field::lenient;
 use super::home::is_own;
 use super::kind::{Completion, Need, Resource, Words};
 use super::problem::Problem;
+use super::unknown::Unknown;
 use super::value;
 use crate::model::{Config, Key, MemberName, ProjectName, Rollout, Spec};
 
@@ -22,8 +23,7 @@ pub struct Project;
 
 /// What all members share of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "project")]
+#[schemars(deny_unknown_fields, rename = "project")]
 pub struct ProjectSpec {
     /// Free text.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
@@ -37,6 +37,10 @@ pub struct ProjectSpec {
     /// The network of the first interface that the project's default profile gets.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_only_short")]
     pub network: String,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 // What is short for a device of the default profile is stored only there: a project keeps no pool and no network from going.

@@ -10,6 +10,7 @@ use super::field::lenient;
 use super::kind::{Resource, Words};
 use super::problem::Problem;
 use super::table::{self, KeyScope};
+use super::unknown::Unknown;
 use super::value;
 use crate::model::{Config, Key, MemberName, Rollout};
 
@@ -22,12 +23,15 @@ pub const TRUST_PASSWORD: &str = "core.trust_password";
 
 /// What all members share of the server configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "config")]
+#[schemars(deny_unknown_fields, rename = "config")]
 pub struct ServerSpec {
     /// Keys such as `cluster.offline_threshold` and `images.auto_update_interval`.
     #[serde(default, deserialize_with = "lenient")]
     pub config: Config,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 impl Resource for Server {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::field::lenient;
 use super::kind::{Need, Resource, Words};
 use super::problem::Problem;
+use super::unknown::Unknown;
 use super::{table, value};
 use crate::model::{Canary, Config, Heal, Key, MemberName, Rollout, Timestamp};
 
@@ -29,8 +30,7 @@ const INTERVAL_MS_MIN: u64 = 1_000;
 
 /// Where manifests come from: a directory (`path`) or a git repository (`git`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "source")]
+#[schemars(deny_unknown_fields, rename = "source")]
 pub struct SourceSpec {
     /// Free text.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
@@ -96,6 +96,10 @@ pub struct SourceSpec {
     /// Nothing is applied before this moment, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_until: Option<Timestamp>,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 impl SourceSpec {

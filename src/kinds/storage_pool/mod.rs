@@ -12,6 +12,7 @@ use super::field::lenient;
 use super::kind::{Resource, Variants, Words};
 use super::node::AnyNode;
 use super::problem::Problem;
+use super::unknown::Unknown;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 /// The kind.
@@ -19,8 +20,7 @@ pub struct StoragePool;
 
 /// What all members share of a storage pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "storage-pool")]
+#[schemars(deny_unknown_fields, rename = "storage-pool")]
 pub struct StoragePoolSpec {
     /// What makes the pool: `dir`, `btrfs`, `zfs`, `lvm`. Cannot be changed.
     #[serde(default, deserialize_with = "lenient")]
@@ -31,6 +31,10 @@ pub struct StoragePoolSpec {
     /// Keys that all members share, such as `btrfs.mount_options`.
     #[serde(default, deserialize_with = "lenient")]
     pub config: Config,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// The drivers that LXD or Incus know, with the entity of the key table that holds their keys.

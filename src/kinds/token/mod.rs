@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::lenient;
 use super::kind::{Resource, Words};
+use super::unknown::Unknown;
 use crate::model::{MemberName, Rollout, Timestamp};
 
 /// The kind.
@@ -12,8 +13,7 @@ pub struct Token;
 
 /// One token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "token")]
+#[schemars(deny_unknown_fields, rename = "token")]
 pub struct TokenSpec {
     /// The id of the operation that LXD's API shows it as.
     pub operation: String,
@@ -28,6 +28,10 @@ pub struct TokenSpec {
     /// The members that the token names as doors into the cluster.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 impl Resource for Token {

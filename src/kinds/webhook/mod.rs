@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::field::lenient;
 use super::kind::{Resource, Words};
 use super::problem::Problem;
+use super::unknown::Unknown;
 use super::value;
 use crate::model::{Config, Key, MemberName, Rollout};
 
@@ -32,8 +33,7 @@ const KEY_BYTES_MIN: usize = 16;
 
 /// One address. It has no `Debug`: its configuration holds the secret.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "webhook")]
+#[schemars(deny_unknown_fields, rename = "webhook")]
 pub struct WebhookSpec {
     /// Free text.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
@@ -50,6 +50,10 @@ pub struct WebhookSpec {
     /// The authorities (PEM) that may vouch for the other end; those of the machine when it is left out.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "String::is_empty")]
     pub ca: String,
+    /// What a newer version has stored beside these.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// What can be told.

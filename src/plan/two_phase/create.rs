@@ -136,14 +136,14 @@ fn go_live(
     dice: &mut dyn Dice,
 ) -> Result<Command, Refusal> {
     let spec = complete(ask, kind, spec, dice)?;
-    guard::sound(kind, ask.key, &spec, &placements)?;
+    guard::sound(ask, kind, &spec, &placements)?;
     let relied_upon = guard::references(ask, None, &spec)?;
     Ok(ask.command(vec![ask.put(kind, Stage::Live, spec, placements)], relied_upon))
 }
 
 fn complete(ask: &Ask<'_>, kind: &dyn Kind, spec: &Spec, dice: &mut dyn Dice) -> Result<Spec, Refusal> {
-    let mut spec = kind.normalise(spec).map_err(|problem| Refusal::new(400, problem.message))?;
     let held = ask.state.get(ask.key).map(|object| &object.spec);
+    let mut spec = kind.normalise(spec, held).map_err(|problem| Refusal::new(400, problem.message))?;
     kind.complete(&mut spec, &mut Completion { key: ask.key, held, around: &mut &*ask.state, dice });
     Ok(spec)
 }
@@ -155,7 +155,7 @@ fn record(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, dice: &mut dyn Di
     let mut relied_upon = guard::references(ask, None, spec)?;
     let mut asked = spec.clone();
     let spec = complete(ask, kind, spec, dice)?;
-    guard::sound(kind, ask.key, &spec, &BTreeMap::new())?;
+    guard::sound(ask, kind, &spec, &BTreeMap::new())?;
     guard::accept(restrict(ask.key, &spec, ask.state, &BTreeMap::new()))?;
     relied_upon.extend(holding::target(ask, &spec)?);
     asked.set_config(&spec.config());

@@ -44,9 +44,10 @@ pub fn define(ask: &Ask<'_>, spec: &Spec, target: &MemberName) -> Result<Command
         let held = stored.placements.iter().map(|(member, held)| (member.clone(), held.config.clone()));
         placements.extend(held);
     }
-    let shared = kind.normalise(&shared).map_err(|problem| Refusal::new(400, problem.message))?;
+    let held = ask.state.get(ask.key).map(|object| &object.spec);
+    let shared = kind.normalise(&shared, held).map_err(|problem| Refusal::new(400, problem.message))?;
     placements.insert(target.clone(), own);
-    guard::sound(kind, ask.key, &shared, &placements)?;
+    guard::sound(ask, kind, &shared, &placements)?;
     Ok(ask.command(vec![ask.put(kind, Stage::Define, shared, placements)], Vec::new()))
 }
 

@@ -78,7 +78,7 @@ pub fn undelete(ask: &Ask<'_>) -> Result<Command, Refusal> {
         }
         placements.insert(member, own);
     }
-    guard::sound(kind, ask.key, &stored.spec, &placements)?;
+    guard::sound(ask, kind, &stored.spec, &placements)?;
     Ok(ask.command(vec![ask.put(kind, Stage::Live, stored.spec.clone(), placements)], Vec::new()))
 }
 

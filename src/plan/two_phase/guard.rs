@@ -81,14 +81,26 @@ pub fn has_member_keys(kind: &dyn Kind, spec: &Spec) -> bool {
     entities.iter().flat_map(|entity| table::keys_of(entity)).any(|info| info.scope == KeyScope::Member)
 }
 
-/// Everything that the kind finds wrong.
+/// Refuses what the kind finds wrong, but for what a newer version has stored.
 pub fn sound(
+    ask: &Ask<'_>,
+    kind: &dyn Kind,
+    spec: &Spec,
+    placements: &BTreeMap<MemberName, Config>,
+) -> Result<(), Refusal> {
+    sound_as(ask, kind, ask.key, spec, placements)
+}
+
+/// The same under another name.
+pub fn sound_as(
+    ask: &Ask<'_>,
     kind: &dyn Kind,
     key: &Key,
     spec: &Spec,
     placements: &BTreeMap<MemberName, Config>,
 ) -> Result<(), Refusal> {
-    accept(kinds::check(kind, key, spec, placements, &Config::default()))
+    let problems = kinds::check(kind, key, spec, placements, &Config::default());
+    accept(kinds::unless_held(problems, spec, ask.state.get(ask.key).map(|object| &object.spec)))
 }
 
 /// Refuses when there are errors among the problems.

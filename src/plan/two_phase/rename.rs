@@ -36,7 +36,7 @@ pub fn rename(ask: &Ask<'_>, name: &str) -> Result<Command, Refusal> {
     if ask.state.get(&to).is_some() {
         return Err(Refusal::new(409, format!("A {spoken} named {name:?} already exists")));
     }
-    guard::sound(kind, &to, &stored.spec, &placements(stored))?;
+    guard::sound_as(ask, kind, &to, &stored.spec, &placements(stored))?;
     let mut renamed = vec![stored];
     let users = refer::users(std::slice::from_ref(ask.key), ask.state).remove(ask.key).unwrap_or_default();
     if ask.key.kind.as_str() == "project" {

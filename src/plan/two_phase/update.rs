@@ -78,7 +78,7 @@ fn shared(
         new.set_config(&common);
         guard::all_answer(ask, &ask.members())?;
     }
-    let new = kind.normalise(&new).map_err(|problem| Refusal::new(400, problem.message))?;
+    let new = kind.normalise(&new, Some(&stored.spec)).map_err(|problem| Refusal::new(400, problem.message))?;
     let mut chosen = new.clone();
     kind.complete(
         &mut chosen,
@@ -90,7 +90,7 @@ fn shared(
         let entry = placements.entry(only.clone()).or_default();
         *entry = replaced(kind, &new, entry, &own);
     }
-    guard::sound(kind, ask.key, &new, &placements)?;
+    guard::sound(ask, kind, &new, &placements)?;
     guard::accept(kind.edit(&stored.spec, &new))?;
     guard::accept(refuse(ask.key, &stored.spec, &new, ask.state, &BTreeMap::new()))?;
     guard::accept(restrict(ask.key, &new, ask.state, &BTreeMap::new()))?;
@@ -118,7 +118,7 @@ fn local(
     let mut placements = placements(stored);
     let entry = placements.entry(target.clone()).or_default();
     *entry = replaced(kind, &stored.spec, entry, &own);
-    guard::sound(kind, ask.key, &stored.spec, &placements)?;
+    guard::sound(ask, kind, &stored.spec, &placements)?;
     local_edits(kind, stored, &stored.spec, &placements)?;
     let stage = if stored.phase == Phase::Pending { Stage::Define } else { Stage::Live };
     if stage == Stage::Live {
@@ -187,9 +187,9 @@ fn ask_is_pool(key: &Key) -> bool {
 /// `PUT /1.0`: the keys of all members, and those of one member, in one map.
 fn server(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, member: &MemberName) -> Result<Command, Refusal> {
     let (own, common) = guard::split(kind, spec);
-    let mut shared = Spec::default();
-    shared.set_config(&common);
     let stored = ask.state.get(ask.key);
+    let mut shared = stored.map(|object| object.spec.clone()).unwrap_or_default();
+    shared.set_config(&common);
     let mut placements: BTreeMap<MemberName, Config> =
         ask.members().into_iter().map(|member| (member, Config::default())).collect();
     placements.extend(stored.map(self::placements).unwrap_or_default());
@@ -200,8 +200,8 @@ fn server(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, member: &MemberNa
         return Err(Refusal::new(400, "Changing cluster.https_address is currently not supported"));
     }
     placements.insert(member.clone(), own);
-    let shared = kind.normalise(&shared).map_err(|problem| Refusal::new(400, problem.message))?;
-    guard::sound(kind, ask.key, &shared, &placements)?;
+    let shared = kind.normalise(&shared, stored.map(|object| &object.spec)).map_err(|problem| Refusal::new(400, problem.message))?;
+    guard::sound(ask, kind, &shared, &placements)?;
     let content = Content { spec: shared, placements, along: Vec::new() };
     Ok(changed(ask, kind, Stage::Live, content, Vec::new()))
 }
