@@ -10,9 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::lonely;
 use crate::http::{Line, Node, Server, Told, id_of};
-use crate::model::{
-    Config, Key, Lack, LogTrouble, MemberId, MemberName, Object, Phase, Roll, SILENT_MS_MAX, Seen,
-};
+use crate::model::{Config, Key, Lack, LogTrouble, MemberId, MemberName, Object, Phase, Roll, SILENT_MS_MAX, Seen};
 use crate::reconcile::Roster;
 use crate::store::{Freshness, Leadership, PeerStatus, StoreError};
 
@@ -96,7 +94,9 @@ async fn lead(server: &Server, node: &Node, leadership: &Leadership, told: &mut 
     let trouble = |name: &MemberName| table.troubles.get(name).cloned();
     let news: News = table.members.iter().map(|(name, it)| (name.clone(), it.reachable, trouble(name))).collect();
     let others = members.iter().map(|member| (MemberName(member.key.name.clone()), member.spec.text("address")));
-    let late = others.filter(|(name, _)| *name != node.name && is_reachable(name) && told.get(name).is_none_or(|old| !says_the_same(old, &news)));
+    let late = others.filter(|(name, _)| {
+        *name != node.name && is_reachable(name) && told.get(name).is_none_or(|old| !says_the_same(old, &news))
+    });
     for (name, has_taken) in join_all(late.map(|(name, address)| tell(server, name, address.to_owned(), &table))).await
     {
         match has_taken {
@@ -124,12 +124,7 @@ fn says_the_same(old: &News, new: &News) -> bool {
         && old.iter().zip(new).all(|(old, new)| old.0 == new.0 && old.1 == new.1 && is_like((&old.2, &new.2)))
 }
 
-fn roll(
-    server: &Server,
-    node: &Node,
-    leadership: &Leadership,
-    records: &[Object],
-) -> Result<Option<Roll>, StoreError> {
+fn roll(server: &Server, node: &Node, leadership: &Leadership, records: &[Object]) -> Result<Option<Roll>, StoreError> {
     // Before the roster is read: whom nobody has heard is silent for at least so long there.
     let leading_ms = u64::try_from(leadership.since.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Some(roster) = Roster::read(&node.store, leadership, &Config::default())? else { return Ok(None) };
@@ -165,7 +160,8 @@ fn troubles(
         let is_healed = is_healed || is_level(&name);
         Some((name, LogTrouble::PutBack { age_ms: then_ms, is_healed }.later(age_ms)?))
     });
-    let mut troubles: BTreeMap<MemberName, LogTrouble> = told.filter(|(name, _)| names.values().any(|it| it == name)).collect();
+    let mut troubles: BTreeMap<MemberName, LogTrouble> =
+        told.filter(|(name, _)| names.values().any(|it| it == name)).collect();
     troubles.extend(peers.iter().filter_map(|peer| Some((named(peer)?, peer.trouble.clone()?))));
     troubles
 }

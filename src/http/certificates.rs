@@ -177,7 +177,8 @@ pub fn found(server: &Server, fingerprint: &str) -> Result<Object, ApiError> {
 }
 
 pub fn shown(object: &Object) -> Result<Certificate, ApiError> {
-    let CertificateSpec { name, description: _, usage, restricted, projects, certificate, unknown: _ } = write::typed(object)?;
+    let CertificateSpec { name, description: _, usage, restricted, projects, certificate, unknown: _ } =
+        write::typed(object)?;
     let kind = match usage {
         CertificateUsage::Client => "client",
         CertificateUsage::Server => "server",

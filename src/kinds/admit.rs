@@ -74,7 +74,8 @@ mod tests {
                 "webhook" => given["url"] = json!("https://h.example/"),
                 _ => {}
             }
-            let stored = kind.normalise(&spec(given), None).unwrap_or_else(|problem| panic!("{name}: {}", problem.message));
+            let stored =
+                kind.normalise(&spec(given), None).unwrap_or_else(|problem| panic!("{name}: {}", problem.message));
             assert_eq!(stored.0["config"], json!({"user.kept": "1"}), "{name}");
         }
     }

@@ -125,6 +125,13 @@ pub enum Change {
         /// The member.
         member: MemberName,
     },
+    /// Stores, in a record, what objects were before this entry. The entry needs not to carry what every member has.
+    Remember {
+        /// The record.
+        key: Key,
+        /// The objects, each with what the entry does with it in the proposer's words.
+        objects: Vec<(Key, String)>,
+    },
     /// Moves all placements of a member to its new name.
     RenameMember {
         /// The name so far.

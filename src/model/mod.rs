@@ -36,7 +36,7 @@ pub use log_trouble::LogTrouble;
 pub use management::{ApplyMode, Claim, Heal, Management, Policy};
 pub use name::{KindName, MemberName, ProjectName};
 pub use number::{Generation, MemberId, Revision, Term, Timestamp};
-pub use object::{Object, Phase, Placement, PlacementPhase, Rollout, Spec};
+pub use object::{Object, Phase, Placement, PlacementPhase, Rollout, Spec, Was};
 pub use printable::{is_printable, printable, printable_json};
 pub use selection::Selection;
 pub use size::{ByteSize, ByteSizeError};

@@ -117,6 +117,17 @@ impl Object {
     }
 }
 
+/// One object as it was before an entry: what [`Change::Remember`](super::Change::Remember) stores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Was {
+    /// The object.
+    pub key: Key,
+    /// What was done with it: `create`, `update` and so on, as plans say it.
+    pub action: String,
+    /// What was stored; `None` when it did not exist.
+    pub object: Option<Object>,
+}
+
 /// What one member holds of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Placement {

@@ -30,7 +30,6 @@ impl Plan {
         let mut counts = BTreeMap::new();
         before.objects.iter().for_each(|was| *counts.entry(was.action.clone()).or_default() += 1);
         let named = before.objects.iter().take(NAMED_MAX).map(|was| was.key.clone()).collect();
-        let before = spec_of(&before);
         let bytes = serde_json::to_string(&before).map_or(0, |text| text.len());
         let applied = Applied { at: stamp.at, by: stamp.by.clone(), why: why.to_owned(), counts, named, bytes };
         let known: Vec<_> =
@@ -40,7 +39,9 @@ impl Plan {
             gone.flat_map(|name| [Applied::key(&name), Before::key(&name)]).map(|key| Change::Forget { key }).collect();
         let name = Applied::name(stamp.at, &stamp.request);
         changes.push(record(Applied::key(&name), spec_of(&applied)));
-        changes.push(record(Before::key(&name), before));
+        // What the objects were every member has: only their names are in the entry.
+        let objects = before.objects.into_iter().map(|was| (was.key, was.action)).collect();
+        changes.push(Change::Remember { key: Before::key(&name), objects });
         changes
     }
 }

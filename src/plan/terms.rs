@@ -32,6 +32,7 @@ impl<'a> Terms<'a> {
         let (key, rests_on_users) = match change {
             Change::Put(put) => (&put.key, refer::rests_on_users(put, self.state)),
             Change::Delete { key } | Change::Forget { key } => (key, true),
+            Change::Remember { key, .. } => (key, false),
             Change::ForgetMember { .. } | Change::RenameMember { .. } => return,
         };
         let referred = self.state.get(key).filter(|_| rests_on_users).map(|object| object.referred);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::view::View;
 use crate::model::{
     Change, Command, Condition, Config, Expect, Fault, Generation, Kept, Key, Management, MemberName, Object, Phase,
-    Placement, PlacementPhase, PlacementReport, Put, Reply, Revision, Rollout, Spec, Stage, Timestamp, Write,
+    Placement, PlacementPhase, PlacementReport, Put, Reply, Revision, Rollout, Spec, Stage, Timestamp, Was, Write,
 };
 
 /// What a command changes.
@@ -106,6 +106,7 @@ impl Draft<'_> {
             Change::ForgetMember { member } => self.each_placed_on(member, |object| {
                 object.placements.remove(member);
             }),
+            Change::Remember { key, objects } => self.remember(key, objects, at),
             Change::RenameMember { from, to } => self.each_placed_on(from, |object| {
                 if let Some(placement) = object.placements.remove(from) {
                     object.placements.insert(to.clone(), placement);
@@ -147,6 +148,21 @@ impl Draft<'_> {
             updated_at: at,
             placements: placed(put, old_placements, at),
         });
+    }
+
+    /// Stores what objects were before this entry. The record has the form of a spec, so that no kind is needed to write it.
+    fn remember(&mut self, key: &Key, objects: &[(Key, String)], at: Timestamp) {
+        let was = |(key, action): &(Key, String)| Was {
+            key: key.clone(),
+            action: action.clone(),
+            object: self.view.object(key),
+        };
+        let objects: Vec<Was> = objects.iter().map(was).collect();
+        // Structures of texts and numbers, which can always be written.
+        let spec = Spec::of(&BTreeMap::from([("objects", objects)])).unwrap_or_default();
+        let key = key.clone();
+        let (rollout, stage, placements) = (Rollout::RecordOnly, Stage::Live, BTreeMap::new());
+        self.put(&Put { key, rollout, stage, spec, applied: None, management: None, placements }, at);
     }
 
     fn delete(&mut self, key: &Key, at: Timestamp) {

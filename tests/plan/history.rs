@@ -228,3 +228,22 @@ fn only_the_newest_applies_are_remembered() {
     assert_eq!(world.state().of_kind(Before::KIND).count(), RECORDS_MAX);
     assert_eq!(since(&records(&world), Revision(1)), None, "what is forgotten is no way back");
 }
+
+/// The objects as they were are the larger part of what an update is about, and every member has them.
+#[test]
+fn an_entry_holds_what_is_to_be_and_not_what_was() {
+    let mut world = World::with_members(1);
+    let many = |text: &str| {
+        let profile = |number: u32| format!("- {{name: p{number}, description: {text}}}\n");
+        format!("profiles:\n{}", (0..1_000).map(profile).collect::<String>())
+    };
+    apply(&mut world, &many("before"));
+    let plan = world.plan(&manifest(&many("after")), Mode::Declarative).expect("a plan");
+    let stamp = stamp(&world);
+    let with = plan.write_remembered(stamp, "", &world.state().clone(), &records(&world));
+    let bytes = |command: &Command| serde_json::to_string(command).expect("JSON").len();
+    let alone = bytes(&plan.write(String::new(), Timestamp(0), String::new()));
+    let with = bytes(&Command::Write(with));
+    println!("{alone} bytes, {with} with what it takes to go back");
+    assert!(with < alone * 5 / 4, "{with} bytes with what was, {alone} without");
+}

@@ -19,8 +19,7 @@ async fn store(machine: &Machine, key: &Key, rollout: Rollout, spec: Spec) {
     let stored = server.store().get(key).expect("it is read");
     let placements = stored.map(|object| object.placements).unwrap_or_default();
     let placements = placements.into_iter().map(|(member, placement)| (member, placement.config)).collect();
-    let put =
-        Put { key: key.clone(), rollout, stage: Stage::Live, spec, applied: None, management: None, placements };
+    let put = Put { key: key.clone(), rollout, stage: Stage::Live, spec, applied: None, management: None, placements };
     submit_as(server, "newer".to_owned(), Vec::new(), vec![Change::Put(put)]).await.expect("it is stored");
 }
 
@@ -52,7 +51,10 @@ async fn newer() -> Machine {
     machine.bootstrap("node1").await;
     for (path, body) in [
         ("/1.0/sources", json!({"name": "site", "path": "/nowhere/site", "member": "node9"})),
-        ("/1.0/webhooks", json!({"name": "chat", "url": "http://127.0.0.1:1/", "config": {"secret": "0123456789abcdef"}})),
+        (
+            "/1.0/webhooks",
+            json!({"name": "chat", "url": "http://127.0.0.1:1/", "config": {"secret": "0123456789abcdef"}}),
+        ),
     ] {
         machine.client.post::<Value>(path, &body).await.expect(path);
     }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::confirmation;
 use super::saved_plan::SavedPlan;
-use crate::model::{Key, Object, Revision, Timestamp};
+pub use crate::model::Was;
+use crate::model::{Key, Revision, Timestamp};
 
 /// No more applies than these are remembered.
 pub const RECORDS_MAX: usize = 50;
@@ -37,23 +38,14 @@ pub struct Applied {
     pub bytes: usize,
 }
 
-/// The objects of one apply as they were before it.
+/// The objects of one apply as they were before it. The store itself writes it, see [`Change::Remember`].
+///
+/// [`Change::Remember`]: crate::model::Change::Remember
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Before {
     /// In the order of the changes.
     pub objects: Vec<Was>,
-}
-
-/// One object before an apply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Was {
-    /// The object.
-    pub key: Key,
-    /// What was done with it: `create`, `update` and so on, as plans say it.
-    pub action: String,
-    /// What was stored; `None` when it did not exist.
-    pub object: Option<Object>,
 }
 
 impl Applied {

@@ -200,7 +200,9 @@ fn server(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, member: &MemberNa
         return Err(Refusal::new(400, "Changing cluster.https_address is currently not supported"));
     }
     placements.insert(member.clone(), own);
-    let shared = kind.normalise(&shared, stored.map(|object| &object.spec)).map_err(|problem| Refusal::new(400, problem.message))?;
+    let shared = kind
+        .normalise(&shared, stored.map(|object| &object.spec))
+        .map_err(|problem| Refusal::new(400, problem.message))?;
     guard::sound(ask, kind, &shared, &placements)?;
     let content = Content { spec: shared, placements, along: Vec::new() };
     Ok(changed(ask, kind, Stage::Live, content, Vec::new()))

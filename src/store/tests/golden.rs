@@ -87,6 +87,7 @@ fn commands() -> Vec<Command> {
         Command::Write(Write { origin: Some(told), ..from }),
         write(vec![], vec![Change::Put(in_waves)]),
         write(vec![refers, referred], vec![Change::Delete { key: Key::new("profile", "p") }]),
+        write(vec![], vec![Change::Remember { key: Key::new("past", "1"), objects: vec![(key, "update".to_owned())] }]),
     ]
 }
 

@@ -62,6 +62,8 @@ fn change() -> impl Strategy<Value = Change> {
         2 => key().prop_map(|key| Change::Delete { key }),
         1 => key().prop_map(|key| Change::Forget { key }),
         1 => member().prop_map(|member| Change::ForgetMember { member }),
+        1 => prop::collection::vec((key(), Just("update".to_owned())), 1..3)
+            .prop_map(|objects| Change::Remember { key: Key::new("past", "1"), objects }),
         1 => (member(), member()).prop_map(|(from, to)| Change::RenameMember { from, to }),
     ]
 }

@@ -6,7 +6,7 @@ use super::kit::{put, spec};
 use super::world::{World, pool};
 use crate::model::{
     Change, Command, Config, Expect, Generation, Key, Management, MemberName, Phase, PlacementPhase, PlacementReport,
-    Put, Reply, Revision, Rollout, Stage, Timestamp, Write,
+    Put, Reply, Revision, Rollout, Stage, Timestamp, Was, Write,
 };
 use crate::store::needs_action;
 
@@ -336,4 +336,18 @@ fn a_request_that_is_known_gives_its_first_reply_and_changes_nothing() {
     let second = world.apply(Command::Write(write));
     assert_eq!((first, world.pool().generation), (second, Generation(1)));
     assert_eq!(world.ledger.state.revision, Revision(2));
+}
+
+#[test]
+fn what_objects_were_before_an_entry_is_what_they_were_before_all_of_it() {
+    let mut world = World::created(&["a"]);
+    let before = world.pool().clone();
+    let (past, other) = (Key::new("past", "1"), Key::new("network", "br0"));
+    let objects = vec![(pool(), "delete".to_owned()), (other.clone(), "create".to_owned())];
+    world.write(vec![delete(), Change::Remember { key: past.clone(), objects }]);
+    let stored: Vec<Was> =
+        serde_json::from_value(world.ledger.state.objects[&past].spec.0["objects"].clone()).expect("what was");
+    let was = |key: Key, action: &str, object| Was { key, action: action.to_owned(), object };
+    assert_eq!(stored, [was(pool(), "delete", Some(before)), was(other, "create", None)]);
+    assert_eq!(world.phase(), Phase::Deleting);
 }
