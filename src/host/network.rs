@@ -24,6 +24,9 @@ pub trait Network: Send + Sync {
     /// A setting that the programs of the machine would not take, asked without changing anything.
     fn judge<'a>(&'a self, bridge: &'a BridgeAsk) -> HostFuture<'a, Option<Unfit>>;
 
+    /// Whether an interface could be attached to a bridge, which need not be there yet. Nothing is changed.
+    fn attachable<'a>(&'a self, bridge: &'a BridgeAsk, port: &'a str) -> HostFuture<'a, ()>;
+
     /// Every interface of the machine, in the order of their names.
     fn links(&self) -> HostFuture<'_, Vec<Link>>;
 

@@ -15,6 +15,10 @@ pub trait Storage: Send + Sync {
     /// What stands under the pool's names; `None` when there is nothing at all.
     fn look<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, Option<PoolSeen>>;
 
+    /// Whether what is given as the source of a pool that is not made yet could become one: it is there to be taken, and
+    /// holds nothing of others. Nothing is changed. What is made is looked at instead.
+    fn judge<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, ()>;
+
     /// Does one step. Doing it again after a crash is harmless.
     fn act<'a>(&'a self, pool: &'a PoolAsk, step: &'a PoolStep) -> HostFuture<'a, ()>;
 

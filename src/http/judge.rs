@@ -17,8 +17,8 @@ use super::everyone;
 use super::server::Server;
 use crate::api::ApiError;
 use crate::host::Unfit;
-use crate::kinds::{self, Intent, Local, Work};
-use crate::model::{Change, Config, Key, MemberName, Put, Revision, Rollout, Spec, Stage};
+use crate::kinds::{self, Local};
+use crate::model::{Change, Config, Key, MemberName, Phase, Put, Revision, Rollout, Spec, Stage};
 
 const PATH: &str = "/internal/judge";
 /// A program is run for each object. A member that is slower is not waited for: it says so when it acts.
@@ -71,21 +71,29 @@ pub async fn changes(server: &Server, changes: &[Change]) -> Result<(), ApiError
 fn case(server: &Server, change: &Change) -> Option<Case> {
     let Change::Put(Put { key, rollout, stage, spec, placements, .. }) = change else { return None };
     let kind = kinds::find(key.kind.as_str())?;
-    if *stage != Stage::Live || *rollout == Rollout::RecordOnly || !kind.is_judged(spec) {
+    let stored = server.store().get(key).ok().flatten();
+    let is_new = stored.as_ref().is_none_or(|stored| stored.phase == Phase::Pending);
+    if *stage != Stage::Live || *rollout == Rollout::RecordOnly || !kind.is_judged(spec, placements, is_new) {
         return None;
     }
     // An object that is new has no identity yet: nothing on any host is its own.
-    let uid = server.store().get(key).ok().flatten().map(|stored| stored.uid).unwrap_or_default();
+    let uid = stored.map(|stored| stored.uid).unwrap_or_default();
     Some(Case { key: key.clone(), uid, spec: spec.clone(), placements: placements.clone() })
 }
 
 /// `raw.dnsmasq was not taken: dnsmasq on node1: bad option …. Nothing was changed; br1 serves as before on all members.`
 fn said(server: &Server, key: &Key, unfit: &Unfit, members: &[MemberName]) -> String {
     let names: Vec<&str> = members.iter().map(MemberName::as_str).collect();
-    let Unfit { setting, program, why, .. } = unfit;
-    let is_there = server.store().get(key).ok().flatten().is_some();
+    let Unfit { setting, program, why, hint, .. } = unfit;
+    let is_there = server.store().get(key).ok().flatten().is_some_and(|stored| stored.phase != Phase::Pending);
     let rest = if is_there { format!("; {} serves as before on all members", key.name) } else { String::new() };
-    format!("{setting} was not taken: {program} on {}: {why}. Nothing was changed{rest}", names.join(", "))
+    let (names, advice) = (names.join(", "), hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default());
+    match program {
+        Some(program) => {
+            format!("{setting} was not taken: {program} on {names}: {why}{advice}. Nothing was changed{rest}")
+        }
+        None => format!("{key} on {names}: {why} ({setting}){advice}. Nothing was changed{rest}"),
+    }
 }
 
 /// `POST /internal/judge`: what this member's host would not take.
@@ -102,8 +110,10 @@ async fn look(server: &Server, cases: &[Case]) -> Vec<Verdict> {
         let Some(node) = kinds::find(key.kind.as_str()).and_then(kinds::Kind::node) else { continue };
         let Some(config) = placements.get(&me).cloned() else { continue };
         let (key, spec) = (key.clone(), spec.clone());
-        let local = Local { key: key.clone(), uid: *uid, member: me.clone(), spec, config, known: false };
-        match node.judge(&server.host, &Work { local, intent: Intent::Present }).await {
+        let wanted = Local { key: key.clone(), uid: *uid, member: me.clone(), spec, config, known: false };
+        let stored = server.store().get(&key).ok().flatten().filter(|stored| stored.uid == *uid);
+        let before = stored.filter(|stored| stored.phase != Phase::Pending).and_then(|stored| Local::of(&stored, &me));
+        match node.judge(&server.host, &wanted, before.as_ref()).await {
             Ok(Some(unfit)) => verdicts.push(Verdict { key, unfit }),
             Ok(None) => {}
             // Not the fault of what was asked: the member says it again when it acts.

@@ -104,9 +104,10 @@ pub trait Resource: Send + Sync + 'static {
         None
     }
 
-    /// Whether only the hosts can tell if such an object can be: they are asked before it is stored.
-    fn is_judged(&self, spec: &Self::Spec) -> bool {
-        let _ = spec;
+    /// Whether only the hosts can tell if such an object can be: they are asked before it is stored. `own` is what
+    /// members have of their own; an object that is not created yet `is_new`.
+    fn is_judged(&self, spec: &Self::Spec, own: &BTreeMap<MemberName, Config>, is_new: bool) -> bool {
+        let _ = (spec, own, is_new);
         false
     }
 
@@ -239,7 +240,7 @@ pub trait Kind: Send + Sync {
     /// See [`Resource::restarts`].
     fn restarts(&self, keys: &[&str]) -> Option<&'static str>;
     /// See [`Resource::is_judged`]; false for a spec that does not parse.
-    fn is_judged(&self, spec: &Spec) -> bool;
+    fn is_judged(&self, spec: &Spec, own: &BTreeMap<MemberName, Config>, is_new: bool) -> bool;
     /// See [`Resource::node`].
     fn node(&self) -> Option<&'static dyn AnyNode>;
 }
@@ -394,8 +395,8 @@ impl<R: Resource> Kind for R {
         Resource::restarts(self, keys)
     }
 
-    fn is_judged(&self, spec: &Spec) -> bool {
-        parse::<R>(spec).is_ok_and(|typed| Resource::is_judged(self, &typed))
+    fn is_judged(&self, spec: &Spec, own: &BTreeMap<MemberName, Config>, is_new: bool) -> bool {
+        parse::<R>(spec).is_ok_and(|typed| Resource::is_judged(self, &typed, own, is_new))
     }
 
     fn node(&self) -> Option<&'static dyn AnyNode> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use serde::de::DeserializeOwned;
 
-use crate::host::{Host, HostError, Unfit};
+use crate::host::{Host, HostError, Lasting, Unfit};
 use crate::model::{Config, Generation, Key, MemberName, Object, Revision, Spec};
 
 /// The per-member half of a kind with its spec as a type.
@@ -44,6 +44,18 @@ pub trait Node: Send + Sync + 'static {
         steps: &[Self::Step],
     ) -> impl Future<Output = Result<Option<Unfit>, HostError>> + Send {
         let _ = (host, local, steps);
+        std::future::ready(Ok(None))
+    }
+
+    /// What of the machine stands in the way of something that was not asked for before: it is told before it is
+    /// stored. `before` is what was. Nothing is changed.
+    fn in_the_way(
+        &self,
+        host: &Host,
+        local: &Local<Self::Spec>,
+        before: Option<&Local<Self::Spec>>,
+    ) -> impl Future<Output = Result<Option<Unfit>, HostError>> + Send {
+        let _ = (host, local, before);
         std::future::ready(Ok(None))
     }
 
@@ -147,8 +159,10 @@ pub trait AnyNode: Send + Sync {
     /// Observes and decides, and does nothing: what would be done, in words. Empty when the host is as it should be.
     fn survey<'a>(&'a self, host: &'a Host, work: &'a Work) -> SurveyFuture<'a>;
 
-    /// Observes and decides, and asks the host whether it would take that. Nothing is changed.
-    fn judge<'a>(&'a self, host: &'a Host, work: &'a Work) -> JudgeFuture<'a>;
+    /// Observes and decides, and asks the host whether it would take that in the place of what was asked for `before`.
+    /// Nothing is changed.
+    fn judge<'a>(&'a self, host: &'a Host, wanted: &'a Local<Spec>, before: Option<&'a Local<Spec>>)
+    -> JudgeFuture<'a>;
 
     /// Observes, decides and acts once, and looks again.
     fn converge<'a>(&'a self, host: &'a Host, work: &'a Work) -> OutcomeFuture<'a>;
@@ -164,12 +178,29 @@ impl<N: Node> AnyNode for N {
         })
     }
 
-    fn judge<'a>(&'a self, host: &'a Host, work: &'a Work) -> JudgeFuture<'a> {
+    fn judge<'a>(
+        &'a self,
+        host: &'a Host,
+        wanted: &'a Local<Spec>,
+        before: Option<&'a Local<Spec>>,
+    ) -> JudgeFuture<'a> {
         Box::pin(async move {
-            let local = typed::<N>(&work.local)?;
+            let (local, before) = (typed::<N>(wanted)?, before.map(typed::<N>).transpose()?);
             let have = self.observe(host, &local).await?;
-            let steps = self.steps(&local, work.intent, have.as_ref())?;
-            self.unfit(host, &local, &steps).await
+            let steps = match self.steps(&local, Intent::Present, have.as_ref()) {
+                Ok(steps) => steps,
+                // Where it stands already, its member says so when it looks.
+                Err(error)
+                    if error.lasting == Lasting::UntilMended && before.as_ref().is_none_or(|before| !before.known) =>
+                {
+                    return Ok(Some(Unfit::in_the_way("its name or source", error)));
+                }
+                Err(error) => return Err(error),
+            };
+            match self.unfit(host, &local, &steps).await? {
+                Some(unfit) => Ok(Some(unfit)),
+                None => self.in_the_way(host, &local, before.as_ref()).await,
+            }
         })
     }
 

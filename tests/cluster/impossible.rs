@@ -45,6 +45,36 @@ fn a_setting_that_no_server_takes_is_refused_and_the_servers_go_on() {
 }
 
 #[test]
+fn interfaces_that_one_member_cannot_give_are_named_before_anything_is_stored() {
+    with_three(|lab| {
+        lab.form();
+        lab.nodes[2].shell("ip link add br5 type veth peer name br5-peer");
+        lab.nodes[1].shell("ip link add ext7 type veth peer name ext7-peer && ip addr add 192.0.2.7/24 dev ext7");
+        let network = |name: &str, members: &str| {
+            let config = "{ipv4.address: none, ipv6.address: none}";
+            format!("networks:\n- {{name: {name}, type: bridge, config: {config}, members: {{{members}}}}}\n")
+        };
+        let cases = [
+            (
+                network("br7", "node2: {bridge.external_interfaces: ext9}"),
+                "network/br7 on node2: there is no interface `ext9` (bridge.external_interfaces); plug it in, or take it \
+                 out of bridge.external_interfaces of this member. Nothing was changed",
+            ),
+            (
+                network("br7", "node2: {bridge.external_interfaces: ext7}"),
+                "network/br7 on node2: `ext7` has the address 192.0.2.7/24 (bridge.external_interfaces)",
+            ),
+            (network("br5", ""), "network/br5 on node3: `br5` exists already: an interface of kind "),
+        ];
+        for (text, wanted) in &cases {
+            let file = lab.write("wrong.yaml", &(text.clone() + "profiles:\n- {name: web}\n"));
+            let said = lab.nodes[0].run_exit(&["apply", &file], 1);
+            assert!(said.contains(wanted), "{wanted}\n{said}");
+        }
+    });
+}
+
+#[test]
 fn the_last_member_can_leave_when_nothing_would_be_lost() {
     with(&["10.93.0.1"], |lab| {
         lab.form();

@@ -52,6 +52,7 @@ fn a_network_that_fails_on_one_member_is_mended_there_and_nowhere_else() {
         lab.form();
         let text = "networks:\n- name: sbl7\n  type: bridge\n  config: {ipv4.address: none, ipv6.address: none}\n  members:\n    node2: {bridge.external_interfaces: sbx7}\n";
         let file = lab.write("net.yaml", text);
+        lab.nodes[1].shell("ip link add sbx7 type bridge");
         lab.nodes[0].run(&["apply", &file]);
         lab.nodes[0].wait_status("/1.0/networks/sbl7", "Errored");
         for member in ["node1", "node3"] {
@@ -64,7 +65,7 @@ fn a_network_that_fails_on_one_member_is_mended_there_and_nowhere_else() {
         assert!(told.contains("on node2") && told.contains("sbx7"), "{told}");
         let before = link_number(&lab.nodes[0], "sbl7");
 
-        let made = lab.nodes[1].shell("ip link add sbx7 type veth peer name sbx8");
+        let made = lab.nodes[1].shell("ip link del sbx7 && ip link add sbx7 type veth peer name sbx8");
         assert_eq!(made, "", "the interface was not made");
         lab.nodes[0].wait_status("/1.0/networks/sbl7", "Created");
         assert_eq!(link_number(&lab.nodes[0], "sbl7"), before, "a member that was well was touched");

@@ -38,7 +38,8 @@ fn what_fails_on_the_first_member_leaves_the_others_as_they_are_and_goes_on_once
         lab.nodes[0].run_ok(&["apply", &good]);
         assert_eq!(mtus(lab), ["1500", "1500", "1500"]);
 
-        // Only node1 lacks the interface, so that only it can fail.
+        // Only on node1 it is an interface that the kernel attaches to no bridge, so that only it can fail.
+        lab.nodes[0].shell("ip link add ext9 type bridge");
         let broken = lab.write("broken.yaml", &bridge(1400, "node1: {bridge.external_interfaces: ext9}"));
         let planned = lab.nodes[2].run_exit(&["plan", &broken, "--canary"], 2);
         assert!(planned.contains("in waves: node1, then node2, then node3; it stops when a member fails"), "{planned}");
@@ -78,6 +79,7 @@ fn what_has_stopped_goes_back_or_goes_on_in_spite_of_the_failure_or_when_the_mem
         let history: Value = serde_json::from_str(&history).expect("a list");
         let before = history[0]["revision"].to_string();
         let broken = lab.write("broken.yaml", &bridge(1400, "node2: {bridge.external_interfaces: ext9}"));
+        lab.nodes[1].shell("ip link add ext9 type bridge");
         lab.nodes[0].run_exit(&["apply", &broken, "--canary=node2"], 4);
         assert_eq!([mtu(&lab.nodes[0]), mtu(&lab.nodes[2])], ["1500", "1500"]);
 
@@ -88,7 +90,7 @@ fn what_has_stopped_goes_back_or_goes_on_in_spite_of_the_failure_or_when_the_mem
         lab.nodes[0].run_exit(&["apply", &broken, "--canary=node2"], 4);
         lab.nodes[0].run_exit(&["apply", &broken, "--resume"], 4);
         wait_for("the others to take it up", PATIENCE, || [mtu(&lab.nodes[0]), mtu(&lab.nodes[2])] == ["1400", "1400"]);
-        lab.nodes[1].shell("ip link add ext9 type veth peer name ext9-peer");
+        lab.nodes[1].shell("ip link del ext9 && ip link add ext9 type veth peer name ext9-peer");
         wait_for("node2 to take it up, too", PATIENCE, || waves(&lab.nodes[1]) == Value::Null);
         assert_eq!(mtus(lab), ["1400", "1400", "1400"]);
     });

@@ -50,6 +50,10 @@ impl Storage for SlowStorage {
         })
     }
 
+    fn judge<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, ()> {
+        self.inner.judge(pool)
+    }
+
     fn usage<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, PoolUsage> {
         self.inner.usage(pool)
     }
@@ -87,6 +91,10 @@ impl Network for SlowNetwork {
 
     fn judge<'a>(&'a self, bridge: &'a BridgeAsk) -> HostFuture<'a, Option<Unfit>> {
         self.inner.judge(bridge)
+    }
+
+    fn attachable<'a>(&'a self, bridge: &'a BridgeAsk, port: &'a str) -> HostFuture<'a, ()> {
+        self.inner.attachable(bridge, port)
     }
 
     fn links(&self) -> HostFuture<'_, Vec<Link>> {

@@ -287,10 +287,15 @@ impl Network for FakeNetwork {
         let unfit = why.map(|why| Unfit {
             doing: format!("start the DHCP and DNS server of the bridge `{}`", bridge.name),
             setting: "raw.dnsmasq".to_owned(),
-            program: "dnsmasq".to_owned(),
+            program: Some("dnsmasq".to_owned()),
             why,
+            hint: None,
         });
         Box::pin(std::future::ready(Ok(unfit)))
+    }
+
+    fn attachable<'a>(&'a self, bridge: &'a BridgeAsk, port: &'a str) -> HostFuture<'a, ()> {
+        Box::pin(async move { attachable(&self.machine(), bridge, port) })
     }
 
     fn links(&self) -> HostFuture<'_, Vec<Link>> {

@@ -79,6 +79,7 @@ impl FakeStorage {
         let mut pools = self.pools();
         match step {
             PoolStep::Make => {
+                free_source(&pools, ask)?;
                 let seen = made(ask)?;
                 pools.insert(ask.name.clone(), FakePool { uid: ask.uid, seen });
             }
@@ -108,6 +109,20 @@ impl FakeStorage {
         let failed = |cause: String| HostError::passing(format!("write `{}`", file.display()), "Unwritable", cause);
         let text = serde_json::to_string_pretty(pools).map_err(|cause| failed(cause.to_string()))?;
         std::fs::write(file, text).map_err(|cause| failed(cause.to_string()))
+    }
+}
+
+fn free_source(pools: &Pools, ask: &PoolAsk) -> Result<(), HostError> {
+    let Some(source) = ask.config.value("source") else { return Ok(()) };
+    let others = pools.iter().filter(|(name, _)| **name != ask.name);
+    let mut users = others.filter(|(_, pool)| pool.seen.keys.value("source") == Some(source));
+    match users.next() {
+        None => Ok(()),
+        Some((other, _)) => {
+            let cause = format!("`{source}` is the storage pool `{other}`");
+            Err(HostError::lasting(format!("make storage pool `{}`", ask.name), "SourceInUse", cause)
+                .hinting("choose another source"))
+        }
     }
 }
 
@@ -178,6 +193,13 @@ impl Storage for FakeStorage {
 
     fn look<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, Option<PoolSeen>> {
         Box::pin(async move { self.look_now(pool) })
+    }
+
+    fn judge<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, ()> {
+        Box::pin(async move {
+            self.faults.check("storage.judge", &pool.name)?;
+            free_source(&self.pools(), pool)
+        })
     }
 
     fn act<'a>(&'a self, pool: &'a PoolAsk, step: &'a PoolStep) -> HostFuture<'a, ()> {

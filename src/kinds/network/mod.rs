@@ -154,8 +154,9 @@ impl Resource for Network {
     }
 
     // What the server makes of settings that are its own only it knows.
-    fn is_judged(&self, spec: &NetworkSpec) -> bool {
-        spec.kind == NetworkType::Bridge && spec.config.value("raw.dnsmasq").is_some()
+    fn is_judged(&self, spec: &NetworkSpec, own: &BTreeMap<MemberName, Config>, is_new: bool) -> bool {
+        let has = |key: &str| own.values().chain([&spec.config]).any(|config| config.value(key).is_some());
+        spec.kind == NetworkType::Bridge && (is_new || has("raw.dnsmasq") || has("bridge.external_interfaces"))
     }
 
     fn node(&self) -> Option<&'static dyn AnyNode> {

@@ -3,7 +3,7 @@
 use super::ask::{ask, bare};
 use super::steps::steps;
 use super::{NetworkSpec, NetworkType};
-use crate::host::{BridgeAsk, BridgeSeen, BridgeStep, Host, HostError, Unfit};
+use crate::host::{BridgeAsk, BridgeSeen, BridgeStep, Host, HostError, Lasting, Unfit};
 use crate::kinds::node::{Intent, Local, Node};
 
 /// Makes and removes networks on one member.
@@ -63,6 +63,25 @@ impl Node for NetworkNode {
             true => host.network.judge(&findable(local)).await,
             false => Ok(None),
         }
+    }
+
+    async fn in_the_way(
+        &self,
+        host: &Host,
+        local: &Local<NetworkSpec>,
+        before: Option<&Local<NetworkSpec>>,
+    ) -> Result<Option<Unfit>, HostError> {
+        let had = before.map(|before| findable(before).ports).unwrap_or_default();
+        let bridge = findable(local);
+        for port in bridge.ports.iter().filter(|port| !had.contains(port)) {
+            if let Err(error) = host.network.attachable(&bridge, port).await {
+                return match error.lasting {
+                    Lasting::UntilMended => Ok(Some(Unfit::in_the_way("bridge.external_interfaces", error))),
+                    Lasting::Passing => Err(error),
+                };
+            }
+        }
+        Ok(None)
     }
 
     async fn act(&self, host: &Host, local: &Local<NetworkSpec>, step: &BridgeStep) -> Result<(), HostError> {

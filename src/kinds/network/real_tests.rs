@@ -288,14 +288,18 @@ fn a_setting_that_the_server_does_not_take_leaves_the_one_that_runs_alone() {
         let server = machine.server();
         let other = [("ipv4.address", "10.213.8.1/24"), ("ipv6.address", "none"), ("raw.dnsmasq", "domain=x\nno-such")];
         let wanted = work(&other, Intent::Present);
-        let unfit = NetworkNode.judge(&machine.host, &wanted).await.expect("a judgement").expect("it is wrong");
+        let unfit =
+            NetworkNode.judge(&machine.host, &wanted.local, None).await.expect("a judgement").expect("it is wrong");
         assert_eq!(unfit.to_string(), "raw.dnsmasq was not taken: dnsmasq: bad option `no-such` (line 2)");
         let Outcome::Failed(error) = machine.converge(&wanted).await else { panic!("the setting is wrong") };
         assert_eq!((error.reason, error.lasting), ("SettingRefused", Lasting::UntilMended), "{error}");
         // Neither its addresses nor its server were touched.
         assert_eq!(machine.steps(NAT).await, [""; 0]);
         assert_eq!(machine.server(), server);
-        assert_eq!(NetworkNode.judge(&machine.host, &work(NAT, Intent::Present)).await.expect("a judgement"), None);
+        assert_eq!(
+            NetworkNode.judge(&machine.host, &work(NAT, Intent::Present).local, None).await.expect("a judgement"),
+            None
+        );
         machine.remove().await;
     });
 }

@@ -88,6 +88,10 @@ impl Resource for StoragePool {
         check::edit_local(spec, old, new)
     }
 
+    fn is_judged(&self, spec: &StoragePoolSpec, own: &BTreeMap<MemberName, Config>, is_new: bool) -> bool {
+        is_new && own.values().chain([&spec.config]).any(|config| config.value("source").is_some())
+    }
+
     fn node(&self) -> Option<&'static dyn AnyNode> {
         Some(&node::PoolNode)
     }

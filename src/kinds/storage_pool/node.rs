@@ -1,9 +1,12 @@
 //! What a member does about a storage pool. `plan` decides and is pure; the host's driver looks and acts.
 
 use super::StoragePoolSpec;
-use crate::host::{BTRFS_MOUNT_OPTIONS, Host, HostError, PoolAsk, PoolMedium, PoolSeen, PoolStep};
+use crate::host::{BTRFS_MOUNT_OPTIONS, Host, HostError, PoolAsk, PoolMedium, PoolSeen, PoolStep, Unfit};
 use crate::kinds::node::{Intent, Local, Node};
 use crate::model::{ByteSize, Config};
+
+/// The reasons of a source that somebody else uses.
+const OCCUPIED: [&str; 2] = ["SourceInUse", "SourceNotEmpty"];
 
 /// The per-member half.
 pub struct PoolNode;
@@ -27,6 +30,22 @@ impl Node for PoolNode {
         match intent {
             Intent::Present => present(&ask, have),
             Intent::Absent => absent(&ask, have),
+        }
+    }
+
+    async fn in_the_way(
+        &self,
+        host: &Host,
+        local: &Local<StoragePoolSpec>,
+        before: Option<&Local<StoragePoolSpec>>,
+    ) -> Result<Option<Unfit>, HostError> {
+        if before.is_some_and(|before| before.known) {
+            return Ok(None);
+        }
+        match host.storage.judge(&ask(local)).await {
+            Ok(()) => Ok(None),
+            Err(error) if OCCUPIED.contains(&error.reason) => Ok(Some(Unfit::in_the_way("source", error))),
+            Err(error) => Err(error),
         }
     }
 

@@ -281,6 +281,10 @@ fn failed(doing: &str, error: &rtnetlink::Error) -> HostError {
         return HostError::lasting(doing, "NotPermitted", "the kernel does not permit it")
             .hinting("run the daemon as root, with CAP_NET_ADMIN");
     }
+    if is(error, &[Errno::LOOP]) {
+        return HostError::lasting(doing, "InterfaceUnfit", "the kernel attaches no bridge to another one")
+            .hinting("name another interface");
+    }
     match error {
         rtnetlink::Error::NetlinkError(message) => HostError::passing(doing, "KernelRefused", message.to_io()),
         other => HostError::passing(doing, "NetlinkFailed", other),

@@ -187,16 +187,24 @@ impl LinuxNetwork {
     async fn attach(&self, ask: &BridgeAsk, port: &str) -> Result<(), HostError> {
         let doing = doing(&BridgeStep::Attach(port.to_owned()), &ask.name);
         let bridge = self.ours(ask).await?;
+        let link = self.free(ask, port).await?;
+        self.files(&ask.name).add_to(PORTS, &link.name)?;
+        self.kernel.set(&doing, LinkUnspec::new_with_index(link.index).controller(bridge.index).up()).await
+    }
+
+    // An interface that can be attached: it is there, and nothing else uses it.
+    async fn free(&self, ask: &BridgeAsk, port: &str) -> Result<Link, HostError> {
+        let doing = doing(&BridgeStep::Attach(port.to_owned()), &ask.name);
         let Some(link) = self.kernel.link(port).await? else {
             return Err(HostError::lasting(doing, "InterfaceMissing", format!("there is no interface `{port}`"))
                 .hinting("plug it in, or take it out of bridge.external_interfaces of this member"));
         };
-        unused(&link, &bridge).map_err(|cause| {
-            HostError::lasting(&doing, "InterfaceInUse", cause)
-                .hinting("only interfaces that nothing else uses can be attached to a bridge")
-        })?;
-        self.files(&ask.name).add_to(PORTS, &link.name)?;
-        self.kernel.set(&doing, LinkUnspec::new_with_index(link.index).controller(bridge.index).up()).await
+        let bridge = self.kernel.find(&ask.name).await?.filter(|link| link.alias.as_deref() == Some(&self.mark(ask)));
+        match unused(&link, bridge.map(|bridge| bridge.index)) {
+            Ok(()) => Ok(link),
+            Err(cause) => Err(HostError::lasting(&doing, "InterfaceInUse", cause)
+                .hinting("only interfaces that nothing else uses can be attached to a bridge")),
+        }
     }
 
     async fn detach(&self, ask: &BridgeAsk, port: &str) -> Result<(), HostError> {
@@ -213,8 +221,8 @@ fn doing(step: &BridgeStep, bridge: &str) -> String {
     format!("{step} (bridge `{bridge}`)")
 }
 
-fn unused(port: &Link, bridge: &Link) -> Result<(), String> {
-    if port.controller.is_some_and(|controller| controller != bridge.index) {
+fn unused(port: &Link, bridge: Option<u32>) -> Result<(), String> {
+    if port.controller.is_some() && port.controller != bridge {
         return Err(format!("`{}` belongs to another bridge or bond", port.name));
     }
     match port.addresses.iter().find(|address| address.scope == Reach::Global) {
@@ -258,6 +266,10 @@ impl Network for LinuxNetwork {
                 None => Ok(None),
             }
         })
+    }
+
+    fn attachable<'a>(&'a self, bridge: &'a BridgeAsk, port: &'a str) -> HostFuture<'a, ()> {
+        Box::pin(async move { self.free(bridge, port).await.map(|_| ()) })
     }
 
     fn links(&self) -> HostFuture<'_, Vec<Link>> {

@@ -29,8 +29,8 @@ pub async fn judge(files: &Files, bridge: &str, service: &Service) -> Result<Opt
     }
     let said = String::from_utf8_lossy(&stderr);
     let setting = if service.raw.is_empty() { "the configuration of the network" } else { "raw.dnsmasq" };
-    let (setting, program) = (setting.to_owned(), "dnsmasq".to_owned());
-    Ok(Some(Unfit { doing, setting, program, why: why(&said, &service.raw) }))
+    let (setting, program) = (setting.to_owned(), Some("dnsmasq".to_owned()));
+    Ok(Some(Unfit { doing, setting, program, why: why(&said, &service.raw), hint: None }))
 }
 
 async fn asked(arguments: &[String], raw: &str) -> std::io::Result<Output> {

@@ -127,14 +127,28 @@ pub fn must_be_unused(site: &Site<'_>, device: &Path) -> Result<(), HostError> {
 /// Sees to it that a device is empty: refuses what it holds, or wipes it when `source.wipe` says so.
 /// `token` is the UUID that an attempt which was cut short may have put there.
 pub async fn must_be_empty(site: &Site<'_>, device: &Path, token: Option<&str>) -> Result<(), HostError> {
+    match must_be_free(site, device, token).await? {
+        Free::Empty => Ok(()),
+        Free::GivenUp => wipe(site, device).await,
+    }
+}
+
+/// A device that may be taken.
+pub enum Free {
+    /// There is nothing on it.
+    Empty,
+    /// What is on it may go.
+    GivenUp,
+}
+
+/// Refuses a device that is in use, or that holds what nobody has given up. Nothing is changed.
+pub async fn must_be_free(site: &Site<'_>, device: &Path, token: Option<&str>) -> Result<Free, HostError> {
     must_be_unused(site, device)?;
-    match probe(site, device).await? {
-        Some(found) if found.uuid.as_deref() != token || token.is_none() => match refused(site, device, &found) {
-            Some(medium) => medium.refuse(site.doing("make")),
-            None => wipe(site, device).await,
-        },
-        Some(_) => wipe(site, device).await,
-        None => Ok(()),
+    let Some(found) = probe(site, device).await? else { return Ok(Free::Empty) };
+    let is_own = token.is_some() && found.uuid.as_deref() == token;
+    match refused(site, device, &found).filter(|_| !is_own) {
+        Some(medium) => medium.refuse(site.doing("make")).map(|()| Free::GivenUp),
+        None => Ok(Free::GivenUp),
     }
 }
 

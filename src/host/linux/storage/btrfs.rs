@@ -39,6 +39,10 @@ impl Driver for Btrfs {
         }
     }
 
+    fn judge(&self, site: Site<'_>, source: &Path) -> Result<(), HostError> {
+        if source.exists() { must_be_free(&site, source, None) } else { Ok(()) }
+    }
+
     async fn make(&self, site: Site<'_>, begun: Option<Record>) -> Result<(), HostError> {
         self.must_be_there(&site).await?;
         site.make_mount_point()?;

@@ -95,6 +95,12 @@ trait Driver {
     fn state(&self, machine: Machine<'_>) -> impl Future<Output = DriverState> + Send;
     /// What stands; `None` when there is nothing at all.
     fn look(&self, site: Site<'_>) -> impl Future<Output = Result<Option<PoolSeen>, HostError>> + Send;
+    /// Refuses a source, given and no device, that cannot become the pool. Nothing is changed; what only the driver's
+    /// tools could tell is told when it is made.
+    fn judge(&self, site: Site<'_>, source: &Path) -> Result<(), HostError> {
+        let _ = (site, source);
+        Ok(())
+    }
     /// See [`PoolStep::Make`]. `begun` is the record of an attempt that was cut short.
     fn make(&self, site: Site<'_>, begun: Option<Record>) -> impl Future<Output = Result<(), HostError>> + Send;
     /// See [`PoolStep::Mount`].
@@ -177,6 +183,18 @@ async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<()
             "OutOfOrder",
             format!("it has changed since it was looked at: cannot {step}"),
         )),
+    }
+}
+
+async fn judge<D: Driver>(driver: D, site: Site<'_>) -> Result<(), HostError> {
+    must_be_safe(&site)?;
+    if !matches!(Record::standing(site.record()?, site.ask), Standing::New) {
+        return Ok(());
+    }
+    let Some(source) = site.given().map(PathBuf::from) else { return Ok(()) };
+    match block::is_device(&source) {
+        true => block::must_be_free(&site, &source, None).await.map(|_| ()),
+        false => driver.judge(site, &source),
     }
 }
 
@@ -269,6 +287,10 @@ impl Storage for LinuxStorage {
             }
             self.act_now(pool, step).await
         })
+    }
+
+    fn judge<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, ()> {
+        with_driver!(pool, |driver| judge(driver, self.site(pool)))
     }
 
     fn usage<'a>(&'a self, pool: &'a PoolAsk) -> HostFuture<'a, PoolUsage> {

@@ -57,6 +57,29 @@ async fn a_missing_or_used_port_leaves_the_rest_of_the_bridge_working() {
 }
 
 #[tokio::test]
+async fn what_stands_in_the_way_is_told_before_it_is_stored_when_it_is_asked_for_anew() {
+    let fake = FakeHost::new();
+    let with = |port: &str| work(&[NAT, &[("bridge.external_interfaces", port)]].concat(), Intent::Present).local;
+    let judge = async |wanted: &Local<Spec>, before: Option<&Local<Spec>>| {
+        let unfit = NetworkNode.judge(&fake.host(), wanted, before).await.expect("a judgement");
+        unfit.map(|unfit| unfit.to_string()).unwrap_or_default()
+    };
+    let missing = "bridge.external_interfaces was not taken: there is no interface `eth9`";
+    assert_eq!(judge(&with("eth9"), None).await, missing);
+    assert_eq!(judge(&with("eth9"), Some(&with("eth1"))).await, missing);
+    assert_eq!(judge(&with("eth9"), Some(&with("eth9"))).await, "", "what it had before and lost is no news");
+    assert_eq!(judge(&with("eth1"), None).await, "");
+    assert_eq!(fake.network.facts("br0"), None, "nothing was made");
+
+    fake.network.plug(Link { name: "br0".to_owned(), kind: "dummy".to_owned(), ..Link::default() });
+    let taken = judge(&with("eth1"), None).await;
+    assert!(taken.contains("`br0` exists already: an interface of kind dummy"), "{taken}");
+    let known = Local { known: true, ..with("eth1") };
+    let look = NetworkNode.judge(&fake.host(), &with("eth1"), Some(&known)).await;
+    assert_eq!(look.expect_err("its member says so when it acts").reason, "InterfaceTaken");
+}
+
+#[tokio::test]
 async fn other_types_ask_only_for_the_interface_of_the_member() {
     let fake = FakeHost::new();
     let mut work = work(&[], Intent::Present);

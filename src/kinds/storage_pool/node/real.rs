@@ -214,6 +214,40 @@ async fn a_directory_that_is_missing_full_or_taken_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_source_of_others_is_told_before_anything_is_stored() {
+    let Some(lab) = Lab::open(&["mkfs.ext4", "blkid"]) else { return };
+    let host = linux::host(&lab.state());
+    let judge = async |driver: &str, source: &str, is_known: bool| {
+        let wanted = work(driver, &[("source", source)], Intent::Present).local;
+        let before = is_known.then(|| Local { known: true, ..wanted.clone() });
+        let unfit = PoolNode.judge(&host, &wanted, before.as_ref()).await.expect("a judgement");
+        unfit.map(|unfit| unfit.to_string()).unwrap_or_default()
+    };
+    let full = lab.make_dir("full");
+    std::fs::write(lab.path("full/mine.txt"), "mine").expect("written");
+    for driver in ["dir", "btrfs"] {
+        let told = judge(driver, &full, false).await;
+        assert!(told.contains("is not empty: it holds `mine.txt`"), "{driver}: {told}");
+        std::fs::remove_file(lab.path("full/mine.txt")).expect("removed");
+        assert_eq!(judge(driver, &full, false).await, "", "{driver}");
+        std::fs::write(lab.path("full/mine.txt"), "mine").expect("written");
+    }
+    let disk = Disk::new(&lab, "disk.img");
+    assert_eq!(judge("zfs", &disk.0, false).await, "");
+    run("mkfs.ext4", &["-q", &disk.0]);
+    for driver in ["btrfs", "zfs", "lvm"] {
+        let told = judge(driver, &disk.0, false).await;
+        assert!(told.contains("holds an ext4 file system"), "{driver}: {told}");
+        assert_eq!(judge(driver, &disk.0, true).await, "", "{driver}: what stands is looked at by its member");
+    }
+    let mounted = lab.make_dir("mounted");
+    run("mount", &[&disk.0, &mounted]);
+    assert!(judge("btrfs", &disk.0, false).await.contains("is in use"));
+    run("umount", &[&mounted]);
+    assert_eq!(std::fs::read_dir(lab.state()).expect("a directory").count(), 0, "nothing was made");
+}
+
+#[tokio::test]
 async fn a_disk_that_is_not_mounted_is_waited_for() {
     let Some(lab) = Lab::open(&[]) else { return };
     let source = lab.make_dir("disk");
