@@ -276,11 +276,7 @@ impl<R: Resource> Reading for Typed<'_, R> {
 
 // Tolerant: a newer version may have stored more. Who asks for more is refused, see `unknown`.
 fn parse<R: Resource>(spec: &Spec) -> Result<R::Spec, Problem> {
-    R::Spec::deserialize(&spec.0).map_err(no_spec::<R>)
-}
-
-fn no_spec<R: Resource>(cause: impl std::fmt::Display) -> Problem {
-    Problem::at_value("SB001", &[], format!("not a {}: {cause}", R::WORDS.spoken))
+    R::Spec::deserialize(&spec.0).map_err(|cause| Problem::no_spec(R::WORDS.spoken, cause))
 }
 
 fn write<S: Serialize>(spec: &S) -> Spec {
@@ -320,7 +316,7 @@ impl<R: Resource> Kind for R {
     }
 
     fn normalise(&self, spec: &Spec, held: Option<&Spec>) -> Result<Spec, Problem> {
-        unknown::refuse::<R::Spec>(R::WORDS.kind, spec, held).map_err(no_spec::<R>)?;
+        unknown::refuse::<R::Spec>(R::WORDS, spec, held)?;
         let mut stored = write(&parse::<R>(spec)?);
         drop_empty(&mut stored);
         Ok(stored)

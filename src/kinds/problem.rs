@@ -31,6 +31,11 @@ pub enum Spot {
 }
 
 impl Problem {
+    /// A value that is no spec of the kind that is spoken of so.
+    pub fn no_spec(spoken: &str, cause: impl std::fmt::Display) -> Self {
+        Self::at_value("SB001", &[], format!("not a {spoken}: {cause}"))
+    }
+
     /// An error at the value that `path` leads to.
     pub fn at_value(code: &'static str, path: &[&str], message: impl Into<String>) -> Self {
         Self {

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::kind::Words;
 use super::problem::Problem;
 use crate::model::Spec;
 
@@ -26,13 +27,14 @@ static FIELDS: Mutex<BTreeMap<&'static str, &'static [String]>> = Mutex::new(BTr
 ///
 /// # Errors
 /// The first of them.
-pub(super) fn refuse<S: JsonSchema>(kind: &'static str, spec: &Spec, held: Option<&Spec>) -> Result<(), String> {
-    let known = fields::<S>(kind);
+pub(super) fn refuse<S: JsonSchema>(words: Words, spec: &Spec, held: Option<&Spec>) -> Result<(), Problem> {
+    let known = fields::<S>(words.kind);
     let is_held = |field: &str, value: &Value| held.is_some_and(|held| held.0.get(field) == Some(value));
     let strange = spec.0.iter().find(|(field, value)| !known.contains(*field) && !is_held(field, value));
     let Some((field, _)) = strange else { return Ok(()) };
     let known: Vec<String> = known.iter().map(|field| format!("`{field}`")).collect();
-    Err(format!("unknown field `{field}`, expected one of {}", known.join(", ")))
+    let text = format!("unknown field `{field}`, expected one of {}", known.join(", "));
+    Err(Problem::no_spec(words.spoken, text))
 }
 
 fn fields<S: JsonSchema>(kind: &'static str) -> &'static [String] {

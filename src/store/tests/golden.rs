@@ -70,8 +70,6 @@ fn commands() -> Vec<Command> {
         revision: "8f3a".to_owned(),
         ..Origin::default()
     };
-    let refers = Expect::at(key.clone(), Some(Generation(3))).referring();
-    let referred = Expect { referred: Some(Revision(16)), ..Expect::at(Key::new("profile", "p"), Some(Generation(2))) };
     let forget = vec![Change::Forget { key: key.clone() }];
     let Command::Write(from) = write(vec![], forget) else { unreachable!("a write") };
     vec![
@@ -86,9 +84,16 @@ fn commands() -> Vec<Command> {
         write(vec![], vec![Change::Put(managed)]),
         Command::Write(Write { origin: Some(told), ..from }),
         write(vec![], vec![Change::Put(in_waves)]),
-        write(vec![refers, referred], vec![Change::Delete { key: Key::new("profile", "p") }]),
+        write(users(&key), vec![Change::Delete { key: Key::new("profile", "p") }]),
         write(vec![], vec![Change::Remember { key: Key::new("past", "1"), objects: vec![(key, "update".to_owned())] }]),
     ]
+}
+
+/// What an entry has to do with who refers to objects.
+fn users(key: &Key) -> Vec<Expect> {
+    let refers = Expect::at(key.clone(), Some(Generation(3))).referring();
+    let referred = Expect { referred: Some(Revision(16)), ..Expect::at(Key::new("profile", "p"), Some(Generation(2))) };
+    vec![refers, referred]
 }
 
 fn managed() -> Management {
