@@ -274,7 +274,6 @@ impl<R: Resource> Reading for Typed<'_, R> {
     }
 }
 
-// Tolerant: a newer version may have stored more. Who asks for more is refused, see `unknown`.
 fn parse<R: Resource>(spec: &Spec) -> Result<R::Spec, Problem> {
     R::Spec::deserialize(&spec.0).map_err(|cause| Problem::no_spec(R::WORDS.spoken, cause))
 }

@@ -64,12 +64,6 @@ fn commands() -> Vec<Command> {
     };
     let reports = |entries| Command::Report(Report { at: Timestamp(18), entries });
     let learned = BTreeMap::from([("source".to_owned(), "/x".to_owned())]);
-    let told = Origin {
-        address: "10.0.0.9:41210".to_owned(),
-        source: "site".to_owned(),
-        revision: "8f3a".to_owned(),
-        ..Origin::default()
-    };
     let forget = vec![Change::Forget { key: key.clone() }];
     let Command::Write(from) = write(vec![], forget) else { unreachable!("a write") };
     vec![
@@ -82,11 +76,20 @@ fn commands() -> Vec<Command> {
         reports(vec![report(Some(PlacementPhase::Errored), BTreeMap::new())]),
         reports(vec![report(Some(PlacementPhase::Pending), BTreeMap::new())]),
         write(vec![], vec![Change::Put(managed)]),
-        Command::Write(Write { origin: Some(told), ..from }),
+        Command::Write(Write { origin: Some(told()), ..from }),
         write(vec![], vec![Change::Put(in_waves)]),
         write(users(&key), vec![Change::Delete { key: Key::new("profile", "p") }]),
         write(vec![], vec![Change::Remember { key: Key::new("past", "1"), objects: vec![(key, "update".to_owned())] }]),
     ]
+}
+
+fn told() -> Origin {
+    Origin {
+        address: "10.0.0.9:41210".to_owned(),
+        source: "site".to_owned(),
+        revision: "8f3a".to_owned(),
+        ..Origin::default()
+    }
 }
 
 /// What an entry has to do with who refers to objects.
