@@ -205,6 +205,7 @@ const NOT_IN_FILES: [(&str, &str); 34] = [
     ("SB193", "src/watch"),
     ("SB194", "src/kinds/source"),
     ("SB195", "src/kinds"),
+    ("SB197", "src/daemon/sources"),
     ("SB160", "src/manifest"),
 ];
 

@@ -32,7 +32,10 @@ pub fn main() -> ExitCode {
         eprintln!("{}", bug_report(&panic.to_string()));
         std::process::exit(i32::from(Exit::Bug.code()));
     }));
-    run(std::env::args_os()).into()
+    match command::read_source::asked(std::env::args_os()) {
+        Some(exit) => exit.into(),
+        None => run(std::env::args_os()).into(),
+    }
 }
 
 /// Runs one command line.

@@ -27,6 +27,9 @@ pub enum DaemonError {
     /// The group of the socket does not exist.
     #[error("there is no group `{0}` on this machine: create it, or leave --group out")]
     NoGroup(String),
+    /// The user that is to read sources does not exist.
+    #[error("there is no user `{0}` on this machine: create it, or leave --source-user out")]
+    NoUser(String),
     /// A file is not what it should be.
     #[error("`{}` cannot be read ({detail}): put it back from a backup, or move it away", .path.display())]
     Unreadable {

@@ -11,6 +11,7 @@ use super::form;
 use super::loops::Loops;
 use super::peer_runtime::PeerRuntime;
 use super::ports::Ports;
+use super::sources::Loader;
 use super::state_dir::{Belongs, StateDir};
 use super::{certificate, tls};
 use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
@@ -30,6 +31,8 @@ pub struct Hub {
     pub transport: Arc<dyn Transport>,
     /// Where it listens.
     pub ports: Ports,
+    /// Who parses the manifests of sources.
+    pub loader: Arc<Loader>,
     /// The loops of the present store.
     pub loops: Mutex<Option<Loops>>,
     /// One forming at a time.
@@ -83,7 +86,7 @@ impl Hub {
         if let Some(old) = loops.take() {
             old.end().await;
         }
-        *loops = Some(Loops::start(server, &server.node(), self.dir.sources()));
+        *loops = Some(Loops::start(server, &server.node(), self.dir.sources(), &self.loader));
     }
 
     /// Ends the loops: the store is about to go.

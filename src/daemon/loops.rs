@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::sources::Loader;
 use super::{liveness, renew, shared_certificate, sources, webhooks};
 use crate::host::Clock;
 use crate::http::SystemDice;
@@ -29,7 +30,7 @@ pub struct Loops {
 
 impl Loops {
     /// Starts them.
-    pub fn start(server: &Arc<Server>, node: &Arc<Node>, sources: PathBuf) -> Self {
+    pub fn start(server: &Arc<Server>, node: &Arc<Node>, sources: PathBuf, loader: &Arc<Loader>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (name, me) = watch::channel(node.name.clone());
         let mut tasks = JoinSet::new();
@@ -40,7 +41,8 @@ impl Loops {
         let (clock, chance) = (cluster, Box::new(SystemDice));
         tasks.spawn(run_leader(node.store.clone(), clock, chance, stopped.clone()));
         tasks.spawn(liveness::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
-        tasks.spawn(sources::run(Arc::clone(server), Arc::clone(node), sources, stopped.clone()));
+        let readers = sources::Readers { server: Arc::clone(server), loader: Arc::clone(loader), homes: sources };
+        tasks.spawn(sources::run(readers, Arc::clone(node), stopped.clone()));
         tasks.spawn(webhooks::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         tasks.spawn(shared_certificate::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         tasks.spawn(renew::run(Arc::clone(server), Arc::clone(node), stopped.clone()));

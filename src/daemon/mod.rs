@@ -27,7 +27,7 @@ mod webhooks;
 
 pub use crate::http::{Crash, CrashPoint};
 pub use error::DaemonError;
-pub use options::{DaemonOptions, HostChoice};
+pub use options::{DaemonOptions, HostChoice, SourceReading};
 pub use run::{Daemon, run};
 
 #[cfg(test)]

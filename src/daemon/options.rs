@@ -18,8 +18,24 @@ pub struct DaemonOptions {
     pub timing: Timing,
     /// What `NOTIFY_SOCKET` says: the socket of a service manager that waits for us.
     pub notify_socket: Option<String>,
+    /// Who parses the manifests of sources.
+    pub sources: SourceReading,
     /// Where a test ends this daemon.
     pub crash: Crash,
+}
+
+/// Who parses the manifests of sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceReading {
+    /// The daemon itself, where it runs in a program that is not ours.
+    Here,
+    /// A process for each set.
+    Apart {
+        /// Its user; one without rights when none is named.
+        user: Option<String>,
+        /// Bytes of address space that it may have.
+        memory_bytes: u64,
+    },
 }
 
 /// Which machine the daemon works on.

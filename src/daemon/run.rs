@@ -17,6 +17,7 @@ use super::journal::Prepared;
 use super::options::{DaemonOptions, HostChoice};
 use super::peer_runtime::PeerRuntime;
 use super::ports::Ports;
+use super::sources::Loader;
 use super::state_dir::StateDir;
 use super::transport::HttpsTransport;
 use super::{certificate, first, machine, notify};
@@ -96,6 +97,7 @@ impl Daemon {
     /// What is in the way. Nothing is left running then.
     pub async fn start(options: DaemonOptions) -> Result<Self, DaemonError> {
         let dir = StateDir::open(&options.state_dir)?;
+        let loader = Arc::new(Loader::new(&options.sources)?);
         let host = host(&options);
         let clock = Arc::new(ClusterClock::new(Arc::clone(&host.clock)));
         let credentials = Arc::new(credentials(&dir)?);
@@ -107,6 +109,7 @@ impl Daemon {
             peer_runtime: PeerRuntime::start()?,
             transport: Arc::new(HttpsTransport::new(Arc::clone(&peers))),
             ports: Ports::default(),
+            loader,
             loops: Mutex::new(None),
             busy: Mutex::new(()),
         });

@@ -38,17 +38,23 @@ const HEAD_NODES_MAX: usize = 100_000;
 /// Never fails: all findings of all sources are in the result, and [`Loaded::is_usable`] says whether an error is
 /// among them. The order of the sources does not matter, except for the order of findings.
 pub fn load(sources: &[Source], options: &Options) -> Loaded {
-    load_set(sources, None, options)
+    load_set(sources, None, options, &|_| ())
 }
 
 /// The same for sources in layers, and with variables in their values.
 pub fn load_layers(layers: &Layers<'_>, options: &Options) -> Loaded {
+    load_layers_telling(layers, options, &|_| ())
+}
+
+/// The same, telling the path of each source before it is parsed, perhaps more than once and from several threads, and
+/// an empty path before the rules look at all of them together: who is ended meanwhile has said at what.
+pub fn load_layers_telling(layers: &Layers<'_>, options: &Options, tell: &Tell<'_>) -> Loaded {
     let Layers { layers, variables } = layers;
     if let [only] = layers {
-        return load_set(only, *variables, options);
+        return load_set(only, *variables, options, tell);
     }
     let sources: Vec<Source> = layers.iter().flatten().cloned().collect();
-    let mut reading = Reading::new(&sources, *variables, options);
+    let mut reading = Reading::new(&sources, *variables, options, tell);
     let (mut rest, mut documents) = (sources.as_slice(), Vec::new());
     for layer in *layers {
         let (own, below) = rest.split_at(layer.len());
@@ -58,8 +64,11 @@ pub fn load_layers(layers: &Layers<'_>, options: &Options) -> Loaded {
     reading.at_once(&documents)
 }
 
-fn load_set(sources: &[Source], variables: Option<&Variables>, options: &Options) -> Loaded {
-    let mut reading = Reading::new(sources, variables, options);
+/// Takes the path of what is about to be read.
+type Tell<'t> = dyn Fn(&str) + Sync + 't;
+
+fn load_set(sources: &[Source], variables: Option<&Variables>, options: &Options, tell: &Tell<'_>) -> Loaded {
+    let mut reading = Reading::new(sources, variables, options, tell);
     let batches = batches(sources, options.limits.batch_bytes_max);
     if let [batch] = batches.as_slice() {
         let documents = [reading.parse(batch)];
@@ -108,6 +117,7 @@ struct Reading<'s> {
     /// Whether variables may have been forgotten.
     may_lack_variables: bool,
     options: &'s Options,
+    tell: &'s Tell<'s>,
     survey: Survey<'s>,
     allowances: Allowances,
     uses: Vec<Use>,
@@ -133,12 +143,13 @@ struct Head<'d, 's> {
 }
 
 impl<'s> Reading<'s> {
-    fn new(sources: &'s [Source], variables: Option<&'s Variables>, options: &'s Options) -> Self {
+    fn new(sources: &'s [Source], variables: Option<&'s Variables>, options: &'s Options, tell: &'s Tell<'s>) -> Self {
         Self {
             sources,
             variables,
             may_lack_variables: variables.is_none() && sources.iter().any(|source| source.text.contains("${")),
             options,
+            tell,
             survey: Survey::new(sources),
             allowances: Allowances::default(),
             uses: Vec::new(),
@@ -171,15 +182,21 @@ impl<'s> Reading<'s> {
             return batch.iter().map(|source| self.read(source)).collect();
         }
         thread::scope(|scope| {
-            let start = |part: &'s [Source]| {
-                scope.spawn(move || part.iter().map(|source| self.read(source)).collect::<Vec<_>>())
-            };
+            let read = move |part: &'s [Source]| part.iter().map(|source| self.read(source)).collect::<Vec<_>>();
+            // Where the system gives no further thread, this one reads the part.
+            let start = |part| (part, thread::Builder::new().spawn_scoped(scope, move || read(part)));
             let parts: Vec<_> = batch.chunks(batch.len().div_ceil(workers)).map(start).collect();
-            parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+            let end = |(part, started): (&'s [Source], std::io::Result<thread::ScopedJoinHandle<'_, _>>)| match started
+            {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(_) => read(part),
+            };
+            parts.into_iter().flat_map(end).collect()
         })
     }
 
     fn read(&self, source: &'s Source) -> Parsed<'s> {
+        (self.tell)(&source.path);
         let mut parsed = parse(source, &self.options.limits);
         for (document, variables) in parsed.documents.iter_mut().zip(std::iter::repeat(self.variables)) {
             parsed.findings.extend(variables.into_iter().flat_map(|all| substitute(document, all)));
@@ -244,6 +261,7 @@ impl<'s> Reading<'s> {
     }
 
     fn judge<'d>(&mut self, layers: Vec<Vec<Head<'d, 's>>>) -> Judge<'d> {
+        (self.tell)("");
         let mut head = Set::default();
         let mut sections = Vec::new();
         for heads in layers {

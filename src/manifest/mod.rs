@@ -61,7 +61,7 @@ pub use editor::{schema, schema_draft_07};
 pub use emit::{Frame, emit};
 pub use encoding::decode;
 pub use files::{Sources, read_bounded, read_paths};
-pub use load::{load, load_layers};
+pub use load::{load, load_layers, load_layers_telling};
 pub use loaded::{Counts, Limits, Loaded, Options};
 pub use locate::locate;
 pub use reference::SecretReference;

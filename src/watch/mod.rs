@@ -6,6 +6,7 @@
 
 mod follower;
 pub mod git;
+pub mod handed;
 mod hints;
 mod ignored;
 mod program;
@@ -18,9 +19,9 @@ mod tree;
 
 pub use follower::{Follower, Roots, Round};
 pub use secret::{Exec, Resolver, SecretFiles, SecretNames, resolve as resolve_secrets};
-pub use set::{Recipe, load};
+pub use set::{Recipe, load, load_telling};
 pub use tracker::{Action, Counters, Elapsed, Event, Pace, Seen, Tracker, Verdict};
-pub use tree::{Digest, Look, Outcome, Tree, is_temporary};
+pub use tree::{Digest, Look, Outcome, RawSource, Tree, is_temporary};
 
 #[cfg(test)]
 mod tests;

@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::survey::{Failed, Mark, Root, Survey};
-use crate::manifest::{Source, decode, open_regular, open_regular_below, read_at_most};
-use crate::model::Finding;
+use crate::manifest::{open_regular, open_regular_below, read_at_most};
 
-/// All files of a set together.
-const BYTES_MAX: u64 = 256 << 20;
+/// All files of a set together: what a larger one declares nobody would read.
+const BYTES_MAX: u64 = 64 << 20;
 /// A line that names a directory.
 const GIT_FILE_BYTES_MAX: u64 = 4096;
 
@@ -43,15 +42,22 @@ pub enum Outcome {
     Nothing(String),
 }
 
-/// The manifests of all roots.
-#[derive(Debug)]
+/// The manifests of all roots. Nothing but their length and their digest is known of what they hold.
+#[derive(Clone, Debug)]
 pub struct Tree {
     /// What tells it from another content.
     pub digest: Digest,
-    /// The texts of each root, in the order of the roots, under the names that the user would give them.
-    pub roots: Vec<Vec<Source>>,
-    /// Files that are no text.
-    pub findings: Vec<Finding>,
+    /// The files of each root, in the order of the roots.
+    pub roots: Vec<Vec<RawSource>>,
+}
+
+/// A file as it stands on the disk: nobody has looked yet whether it is text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawSource {
+    /// Its path as the user would name it.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
 }
 
 impl Digest {
@@ -138,7 +144,7 @@ fn read(roots: &[PathBuf], survey: &Survey) -> Result<Tree, Outcome> {
     let bytes: u64 = survey.roots.iter().flat_map(|root| root.files.values()).map(|mark| mark.size).sum();
     let mut left = BYTES_MAX.checked_sub(bytes).map(|_| BYTES_MAX).ok_or_else(too_large)?;
     let mut hash = Sha256::new();
-    let mut tree = Tree { digest: Digest(String::new()), roots: Vec::new(), findings: Vec::new() };
+    let mut tree = Tree { digest: Digest(String::new()), roots: Vec::new() };
     for (path, root) in roots.iter().zip(&survey.roots) {
         let mut sources = Vec::with_capacity(root.files.len());
         hash.update([0]);
@@ -151,11 +157,7 @@ fn read(roots: &[PathBuf], survey: &Survey) -> Result<Tree, Outcome> {
                 hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
                 hash.update(part);
             }
-            let name = shown.to_string_lossy();
-            match decode(&name, content) {
-                Ok(text) => sources.push(Source::new(name, text)),
-                Err(finding) => tree.findings.push(*finding),
-            }
+            sources.push(RawSource { path: shown.to_string_lossy().into_owned(), bytes: content });
         }
         tree.roots.push(sources);
     }

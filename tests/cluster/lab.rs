@@ -211,7 +211,8 @@ impl Node {
         self.start_as(&["faketime", "-f", skew], &[]);
     }
 
-    fn start_with(&mut self, arguments: &[&str]) {
+    /// Starts the daemon with further arguments.
+    pub fn start_with(&mut self, arguments: &[&str]) {
         self.start_as(&[], arguments);
     }
 

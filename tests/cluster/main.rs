@@ -24,6 +24,7 @@ mod seed_files;
 #[path = "../../src/host/skip.rs"]
 mod skip;
 mod soak;
+mod source_reader;
 mod sources;
 mod strangers;
 mod waves;

@@ -10,7 +10,7 @@ use super::check;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
 use crate::cli::session::Session;
-use crate::daemon::{self, Crash, CrashPoint, DaemonError, DaemonOptions, HostChoice};
+use crate::daemon::{self, Crash, CrashPoint, DaemonError, DaemonOptions, HostChoice, SourceReading};
 use crate::store::Timing;
 
 /// The arguments of `seedbed daemon`.
@@ -28,6 +28,13 @@ pub struct DaemonArgs {
     /// How to log
     #[arg(long, value_enum, default_value_t = LogForm::Text)]
     log_form: LogForm,
+    /// The user that parses the manifests of sources: one that owns nothing and may nothing [default: seedbed-source
+    /// where there is one, or nobody]
+    #[arg(long, value_name = "USER")]
+    source_user: Option<String>,
+    /// For tests of what a source may cost: the MiB of memory that parsing a set may take
+    #[arg(long, hide = true, value_name = "MIB", default_value_t = 768)]
+    source_memory_mib: u64,
     /// For tests of crashes: ends the process at this instant of a join, as kill -9 does
     #[arg(long, hide = true, value_name = "INSTANT")]
     crash_at: Option<CrashPoint>,
@@ -74,6 +81,10 @@ pub async fn run(args: &DaemonArgs, session: &Session) -> Result<Exit, Failure> 
         group: args.group.clone(),
         timing: Timing::default(),
         notify_socket: std::env::var_os("NOTIFY_SOCKET").map(|socket| socket.to_string_lossy().into_owned()),
+        sources: SourceReading::Apart {
+            user: args.source_user.clone(),
+            memory_bytes: args.source_memory_mib.saturating_mul(1 << 20),
+        },
         crash: Crash(args.crash_at),
     };
     daemon::run(options).await.map_err(|error| told(&error))?;
@@ -90,6 +101,7 @@ fn told(error: &DaemonError) -> Failure {
         DaemonError::Busy(_) => failure.exiting(Exit::Refused),
         DaemonError::StateDir { .. }
         | DaemonError::NoGroup(_)
+        | DaemonError::NoUser(_)
         | DaemonError::Unreadable { .. }
         | DaemonError::Store(_)
         | DaemonError::Stopped(_)

@@ -22,6 +22,7 @@ pub mod man;
 pub mod noun;
 pub mod plan;
 pub mod protect;
+pub mod read_source;
 mod saved;
 pub mod schema;
 pub mod source;

@@ -117,7 +117,7 @@ impl Watch<'_> {
     async fn load(&mut self, tree: &Tree) -> Result<Done, Failure> {
         let screen = self.session.screen;
         let recipe = Recipe { overlays: self.args.layers.overlays.len(), variables: self.args.layers.variables()? };
-        let mut loaded = load(tree, &recipe);
+        let mut loaded = load(tree.clone(), &recipe);
         if loaded.is_usable() {
             let findings = apply::resolve(&mut loaded.desired).await;
             loaded.findings.extend(findings);
@@ -252,5 +252,8 @@ impl Watch<'_> {
 }
 
 fn texts(tree: &Tree) -> Vec<Source> {
-    tree.roots.iter().flatten().cloned().collect()
+    let files = tree.roots.iter().flatten();
+    files
+        .filter_map(|file| Some(Source::new(&file.path, manifest::decode(&file.path, file.bytes.clone()).ok()?)))
+        .collect()
 }

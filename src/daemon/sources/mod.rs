@@ -4,8 +4,10 @@
 //! the leader like any client, so that every write passes the leader's checks and carries its term.
 
 mod healing;
+mod loader;
 mod reader;
 mod round;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,8 +25,20 @@ use crate::store::StoreError;
 use crate::watch::git;
 use reader::Reader;
 
+pub use loader::Loader;
+
 /// Writes come in a row; what they mean for sources is looked at once they have settled.
 const SETTLE: Duration = Duration::from_millis(100);
+
+/// What all readers use.
+pub struct Readers {
+    /// The daemon.
+    pub server: Arc<Server>,
+    /// Who parses manifests.
+    pub loader: Arc<Loader>,
+    /// The directory that has one for each source.
+    pub homes: PathBuf,
+}
 
 /// One running reader.
 struct Running {
@@ -36,7 +50,7 @@ struct Running {
 }
 
 /// Keeps the readers of this place running until `stop`.
-pub async fn run(server: Arc<Server>, node: Arc<Node>, homes: PathBuf, mut stop: watch::Receiver<bool>) {
+pub async fn run(readers: Readers, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
     let mut applied = node.store.applied();
     let mut leadership = node.store.leadership();
     let mut running = BTreeMap::new();
@@ -44,9 +58,9 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, homes: PathBuf, mut stop:
     while !*stop.borrow() {
         applied.borrow_and_update();
         let is_leader = leadership.borrow_and_update().is_me;
-        match look(&server, &node, &homes, is_leader, &mut running).await {
+        match look(&readers, &node, is_leader, &mut running).await {
             Ok(names) if !is_swept => {
-                sweep(homes.clone(), names);
+                sweep(readers.homes.clone(), names);
                 is_swept = true;
             }
             Ok(_) => {}
@@ -64,12 +78,12 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, homes: PathBuf, mut stop:
 
 /// Starts and ends readers, and gives the names of all sources.
 async fn look(
-    server: &Arc<Server>,
+    readers: &Readers,
     node: &Arc<Node>,
-    homes: &Path,
     is_leader: bool,
     running: &mut BTreeMap<String, Running>,
 ) -> Result<Vec<String>, StoreError> {
+    let Readers { server, loader, homes } = readers;
     let sources = node.store.list("source")?;
     let statuses = node.store.list(SourceStatus::KIND)?;
     let names: Vec<String> = sources.iter().map(|source| source.key.name.clone()).collect();
@@ -104,7 +118,7 @@ async fn look(
         let reader = running.entry(name.clone()).or_insert_with(|| {
             let (asked, news) = watch::channel(requested);
             let home = homes.join(&name);
-            let reader = Reader::new(Arc::clone(server), object, spec, home, news);
+            let reader = Reader::new(Arc::clone(server), Arc::clone(loader), object, spec, home, news);
             let task = tokio::spawn(async move { if is_lost { reader.lost().await } else { reader.run().await } });
             Running { version: version(object, is_lost), task, asked }
         });

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::healing::{Healing, Seen};
+use super::loader::Loader;
 use super::round::{Round, is_open};
 use crate::http::{Server, set_source_status, source_status};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
@@ -23,6 +24,7 @@ const HEAL_LOOK: Duration = Duration::from_secs(5);
 /// Reads one source.
 pub struct Reader {
     server: Arc<Server>,
+    loader: Arc<Loader>,
     name: String,
     generation: Generation,
     spec: SourceSpec,
@@ -40,6 +42,7 @@ impl Reader {
     /// A reader that has done nothing yet.
     pub fn new(
         server: Arc<Server>,
+        loader: Arc<Loader>,
         object: &Object,
         spec: SourceSpec,
         home: PathBuf,
@@ -48,7 +51,7 @@ impl Reader {
         let (name, generation) = (object.key.name.clone(), object.generation);
         let status = SourceStatus::default();
         let healing = Healing::default();
-        Self { server, name, generation, spec, home, asked, judged: status.clone(), status, healing }
+        Self { server, loader, name, generation, spec, home, asked, judged: status.clone(), status, healing }
     }
 
     /// Reads until it is aborted.
@@ -209,8 +212,8 @@ impl Reader {
 
     async fn judge(&mut self, tree: Tree, commit: &str, top: &Path) -> Verdict {
         let asked = *self.asked.borrow();
-        let Self { server, name, generation, spec, .. } = &*self;
-        let round = Round { server, name, generation: *generation, spec, top };
+        let Self { server, loader, name, generation, spec, .. } = &*self;
+        let round = Round { server, loader, name, generation: *generation, spec, top };
         let digest = tree.digest.short().to_owned();
         let (verdict, status) = round.take(tree, commit, self.status.clone()).await;
         let why = &status.message;
@@ -263,7 +266,10 @@ impl Reader {
 
     /// Says how it stands. What was found in an earlier set says nothing of a new fault.
     async fn stand(&mut self, status: SourceStatus, standing: Standing, reason: Reason, message: &str) {
-        let is_of_set = matches!(reason, Reason::Applied | Reason::Invalid | Reason::Refused | Reason::ApplyFailed);
+        let is_of_set = matches!(
+            reason,
+            Reason::Applied | Reason::Invalid | Reason::Unread | Reason::Refused | Reason::ApplyFailed
+        );
         let findings = if is_of_set { status.findings } else { Vec::new() };
         let status = SourceStatus { findings, ..status };
         if self.status.message != message {
@@ -291,7 +297,7 @@ impl Reader {
 /// Why a set is not pruned by: a file without a byte is one that somebody is about to write, and all that it declared
 /// would go meanwhile.
 fn emptied(tree: &Tree) -> Option<String> {
-    let empty = tree.roots.iter().flatten().find(|source| source.text.is_empty())?;
+    let empty = tree.roots.iter().flatten().find(|source| source.bytes.is_empty())?;
     Some(format!(
         "`{}` is empty and looks half written: this source deletes what is declared no more; remove the file, or leave a comment in it",
         empty.path

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::loader::Loader;
+use super::unread::Unread;
 use crate::api::{ApiError, ApplyRequest};
 use crate::http::{Server, hand_over, origin};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
-use crate::manifest::Loaded;
 use crate::model::{Claim, Desired, Finding, Generation, MemberName, Origin, Timestamp};
 use crate::plan::{HELD, NOT_PRUNED};
-use crate::watch::{Digest, Exec, Recipe, Resolver, SecretFiles, SecretNames, Tree, Verdict, load, resolve_secrets};
+use crate::watch::handed::Answer;
+use crate::watch::{Digest, Exec, Recipe, Resolver, SecretFiles, SecretNames, Tree, Verdict, resolve_secrets};
 
 /// A status is read by people; this many findings are enough to begin with.
 const FINDINGS_MAX: usize = 20;
@@ -18,6 +20,8 @@ const FINDINGS_MAX: usize = 20;
 pub struct Round<'a> {
     /// The daemon.
     pub server: &'a Arc<Server>,
+    /// Who parses the manifests.
+    pub loader: &'a Loader,
     /// The source.
     pub name: &'a str,
     /// Its generation.
@@ -32,17 +36,19 @@ impl Round<'_> {
     /// Loads a set and hands it over. Gives what the status becomes.
     pub async fn take(&self, tree: Tree, commit: &str, status: SourceStatus) -> (Verdict, SourceStatus) {
         let digest = tree.digest.clone();
-        let loaded = self.load(tree).await;
+        let read = self.load(tree).await;
         let now = self.server.now();
         let status = SourceStatus { observed: self.generation, ..status };
-        if !loaded.is_usable() {
-            let errors = loaded.findings.iter().filter(|finding| finding.is_error()).count();
+        let Answer { mut desired, findings: found, errors } = match read {
+            Ok(answer) => answer,
+            Err(unread) => return not_read(&unread, &shown(&digest, commit), status, now),
+        };
+        if errors > 0 {
             let message =
                 format!("{} has {errors} error{}", shown(&digest, commit), if errors == 1 { "" } else { "s" });
             let status = status.standing(Standing::Stalled, Reason::Invalid, &message, now);
-            return (Verdict::Bad, with_findings(status, loaded.findings));
+            return (Verdict::Bad, with_findings(status, found));
         }
-        let mut desired = loaded.desired;
         if let Err(findings) = self.place(&mut desired) {
             let message = format!("{} has keys that name no member", shown(&digest, commit));
             let status = status.standing(Standing::Stalled, Reason::Invalid, &message, now);
@@ -72,7 +78,7 @@ impl Round<'_> {
                     last_success: last_success.or(Some(now)),
                     ..status.standing(Standing::Ready, Reason::Applied, &message, now)
                 };
-                let findings = reply.notes.into_iter().chain(loaded.findings).collect();
+                let findings = reply.notes.into_iter().chain(found).collect();
                 (Verdict::Good, with_findings(status, findings))
             }
             Err(error) => refused(status, error, now),
@@ -80,21 +86,21 @@ impl Round<'_> {
     }
 
     /// What the tree declares, with the secrets that it names.
-    async fn load(&self, tree: Tree) -> Loaded {
+    async fn load(&self, tree: Tree) -> Result<Answer, Unread> {
         let overlays = self.spec.layers.len().saturating_sub(1);
         let recipe = Recipe { overlays, variables: self.spec.variables.clone() };
-        // Megabytes of text take their time.
-        let work = tokio::task::spawn_blocking(move || load(&tree, &recipe));
-        let mut loaded = work.await.unwrap_or_else(|_| unread());
-        if loaded.is_usable() {
+        let mut answer = self.loader.load(tree, recipe).await?;
+        if answer.errors == 0 {
             let exec = if self.spec.exec { Exec::Allowed } else { Exec::Refused };
             let dirs = Some(&self.spec.secrets_dir).filter(|dir| !dir.is_empty()).map(PathBuf::from);
             let files = SecretFiles::Below(dirs.into_iter().chain([self.top.to_owned()]).collect());
             let env = |name: &str| environment(name);
             let resolver = Resolver { env: &env, names: SecretNames::Only(&self.spec.env), files, exec };
-            loaded.findings.extend(resolve_secrets(&mut loaded.desired, &resolver).await);
+            let findings = resolve_secrets(&mut answer.desired, &resolver).await;
+            answer.errors += findings.iter().filter(|finding| finding.is_error()).count();
+            answer.findings.extend(findings);
         }
-        loaded
+        Ok(answer)
     }
 
     /// Gives keys that name no member to the member that reads them, as they would be from its own command line.
@@ -135,8 +141,14 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn unread() -> Loaded {
-    Loaded { findings: vec![Finding::error("SB002", "the manifests could not be read")], ..Loaded::default() }
+/// What has ended the process that read the set may pass; what the set has done to it comes again.
+fn not_read(unread: &Unread, what: &str, status: SourceStatus, now: Timestamp) -> (Verdict, SourceStatus) {
+    let (verdict, standing) = match unread.is_passing() {
+        true => (Verdict::Later, Standing::Reconciling),
+        false => (Verdict::Bad, Standing::Stalled),
+    };
+    let status = status.standing(standing, Reason::Unread, &format!("{what} was not read: {unread}"), now);
+    (verdict, with_findings(status, vec![unread.finding()]))
 }
 
 fn shown(digest: &Digest, commit: &str) -> String {

@@ -1,11 +1,13 @@
 //! The machine itself: the only code that runs programs, speaks netlink, mounts and writes `/etc`.
 
 mod clock;
+mod confine;
 mod failure;
 pub mod limits;
 mod network;
 mod run;
 mod storage;
+mod user;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,10 +15,12 @@ use std::sync::Arc;
 use super::{Dirs, Host};
 
 pub use clock::SystemClock;
+pub use confine::{Bounds, confine};
 pub use failure::{Doing, disk_full, io_failure};
 #[cfg(test)]
 pub use run::recorded::Recorded;
 pub use run::{Command, Output, RunFuture, Runner, SEARCH_PATH, Tools, debian_package};
+pub use user::User;
 
 /// This machine, with everything kept below `state_dir`.
 pub fn host(state_dir: &Path) -> Host {

@@ -75,6 +75,8 @@ pub enum Reason {
     VerifyFailed,
     /// The set has errors.
     Invalid,
+    /// The process that parses the set has no answer: the set takes too much, or something has ended it.
+    Unread,
     /// The cluster refuses the set.
     Refused,
     /// The cluster could not take it now.

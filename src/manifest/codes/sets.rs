@@ -292,4 +292,10 @@ pub(super) const OF_SETS: &[Rule] = &[    rule(
         "a variable of a set without variables",
         "A set that is read without variables takes ${NAME} as text, as LXD does: an object may come into being with a literal ${NAME} in its name. Most likely --var or --vars was left out. Texts of several lines are not looked at: scripts have variables of their own.",
     ),
+    rule(
+        "SB197",
+        "a set of a source that could not be read",
+        "The manifests of a source are parsed by a process of their own, which has no rights, little memory and little time. It ended before it was done, at the file that is named: a text is made to take more than that, or something has ended the process. What was applied last stays in force. A set that takes too much is read again when it changes or when seedbed source sync NAME asks for it; everything else is tried again by itself.",
+    )
+    .binding(),
 ];
