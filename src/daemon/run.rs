@@ -97,7 +97,7 @@ impl Daemon {
     /// What is in the way. Nothing is left running then.
     pub async fn start(options: DaemonOptions) -> Result<Self, DaemonError> {
         let dir = StateDir::open(&options.state_dir)?;
-        let loader = Arc::new(Loader::new(&options.sources)?);
+        let loader = Arc::new(Loader::new(&options.sources, &options.state_dir)?);
         let host = host(&options);
         let clock = Arc::new(ClusterClock::new(Arc::clone(&host.clock)));
         let credentials = Arc::new(credentials(&dir)?);

@@ -18,7 +18,7 @@ use super::loaded::{Counts, Loaded, Options};
 use super::parse::{Parsed, parse};
 use super::set::{Found, Set};
 use super::shape::{self, Shape};
-use super::source::{Layers, Source};
+use super::source::{Layers, Source, batches};
 use super::substitute::{Variables, forgotten, substitute};
 use super::survey::Survey;
 use super::{placeholder, references, sense, weight};
@@ -93,21 +93,6 @@ fn load_set(sources: &[Source], variables: Option<&Variables>, options: &Options
     }
     let verdict = judge.done(&reading);
     reading.finish(verdict)
-}
-
-// Whole files in their order; one batch, perhaps an empty one, at least.
-fn batches(sources: &[Source], bytes_max: usize) -> Vec<&[Source]> {
-    let mut batches = Vec::new();
-    let (mut first, mut bytes) = (0, 0);
-    for (index, source) in sources.iter().enumerate() {
-        if index > first && bytes + source.text.len() > bytes_max {
-            batches.push(&sources[first..index]);
-            (first, bytes) = (index, 0);
-        }
-        bytes += source.text.len();
-    }
-    batches.push(&sources[first..]);
-    batches
 }
 
 /// What is known of all sources.

@@ -31,3 +31,18 @@ impl Source {
         Self { path: path.into(), text: text.into() }
     }
 }
+
+/// Sources in batches that are read at once: whole files in their order; one batch, perhaps an empty one, at least.
+pub(super) fn batches(sources: &[Source], bytes_max: usize) -> Vec<&[Source]> {
+    let mut batches = Vec::new();
+    let (mut first, mut bytes) = (0, 0);
+    for (index, source) in sources.iter().enumerate() {
+        if index > first && bytes + source.text.len() > bytes_max {
+            batches.push(&sources[first..index]);
+            (first, bytes) = (index, 0);
+        }
+        bytes += source.text.len();
+    }
+    batches.push(&sources[first..]);
+    batches
+}

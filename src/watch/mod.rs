@@ -18,6 +18,7 @@ mod tracker;
 mod tree;
 
 pub use follower::{Follower, Roots, Round};
+pub use program::RunAs;
 pub use secret::{Exec, Resolver, SecretFiles, SecretNames, resolve as resolve_secrets};
 pub use set::{Recipe, load, load_telling};
 pub use tracker::{Action, Counters, Elapsed, Event, Pace, Seen, Tracker, Verdict};

@@ -24,6 +24,17 @@ pub struct Program {
     pub dir: PathBuf,
     /// How long it may take.
     pub limit: Duration,
+    /// Who it runs as: this process's own user when it is nobody else.
+    pub user: Option<RunAs>,
+}
+
+/// A user and its group, without any other group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunAs {
+    /// The number of the user.
+    pub uid: u32,
+    /// The number of the group.
+    pub gid: u32,
 }
 
 /// Why a program gave nothing.
@@ -46,10 +57,13 @@ impl Program {
     /// # Errors
     /// When it cannot be started, takes too long, or ends badly.
     pub async fn run(self) -> Result<Vec<u8>, ProgramError> {
-        let Self { name, args, env, dir, limit } = self;
+        let Self { name, args, env, dir, limit, user } = self;
         let mut command = tokio::process::Command::new(&name);
         command.args(args).env_clear().env("PATH", SEARCH_PATH).env("LC_ALL", "C").envs(env).current_dir(dir);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        if let Some(RunAs { uid, gid }) = user {
+            command.uid(uid).gid(gid);
+        }
         // Its children go with it.
         command.process_group(0);
         let mut child = command.spawn().map_err(|cause| ProgramError::Start(name.clone(), cause))?;
@@ -101,7 +115,8 @@ mod tests {
 
     fn shell(script: &str, limit: Duration) -> Program {
         let args = vec!["-c".to_owned(), script.to_owned()];
-        Program { name: "sh".to_owned(), args, env: vec![("GIVEN", "yes".to_owned())], dir: "/".into(), limit }
+        let env = vec![("GIVEN", "yes".to_owned())];
+        Program { name: "sh".to_owned(), args, env, dir: "/".into(), limit, user: None }
     }
 
     #[tokio::test]

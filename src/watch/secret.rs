@@ -144,6 +144,7 @@ async fn run(words: Vec<String>) -> Result<String, String> {
         env: Vec::new(),
         dir: PathBuf::from("/"),
         limit: EXEC_LIMIT,
+        user: None,
     };
     // What it complains about may quote what it decrypts: that is not passed on.
     let said = program.run().await.map_err(|_| format!("`{name}` failed; run it by hand to see why"))?;

@@ -34,7 +34,8 @@ fn profile(cpus: u32) -> String {
 }
 
 fn has_cpus(node: &Node, cpus: u32) -> bool {
-    node.get("/1.0/profiles/web").is_some_and(|web| web["config"]["limits.cpu"] == cpus.to_string())
+    let wanted = Value::String(cpus.to_string());
+    node.get("/1.0/profiles/web").is_some_and(|web| web["config"]["limits.cpu"] == wanted)
 }
 
 fn field(pid: u32, name: &str) -> Option<String> {

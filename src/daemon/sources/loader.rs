@@ -13,7 +13,7 @@
 //! Secrets stay there, too: the child is handed the reference and hands it back.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -28,8 +28,9 @@ use super::super::error::DaemonError;
 use super::super::options::SourceReading;
 use super::unread::{Unread, Why};
 use crate::host::linux::{Bounds, User};
+use crate::watch::git::{is_open_to_all, needs_no_files};
 use crate::watch::handed::{Answer, Header, Said};
-use crate::watch::{RawSource, Recipe, Tree, load};
+use crate::watch::{RawSource, Recipe, RunAs, Tree, load};
 
 /// The program that is running, whatever stands in its place on the disk by now, and wherever the user may look.
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -53,7 +54,12 @@ pub enum Loader {
     /// In this process.
     Here,
     /// In a process for each set.
-    Apart(Box<Apart>),
+    Apart {
+        /// How it is started.
+        apart: Box<Apart>,
+        /// Who git runs as, where it needs nothing of root's.
+        git: Option<RunAs>,
+    },
 }
 
 /// How a process that reads a set is started.
@@ -71,11 +77,20 @@ impl Loader {
     ///
     /// # Errors
     /// When the user that is named does not exist.
-    pub fn new(reading: &SourceReading) -> Result<Self, DaemonError> {
+    pub fn new(reading: &SourceReading, state_dir: &Path) -> Result<Self, DaemonError> {
         let SourceReading::Apart { user, memory_bytes } = reading else { return Ok(Self::Here) };
         let (user, bounds) =
             (find_user(user.as_deref())?, Bounds { memory_bytes: *memory_bytes, processor_s: PROCESSOR_S });
-        Ok(Self::Apart(Box::new(Apart::new(THIS_PROGRAM.into(), user, bounds, LIMIT))))
+        let git = user.as_ref().and_then(|user| git_user(user, state_dir));
+        Ok(Self::Apart { apart: Box::new(Apart::new(THIS_PROGRAM.into(), user, bounds, LIMIT)), git })
+    }
+
+    /// Who git runs as to fetch from an address: this process's own user when it is nobody else.
+    pub fn git_user(&self, url: &str) -> Option<RunAs> {
+        match self {
+            Self::Here => None,
+            Self::Apart { git, .. } => git.filter(|_| needs_no_files(url)),
+        }
     }
 
     /// What a tree declares.
@@ -88,7 +103,7 @@ impl Loader {
                 let work = tokio::task::spawn_blocking(move || Answer::from(load(tree, &recipe)));
                 work.await.map_err(|cause| Unread::at_all(Why::Crashed(cause.to_string())))
             }
-            Self::Apart(apart) => apart.load(tree.roots, &recipe).await,
+            Self::Apart { apart, .. } => apart.load(tree.roots, &recipe).await,
         }
     }
 }
@@ -115,6 +130,20 @@ fn find_user(named: Option<&str>) -> Result<Option<User>, DaemonError> {
     Ok(user)
 }
 
+/// Git keeps what it fetches, so that it runs only as somebody that no other program is: whatever else is `nobody` could
+/// read a private repository, and change what it says.
+fn git_user(user: &User, state_dir: &Path) -> Option<RunAs> {
+    if user.is_shared() || user.uid == 0 {
+        return None;
+    }
+    if !is_open_to_all(state_dir) {
+        let (user, dir) = (&user.name, state_dir.display());
+        tracing::warn!(%user, %dir, "git runs as root: the user cannot get to what lies below the state directory");
+        return None;
+    }
+    Some(RunAs { uid: user.uid, gid: user.gid })
+}
+
 impl Apart {
     fn new(program: PathBuf, user: Option<User>, bounds: Bounds, limit: Duration) -> Self {
         Self { program, user, bounds, limit, places: Semaphore::new(PLACES) }
@@ -132,7 +161,7 @@ impl Apart {
         let work = tokio::task::spawn_blocking(move || {
             Handle::current().block_on(async {
                 tokio::select! {
-                    heard = timeout(limit, converse(command, header, roots, bounds)) => heard.unwrap_or_else(|_| Err((Why::Late(limit), None))),
+                    heard = timeout(limit, converse(command, header, roots, bounds)) => heard.unwrap_or(Err((Why::Late(limit), None))),
                     _ = waits_no_longer => Err((Why::Killed, None)),
                 }
             })

@@ -179,7 +179,8 @@ impl Reader {
 
     async fn fetch(&self) -> Result<Checkout, GitError> {
         let SourceSpec { git, reference, verify, .. } = &self.spec;
-        let remote = Remote { url: git.clone(), reference: reference.clone(), signers: verify.clone() };
+        let user = self.loader.git_user(git);
+        let remote = Remote { url: git.clone(), reference: reference.clone(), signers: verify.clone(), user };
         git::fetch(&remote, &self.home).await
     }
 

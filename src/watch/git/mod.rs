@@ -3,15 +3,18 @@
 //! Git runs with nothing of the daemon's environment and none of the machine's configuration: no hooks, no credential
 //! helpers, no file system monitor, no prompts, and only https, ssh and file as protocols. Links in a commit are
 //! written as plain files, so that no commit can make the daemon read what lies outside of it.
+//!
+//! Where it can, git runs as a user without rights, who owns the repository and nothing else: a commit that was laid out
+//! lies where only the daemon can go. That is so for https ([`needs_no_files`]).
 
 mod repository;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
-use super::program::ProgramError;
+use super::program::{ProgramError, RunAs};
 use repository::{FETCH_BYTES_MAX, Repository};
 
 /// What to fetch.
@@ -23,6 +26,22 @@ pub struct Remote {
     pub reference: String,
     /// The text of an allowed signers file; a commit needs no signature when it is empty.
     pub signers: String,
+    /// Who git runs as: this process's own user when it is nobody else.
+    pub user: Option<RunAs>,
+}
+
+/// Whether git needs nothing that lies on this machine to fetch from an address, so that it may be anybody.
+///
+/// With ssh it needs the key and the known hosts, which are files of root. A repository on this machine may be root's
+/// alone, and git takes none that belongs to somebody else than the user that it runs as.
+pub fn needs_no_files(url: &str) -> bool {
+    url.starts_with("https://")
+}
+
+/// Whether every user can get to what lies below a directory, if only the way on is open.
+pub fn is_open_to_all(dir: &Path) -> bool {
+    let mut all = dir.ancestors().map(|above| fs::metadata(above).map(|met| met.mode() & 0o001 != 0));
+    all.all(|is_open| is_open.unwrap_or(false))
 }
 
 /// A commit, laid out.
@@ -88,8 +107,9 @@ impl GitError {
 /// # Errors
 /// What is in the way. What was laid out before stays.
 pub async fn fetch(remote: &Remote, home: &Path) -> Result<Checkout, GitError> {
-    disk(home, make).await?;
-    let repository = Repository::open(home).await?;
+    let user = remote.user;
+    disk(home, move |home| prepare(home, user)).await?;
+    let repository = Repository::open(home, user).await?;
     let taken = take(&repository, remote, home).await;
     match &taken {
         Ok((_, None)) => {}
@@ -108,16 +128,22 @@ async fn take(repository: &Repository, remote: &Remote, home: &Path) -> Result<(
     }
     let dir = home.join("commits").join(&commit);
     let is_new = !tokio::fs::try_exists(&dir).await.unwrap_or(false);
-    let bytes = if is_new { Some(lay_out(repository, &commit, &dir, home).await?) } else { None };
+    let bytes = if is_new { Some(lay_out(repository, &commit, &dir, home, remote.user).await?) } else { None };
     let kept = dir.clone();
     disk(&home.join("commits"), move |commits| keep_only(&kept, commits)).await?;
     Ok((Checkout { commit, dir }, bytes))
 }
 
-async fn lay_out(repository: &Repository, commit: &str, dir: &Path, home: &Path) -> Result<u64, GitError> {
+async fn lay_out(
+    repository: &Repository,
+    commit: &str,
+    dir: &Path,
+    home: &Path,
+    user: Option<RunAs>,
+) -> Result<u64, GitError> {
     let bytes = repository.check_size(commit).await?;
     let fresh = home.join("commits.new");
-    disk(&fresh, |fresh| remove(fresh).and_then(|()| make(fresh))).await?;
+    disk(&fresh, move |fresh| remove(fresh).and_then(|()| make_for(user, fresh))).await?;
     repository.lay_out(commit, &fresh).await?;
     let to = dir.to_owned();
     disk(&fresh, move |fresh| put(fresh, &to)).await?;
@@ -134,15 +160,39 @@ async fn disk<T: Send + 'static>(
     done.unwrap_or_else(|cause| Err(GitError::disk("use", &named)(io::Error::other(cause))))
 }
 
-/// Makes a directory that nobody else can look into: what a private repository holds is not for every user here.
-fn make(dir: &Path) -> Result<(), GitError> {
+/// The directories that git needs before it is there itself. A repository of another user is of no use to this one.
+fn prepare(home: &Path, user: Option<RunAs>) -> Result<(), GitError> {
+    let repository = home.join("repository");
+    let me = rustix::process::geteuid().as_raw();
+    let owner = fs::symlink_metadata(&repository).map(|met| met.uid());
+    if owner.is_ok_and(|uid| uid != user.map_or(me, |user| user.uid)) {
+        remove(&repository)?;
+    }
+    match user {
+        None => make(home, 0o700)?,
+        Some(_) => {
+            // The way to the repository, and nothing to see on it.
+            home.parent().map_or(Ok(()), |homes| make(homes, 0o711))?;
+            make(home, 0o711)?;
+        }
+    }
+    make_for(user, &repository)
+}
+
+/// Makes a directory that one user can look into: what a private repository holds is not for every user here.
+fn make_for(user: Option<RunAs>, dir: &Path) -> Result<(), GitError> {
+    make(dir, 0o700)?;
+    user.map_or(Ok(()), |user| chown(dir, Some(user.uid), Some(user.gid))).map_err(GitError::disk("hand over", dir))
+}
+
+fn make(dir: &Path, mode: u32) -> Result<(), GitError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(GitError::disk("create", dir))?;
     // One of an earlier version was open.
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(GitError::disk("protect", dir))
+    fs::set_permissions(dir, fs::Permissions::from_mode(mode)).map_err(GitError::disk("protect", dir))
 }
 
 fn put(fresh: &Path, dir: &Path) -> Result<(), GitError> {
-    dir.parent().map_or(Ok(()), make)?;
+    dir.parent().map_or(Ok(()), |commits| make(commits, 0o700))?;
     fs::rename(fresh, dir).map_err(GitError::disk("rename", fresh))
 }
 

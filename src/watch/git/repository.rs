@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::program::{Program, ProgramError};
+use super::super::program::{Program, ProgramError, RunAs};
 use super::{GitError, Remote};
 
 /// A commit that takes longer to fetch is too large, or its server does not answer.
@@ -25,12 +25,13 @@ const HEAD: &str = "refs/seedbed/head";
 pub struct Repository {
     home: PathBuf,
     git_dir: PathBuf,
+    user: Option<RunAs>,
 }
 
 impl Repository {
-    /// Opens it, and makes it where there is none.
-    pub async fn open(home: &Path) -> Result<Self, GitError> {
-        let repository = Self { home: home.to_owned(), git_dir: home.join("repository") };
+    /// Opens it, and makes it where there is none. Whoever git runs as owns its directory.
+    pub async fn open(home: &Path, user: Option<RunAs>) -> Result<Self, GitError> {
+        let repository = Self { home: home.to_owned(), git_dir: home.join("repository"), user };
         if !repository.git_dir.join("HEAD").is_file() {
             let path = repository.git_dir.to_string_lossy().into_owned();
             // Templates of the machine would bring hooks.
@@ -135,7 +136,7 @@ impl Repository {
     pub async fn lay_out(&self, commit: &str, dir: &Path) -> Result<(), GitError> {
         let tree = format!("--work-tree={}", dir.display());
         let args = [&tree, "checkout", "--quiet", "--force", commit, "--", "."];
-        let index = dir.with_extension("index");
+        let index = self.git_dir.join("checkout.index");
         let mut program = self.git(&args, LOCAL_LIMIT);
         program.env.push(("GIT_INDEX_FILE", index.to_string_lossy().into_owned()));
         let done = program.run().await;
@@ -168,6 +169,7 @@ impl Repository {
             env: env.map(|(name, value)| (name, value.to_owned())).into(),
             dir: self.home.clone(),
             limit,
+            user: self.user,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Real repositories, real signatures.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::super::program::RunAs;
 use super::{Checkout, GitError, Remote, fetch};
 
 struct Room {
@@ -63,7 +64,7 @@ impl Room {
 
     fn remote(&self) -> Remote {
         let url = format!("file://{}", self.repo().display());
-        Remote { url, reference: "main".to_owned(), signers: String::new() }
+        Remote { url, reference: "main".to_owned(), signers: String::new(), user: None }
     }
 
     async fn fetch(&self, remote: &Remote) -> Result<Checkout, GitError> {
@@ -103,6 +104,56 @@ async fn nobody_else_looks_into_what_was_fetched() {
         let mode = fs::metadata(&dir).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode, 0o700, "{}", dir.display());
     }
+}
+
+/// A user that nobody is, and that needs no name.
+const SOMEBODY: RunAs = RunAs { uid: 54_321, gid: 54_322 };
+
+#[tokio::test]
+async fn git_runs_as_somebody_who_cannot_get_at_a_commit_once_it_is_laid_out() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can be somebody else");
+        return;
+    }
+    let room = Room::new();
+    fs::set_permissions(&room.top, fs::Permissions::from_mode(0o711)).expect("open");
+    assert!(super::is_open_to_all(&room.top));
+    let first = room.commit("one", &[]);
+    // As an address on another machine would do: git takes a local one only from its owner.
+    room.run("chown", &["-R", "54321:54322", "repo"], &room.top);
+    let remote = Remote { user: Some(SOMEBODY), ..room.remote() };
+    let checkout = room.fetch(&remote).await.expect("fetched");
+    assert_eq!((checkout.commit.as_str(), text(&checkout).as_str()), (first.as_str(), "one"));
+    let seen = |path: PathBuf| {
+        let met = fs::symlink_metadata(&path).expect("there");
+        (met.uid(), met.gid(), met.permissions().mode() & 0o777)
+    };
+    let home = room.home();
+    assert_eq!(seen(home.clone()), (0, 0, 0o711));
+    assert_eq!(seen(home.join("commits")), (0, 0, 0o700), "the way to what was laid out is closed");
+    assert_eq!(seen(home.join("repository")), (54_321, 54_322, 0o700));
+    let (uid, gid, _) = seen(home.join("repository/FETCH_HEAD"));
+    assert_eq!((uid, gid), (54_321, 54_322));
+    assert_eq!(seen(checkout.dir.join("a.yaml")).0, 54_321);
+
+    // Whoever is asked next makes a repository of its own.
+    room.run("chown", &["-R", "0:0", "repo"], &room.top);
+    let checkout = room.fetch(&room.remote()).await.expect("fetched");
+    assert_eq!(text(&checkout), "one");
+    assert_eq!(seen(home.join("repository")), (0, 0, 0o700));
+    assert_eq!(seen(home), (0, 0, 0o700));
+}
+
+#[test]
+fn only_what_is_reached_without_files_of_root_is_fetched_by_somebody_else() {
+    assert!(super::needs_no_files("https://git.example.org/ops/base.git"));
+    for url in ["ssh://git@example.org/ops.git", "git@example.org:ops.git", "file:///srv/ops.git", "/srv/ops.git"] {
+        assert!(!super::needs_no_files(url), "{url}");
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::create_dir(dir.path().join("below")).expect("a directory");
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).expect("closed");
+    assert!(!super::is_open_to_all(&dir.path().join("below")));
 }
 
 /// Bytes that no compression makes smaller.
