@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::error::DaemonError;
 use super::machine;
-use crate::http::{CLUSTER_CERTIFICATE, EXTENSIONS, Pair, SCHEMA};
+use crate::http::{CLUSTER_CERTIFICATE, CLUSTER_ID, EXTENSIONS, Pair, SCHEMA};
 use crate::kinds::member::Member;
 use crate::kinds::profile::ProfileSpec;
 use crate::kinds::project::ProjectSpec;
@@ -49,12 +49,13 @@ pub enum Clustering<'a> {
     On(&'a Pair),
 }
 
-/// The content of the record of the member list.
+/// The content of the record of the member list, with an id of the cluster that nothing changes any more.
 pub fn membership(clustering: Clustering<'_>) -> Result<Spec, DaemonError> {
+    let id = uuid::Uuid::new_v4().simple().to_string();
     match clustering {
-        Clustering::Off => spec(&json!({"name": "members", "enabled": false})),
+        Clustering::Off => spec(&json!({"name": "members", "enabled": false, CLUSTER_ID: id})),
         Clustering::On(Pair { certificate, .. }) => {
-            spec(&json!({"name": "members", "enabled": true, CLUSTER_CERTIFICATE: certificate}))
+            spec(&json!({"name": "members", "enabled": true, CLUSTER_ID: id, CLUSTER_CERTIFICATE: certificate}))
         }
     }
 }

@@ -233,15 +233,18 @@ fn listen_unix(path: &std::path::Path, group: Option<&str>) -> Result<UnixListen
     Ok(listener)
 }
 
+/// The number of a group of this machine. `getent` asks what the machine asks (nsswitch.conf): groups of a directory
+/// service are in no file.
 fn group_id(group: &str) -> Result<u32, DaemonError> {
-    let path = "/etc/group";
-    let text = std::fs::read_to_string(path).map_err(|source| DaemonError::disk("read", path, source))?;
-    let found = text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let is_it = fields.next() == Some(group);
-        fields.nth(1).filter(|_| is_it)?.parse().ok()
-    });
-    found.ok_or_else(|| DaemonError::NoGroup(group.to_owned()))
+    let mut asked = std::process::Command::new("getent");
+    let output = asked
+        .args(["--", "group", group])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|source| DaemonError::disk("run", "getent", source))?;
+    let entry = String::from_utf8_lossy(&output.stdout);
+    let number = entry.trim_end().split(':').nth(2).and_then(|number| number.parse().ok());
+    number.filter(|_| output.status.success()).ok_or_else(|| DaemonError::NoGroup(group.to_owned()))
 }
 
 /// A member that was stopped while it left its cluster keeps nothing of it. Only one that has the Raft group to itself

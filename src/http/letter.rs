@@ -18,7 +18,7 @@ use crate::model::Timestamp;
 const VERSION: u64 = 1;
 /// A receiver that does its work before it answers is to have the time for it.
 const LIMIT: Duration = Duration::from_secs(10);
-/// So much of the cluster's fingerprint makes ids of several clusters differ.
+/// So much of the cluster's id makes ids of several clusters differ.
 const PREFIX: usize = 12;
 
 /// One thing to tell.
@@ -40,7 +40,7 @@ impl Letter {
     /// # Errors
     /// Why the other end has not taken it, without anything secret.
     pub async fn send(&self, server: &Server, to: &Outside, key: &[u8], dropped: u64) -> Result<(), String> {
-        let cluster = server.credentials.fingerprint().map_err(|error| error.message)?;
+        let cluster = server.cluster_id().map_err(|error| error.message)?;
         let id = format!("{}-{}", cluster.get(..PREFIX).unwrap_or_default(), self.id);
         let text = self.text(&id, &cluster, dropped);
         let headers = signed(&id, server.host.clock.now().0 / 1000, key, &text);

@@ -100,7 +100,7 @@ pub use raft::{SNAPSHOT, TO};
 pub use root::configuration;
 pub use router::{metrics_router, router};
 pub use serve::{serve_tls, serve_unix};
-pub use server::{Node, Server, store_failed, with_causes};
+pub use server::{CLUSTER_ID, Node, Server, store_failed, with_causes};
 pub use shared_certificate::follow as follow_shared_certificate;
 pub use shared_certificate::renew as renew_shared_certificate;
 pub use sources::{hand_over, set_source_status, source_status};

@@ -78,6 +78,9 @@ pub struct Server {
     pub former: Arc<dyn Former>,
 }
 
+/// Where the record of the member list has the id of the cluster.
+pub const CLUSTER_ID: &str = "id";
+
 impl Server {
     /// The place of this member now.
     pub fn node(&self) -> Arc<Node> {
@@ -87,6 +90,13 @@ impl Server {
     /// The store now.
     pub fn store(&self) -> Store {
         self.node.borrow().store.clone()
+    }
+
+    /// What others know the cluster by, whatever certificate it answers with: made when it was formed.
+    pub fn cluster_id(&self) -> Result<String, ApiError> {
+        let membership = self.store().get(&Key::membership()).map_err(store_failed)?;
+        let id = membership.map(|record| record.spec.text(CLUSTER_ID).to_owned()).filter(|id| !id.is_empty());
+        id.ok_or_else(|| ApiError::failed("the first records of this member are missing: restart the daemon"))
     }
 
     /// This moment, on the clock that all members share.

@@ -1,7 +1,9 @@
 //! Characters that nobody sees and that mean something else than they seem to: no-break spaces, marks of width nothing,
 //! control characters.
 
-use std::fmt::Write;
+use std::borrow::Cow;
+
+use crate::model::{is_printable, written_out};
 
 /// What a character is called when it cannot be shown as itself: `U+200B (zero width space)`.
 pub(super) fn name(character: char) -> String {
@@ -30,8 +32,11 @@ const KNOWN: [(char, &str); 16] = [
 
 /// Whether a character takes part in a word without being seen in it, or looks like a blank and is none.
 pub(super) fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-        || is_false_blank(character)
+    // Joiners belong to words of some languages, where screens show them as they are meant; in a key they only deceive.
+    let is_joiner = matches!(character, '\u{200c}' | '\u{200d}');
+    let is_line_end = matches!(character, '\u{2028}' | '\u{2029}');
+    let is_hidden = !is_printable(character) && !character.is_control() && !is_line_end;
+    is_joiner || is_hidden || is_false_blank(character)
 }
 
 /// Whether a character looks like a blank, which to YAML it is not.
@@ -46,15 +51,8 @@ pub(super) fn is_forbidden(character: char) -> bool {
 }
 
 /// The text with what cannot be seen in it written out: `a\u{200b}b`.
-pub(super) fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match is_invisible(character) || is_forbidden(character) {
-            true => write!(shown, "\\u{{{:x}}}", u32::from(character)).expect("a string takes all text"),
-            false => shown.push(character),
-        }
-    }
-    shown
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    written_out(text, |character| is_invisible(character) || is_forbidden(character))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub use management::{ApplyMode, Claim, Heal, Management, Policy};
 pub use name::{KindName, MemberName, ProjectName};
 pub use number::{Generation, MemberId, Revision, Term, Timestamp};
 pub use object::{Object, Phase, Placement, PlacementPhase, Rollout, Spec, Was};
-pub use printable::{is_printable, printable, printable_json};
+pub use printable::{is_printable, printable, printable_json, written_out};
 pub use selection::Selection;
 pub use size::{ByteSize, ByteSizeError};
 pub use state::ClusterState;

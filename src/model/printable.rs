@@ -5,16 +5,17 @@ use std::borrow::Cow;
 
 /// The text with everything written out that a terminal would not show as it is: `\u{1b}`. Line ends and tabs stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| is_printable(c) || matches!(c, '\n' | '\t')) {
+    written_out(text, |c| !is_printable(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// The text with these characters written out: `\u{1b}`.
+pub fn written_out(text: &str, is_hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match c {
-            '\n' | '\t' => shown.push(c),
-            c if is_printable(c) => shown.push(c),
-            c => shown.extend(c.escape_unicode()),
-        }
+        if is_hidden(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     Cow::Owned(shown)
 }

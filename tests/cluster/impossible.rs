@@ -45,11 +45,13 @@ fn a_setting_that_no_server_takes_is_refused_and_the_servers_go_on() {
 }
 
 #[test]
-fn interfaces_that_one_member_cannot_give_are_named_before_anything_is_stored() {
+fn interfaces_and_sources_that_one_member_cannot_give_are_named_before_anything_is_stored() {
     with_three(|lab| {
         lab.form();
         lab.nodes[2].shell("ip link add br5 type veth peer name br5-peer");
         lab.nodes[1].shell("ip link add ext7 type veth peer name ext7-peer && ip addr add 192.0.2.7/24 dev ext7");
+        let disk = lab.nodes[0].state_dir.with_file_name("mine").display().to_string();
+        lab.nodes[0].shell(&format!("mkdir {disk} && echo mine > {disk}/letters.txt"));
         let network = |name: &str, members: &str| {
             let config = "{ipv4.address: none, ipv6.address: none}";
             format!("networks:\n- {{name: {name}, type: bridge, config: {config}, members: {{{members}}}}}\n")
@@ -65,12 +67,33 @@ fn interfaces_that_one_member_cannot_give_are_named_before_anything_is_stored() 
                 "network/br7 on node2: `ext7` has the address 192.0.2.7/24 (bridge.external_interfaces)",
             ),
             (network("br5", ""), "network/br5 on node3: `br5` exists already: an interface of kind "),
+            (
+                format!("storage_pools:\n- {{name: data, driver: dir, members: {{node1: {{source: {disk}}}}}}}\n"),
+                "is not empty: it holds `letters.txt` (",
+            ),
         ];
         for (text, wanted) in &cases {
             let file = lab.write("wrong.yaml", &(text.clone() + "profiles:\n- {name: web}\n"));
             let said = lab.nodes[0].run_exit(&["apply", &file], 1);
             assert!(said.contains(wanted), "{wanted}\n{said}");
         }
+        let said = lab.nodes[1].run_exit(&["network", "create", "br5"], 1);
+        assert!(said.contains("network/br5 on node3: `br5` exists already"), "{said}");
+        for node in &lab.nodes {
+            for object in ["networks/br7", "networks/br5", "storage-pools/data", "profiles/web"] {
+                let stored = node.get(&format!("/1.0/{object}")).filter(|found| found["managed"] != false);
+                assert_eq!(stored, None, "{}: {object}", node.name);
+            }
+        }
+
+        // What it had and lost keeps nothing else from being changed.
+        let good = lab.write("good.yaml", &network("br7", "node2: {bridge.external_interfaces: ext8}"));
+        lab.nodes[1].shell("ip link add ext8 type veth peer name ext8-peer");
+        lab.nodes[0].run_ok(&["apply", &good]);
+        lab.nodes[1].shell("ip link del ext8");
+        lab.nodes[0].run(&["network", "set", "br7", "user.note=1"]);
+        let stored = lab.nodes[0].get("/1.0/networks/br7").expect("the network");
+        assert_eq!(stored["config"]["user.note"], "1");
     });
 }
 

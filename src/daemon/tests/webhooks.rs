@@ -164,6 +164,26 @@ async fn wait_state(client: &Client, state: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn receivers_know_the_cluster_again_when_its_certificate_is_another() {
+    let machines = three().await;
+    let client = &machines[0].client;
+    let (inbox, address) = (Inbox::default(), receiver_address());
+    let listening = inbox.open(&address).await;
+    add(client, &address).await;
+    apply(client, "one").await;
+    let first = inbox.wait_apply("one").await.value();
+    let body = json!({"cluster_certificate": "", "cluster_certificate_key": ""});
+    client.put::<Value>("/1.0/cluster/certificate", &body).await.expect("another certificate");
+    apply(client, "two").await;
+    let second = inbox.wait_apply("two").await.value();
+    assert_eq!(first["cluster"], second["cluster"]);
+    let mark = |told: &Value| told["id"].as_str().and_then(|id| id.split('-').next()).map(str::to_owned);
+    assert!(mark(&first).is_some_and(|mark| first["cluster"].as_str().is_some_and(|id| id.starts_with(&mark))));
+    assert_eq!(mark(&first), mark(&second), "ids of repeated messages stay the same, too");
+    listening.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages_are_signed_and_repeated_in_order_until_they_are_taken() {
     let machine = Machine::start().await;
     let client = &machine.client;
