@@ -281,7 +281,7 @@ fn how_soon_each_side_says_so() {
         formed(lab);
         for round in 0..5 {
             let leader = lab.leader();
-            lab.cable(leader, "down");
+            lab.cable(leader + 1, "down");
             let since = Instant::now();
             let name = lab.nodes[leader].name.clone();
             let other = &lab.nodes[(leader + 1) % 3];
@@ -302,7 +302,7 @@ fn how_soon_each_side_says_so() {
                 }
             }
             println!("round {round}: the leader that was cut off {own:?}, the others name it {theirs:?}");
-            lab.cable(leader, "up");
+            lab.cable(leader + 1, "up");
             for node in &lab.nodes {
                 wait_for("a current copy", Duration::from_secs(30), || !is_old(node));
             }
