@@ -50,7 +50,7 @@ const FILE_LINES_MAX: usize = 400;
 
 /// One Rust file, read.
 struct Source {
-    /// From the top of the package: `src/kinds/node.rs`.
+    /// From the top of the package: `src/kinds/registry/actuator.rs`.
     path: String,
     text: String,
     syntax: syn::File,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use seedbed::kinds::dialect::Product;
+use seedbed::kinds::tables::dialect::Product;
 use seedbed::manifest::{Colour, Dialect, Loaded, Options, Source, load, render};
 
 /// Refused by every parser, or taken by the lenient one only because it ignores something: with our finding.

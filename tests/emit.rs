@@ -7,7 +7,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use seedbed::kinds::table::{self, KeyInfo, KeyScope};
+use seedbed::kinds::tables::key_table::{self, KeyInfo, KeyScope};
 use seedbed::kinds::{self, Kind, profile};
 use seedbed::manifest::{Frame, Options, Source, emit, load};
 use seedbed::model::{
@@ -72,7 +72,8 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn named(key: &str) -> String {
-    let step = |step: &str| if step == "*" || table::is_name_step(step) { "some".to_owned() } else { step.to_owned() };
+    let step =
+        |step: &str| if step == "*" || key_table::is_name_step(step) { "some".to_owned() } else { step.to_owned() };
     key.split('.').map(step).collect::<Vec<_>>().join(".")
 }
 
@@ -86,7 +87,7 @@ fn config(rows: Vec<&'static KeyInfo>) -> impl Strategy<Value = Config> {
 }
 
 fn rows(entities: &[&'static str], wanted: impl Fn(&KeyInfo) -> bool) -> Vec<&'static KeyInfo> {
-    entities.iter().flat_map(|entity| table::keys_of(entity)).filter(|info| wanted(info)).collect()
+    entities.iter().flat_map(|entity| key_table::keys_of(entity)).filter(|info| wanted(info)).collect()
 }
 
 fn member() -> impl Strategy<Value = MemberName> {

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use seedbed::kinds::dialect::Product;
+use seedbed::kinds::tables::dialect::Product;
 use seedbed::manifest::codes::{RULES, find};
 use seedbed::manifest::{Colour, Dialect, Loaded, Options, Source, load, read_paths, render};
 use seedbed::model::Timestamp;
@@ -162,7 +162,7 @@ fn every_code_that_the_source_uses_is_explained() {
         let unknown = codes.map(|rest| &rest[..5]).filter(|code| *code != "SB999" && find(code).is_none());
         unexplained.extend(unknown.map(|code| format!("{code} in {}", file.display())));
     }
-    assert!(unexplained.is_empty(), "add these to src/manifest/codes.rs: {unexplained:#?}");
+    assert!(unexplained.is_empty(), "add these to src/manifest/lint/codes.rs: {unexplained:#?}");
 }
 
 /// What no file shows by itself, and the text in the tests that holds it instead.

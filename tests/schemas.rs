@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
-use seedbed::kinds::table::{self, KeyInfo};
-use seedbed::kinds::{self, Kind, meaning};
+use seedbed::kinds::tables::key_table::{self, KeyInfo};
+use seedbed::kinds::tables::meaning;
+use seedbed::kinds::{self, Kind};
 use seedbed::manifest::{Options, Source, load, schema, schema_draft_07, schemas};
 use seedbed::model::{Config, Key, MemberName, Rollout, Severity, Spec};
 use serde_json::{Map, Value, json};
@@ -143,13 +144,13 @@ impl Variant {
                 .replace('*', "some.thing")
                 .split('.')
                 .map(|step| match step {
-                    step if table::is_name_step(step) => "some",
+                    step if key_table::is_name_step(step) => "some",
                     step => step,
                 })
                 .collect::<Vec<_>>()
                 .join(".")
         };
-        let rows = self.entities.iter().flat_map(|entity| table::keys_of(entity));
+        let rows = self.entities.iter().flat_map(|entity| key_table::keys_of(entity));
         // Profiles cannot have them.
         rows.filter(|info| !(info.entity == "instance" && info.key.starts_with("volatile.")))
             .map(|info| (named(info), info))
@@ -184,7 +185,7 @@ impl Variant {
         }
         let found = kinds::check(self.kind, &Key::new(self.kind.words().kind, "x"), &spec, &members, &here);
         // Of a value that fits, kinds may know more than a schema can; what does not fit may have a code of their own.
-        let is_bad = table::lookup_any(&self.entities, key).is_some_and(|info| bad(info) == Some(value));
+        let is_bad = key_table::lookup_any(&self.entities, key).is_some_and(|info| bad(info) == Some(value));
         let counts = |problem: &kinds::Problem| match is_bad {
             true => problem.severity == Severity::Error,
             false => OF_SCHEMAS.contains(&problem.code),
@@ -253,18 +254,18 @@ fn every_key_has_its_meaning_in_both_schemas() {
                 .find(|(name, _)| name.split('+').any(|one| one == entity));
             let (_, map) = map.unwrap_or_else(|| panic!("{definitions} has no {entity}"));
             for info in
-                table::keys_of(entity).filter(|info| !(entity == "instance" && info.key.starts_with("volatile.")))
+                key_table::keys_of(entity).filter(|info| !(entity == "instance" && info.key.starts_with("volatile.")))
             {
                 let families = map["patternProperties"].as_object().expect("families").values();
                 let described = |value: &Value| {
                     value["description"].as_str().is_some_and(|text| text.starts_with(meaning::of(info).text))
                 };
-                let found = match table::is_pattern(info.key) {
+                let found = match key_table::is_pattern(info.key) {
                     true => families.clone().any(described),
                     false => described(&map["properties"][info.key]),
                 };
                 assert!(found, "{entity} {} is not described", info.key);
-                if info.dialect == "old" && !table::is_pattern(info.key) {
+                if info.dialect == "old" && !key_table::is_pattern(info.key) {
                     assert_eq!(map["properties"][info.key]["deprecated"], true, "{entity} {}", info.key);
                 }
             }

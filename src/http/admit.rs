@@ -9,7 +9,7 @@ use super::{tokens, write};
 use crate::api::{ApiError, JoinProof, JoinRequest};
 use crate::kinds::member::Member;
 use crate::model::{Change, Expect, Key, Known, MemberId, Object, Phase, Revision};
-use crate::plan::{self, extent};
+use crate::plan::{self, read_set};
 
 /// The version of the log's commands that this program writes and understands.
 pub const SCHEMA: u64 = 1;
@@ -103,7 +103,7 @@ pub async fn commit(server: &Arc<Server>, request: &JoinRequest, id: MemberId, b
 fn entry(server: &Server, request: &JoinRequest, id: MemberId) -> Result<(Vec<Expect>, Vec<Change>), ApiError> {
     let name = Key::member(&request.server_name);
     let extent = |_: &Known| {
-        let mut extent = extent::of_admission();
+        let mut extent = read_set::of_admission();
         extent.keys.extend([name.clone(), Key::membership()]);
         extent
     };

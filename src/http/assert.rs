@@ -3,11 +3,11 @@
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
 use crate::model::{Desired, Finding};
-use crate::plan::{self, extent};
+use crate::plan::{self, read_set};
 
 /// Refuses a file that differs from the cluster, with every difference.
 pub fn check(server: &Server, desired: &Desired, refusal: &str) -> Result<(), ApiError> {
-    let state = server.store().part(&|_| extent::of_comparison(desired)).map_err(store_failed)?;
+    let state = server.store().part(&|_| read_set::of_comparison(desired)).map_err(store_failed)?;
     let found: Vec<Finding> = plan::join::compare(desired, &state).iter().map(finding).collect();
     if found.is_empty() { Ok(()) } else { Err(ApiError::bad_request(refusal).with_findings(found)) }
 }

@@ -15,7 +15,7 @@ use super::caller::Caller;
 use super::everyone;
 use super::server::{Server, store_failed};
 use crate::api::{ApiError, AuditOfMember, AuditRecord, AuditVerdict, paths};
-use crate::kinds::history;
+use crate::kinds::records::history;
 use crate::model::{AuditCheck, MemberName, Revision};
 use crate::store::AuditAsk;
 

@@ -14,13 +14,14 @@ use super::origin;
 use super::removal;
 use super::server::{Server, store_failed};
 use crate::api::ApiError;
-use crate::kinds::{Seeded, history};
+use crate::kinds::Seeded;
+use crate::kinds::records::history;
 use crate::model::{
     Claim, ClusterState, Command, Config, Desired, Finding, Key, MemberName, Object, Phase, PlacementPhase, Reply,
     Revision, Rollout, Selection, Timestamp,
 };
-use crate::plan::two_phase::Stamp;
-use crate::plan::{self, Context, Mode, Plan, Selected, extent, of_selection, plan, select};
+use crate::plan::lxd::Stamp;
+use crate::plan::{self, Context, Mode, Plan, Selected, of_selection, plan, read_set, select};
 
 /// Changes of others get in between; more often than this in a row they do not.
 const TRIES: usize = 20;
@@ -90,7 +91,7 @@ fn planned_on(
 ) -> Result<(Plan, ClusterState), ApiError> {
     let Terms { mode, claim } = terms;
     let node = server.node();
-    let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
+    let state = node.store.part(&|known| read_set::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
     let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
     let plan = plan(desired, &state, &context, &mut dice_of(seen)).map_err(barred)?;
@@ -101,7 +102,7 @@ fn planned_on(
 pub fn whole(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Plan, ApiError> {
     let Terms { mode, claim } = terms;
     let node = server.node();
-    let state = node.store.part(&|known| extent::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
+    let state = node.store.part(&|known| read_set::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
     let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
     Ok(plan::whole(desired, &state, &context, &mut dice_of(None)))

@@ -20,8 +20,8 @@ use super::shown;
 use crate::api::ApiError;
 use crate::kinds::{self, Kind};
 use crate::model::{Command, Extent, Key, Known, MemberName, Object, Phase, Rollout, Spec};
-use crate::plan::extent;
-use crate::plan::two_phase::{self, Ask, Refusal, Stamp};
+use crate::plan::lxd::{self, Ask, Refusal, Stamp};
+use crate::plan::read_set;
 
 /// Longer than a pool takes that is made with care.
 const WAIT: Duration = Duration::from_secs(120);
@@ -84,14 +84,14 @@ pub async fn create(
 ) -> Result<Key, ApiError> {
     let decide = |ask: &Ask<'_>| {
         let decided = match place {
-            Where::On(target) => two_phase::define(ask, spec, target),
-            Where::Defined => two_phase::create(ask, spec, &mut SystemDice),
-            Where::Everywhere => two_phase::create_everywhere(ask, spec, &mut SystemDice),
+            Where::On(target) => lxd::define(ask, spec, target),
+            Where::Defined => lxd::create(ask, spec, &mut SystemDice),
+            Where::Everywhere => lxd::create_everywhere(ask, spec, &mut SystemDice),
         };
         decided.map_err(refused)
     };
     let is_targeted = matches!(place, Where::On(_));
-    let extent = |key: &Key, known: &Known| extent::of_request(key, spec, is_targeted, known);
+    let extent = |key: &Key, known: &Known| read_set::of_request(key, spec, is_targeted, known);
     let key = commit(server, caller, path, &extent, decide).await?;
     if !is_targeted {
         stands(server, &key, None).await?;
@@ -137,12 +137,12 @@ pub async fn update(
     revision: &Revision<'_>,
 ) -> Result<(), ApiError> {
     let asked = spec_of(revision.fields.clone());
-    let extent = |key: &Key, known: &Known| extent::of_request(key, &asked, revision.target.is_some(), known);
+    let extent = |key: &Key, known: &Known| read_set::of_request(key, &asked, revision.target.is_some(), known);
     let mut change = None;
     let decide = |ask: &Ask<'_>| {
         let object = ask.state.get(ask.key).ok_or_else(|| path.not_found())?;
         let spec = revision.spec(path.kind, object)?;
-        let decided = two_phase::update(ask, &spec, revision.target, &mut SystemDice).map_err(refused);
+        let decided = lxd::update(ask, &spec, revision.target, &mut SystemDice).map_err(refused);
         change = Some((object.clone(), spec));
         decided
     };
@@ -190,12 +190,12 @@ fn keep_secrets(kind: &dyn Kind, object: &Object, fields: &mut Map<String, Value
 
 /// Removes an object; the answer comes when the last member has let it go. Gives its key.
 pub async fn delete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) -> Result<Key, ApiError> {
-    let extent = |key: &Key, known: &Known| extent::of_removal(key, known);
+    let extent = |key: &Key, known: &Known| read_set::of_removal(key, known);
     removal::look_first(server, &going(server, path).await?).await?;
     let mut uid = None;
     let decide = |ask: &Ask<'_>| {
         uid = ask.state.get(ask.key).map(|object| object.uid);
-        two_phase::delete(ask).map_err(refused)
+        lxd::delete(ask).map_err(refused)
     };
     let key = commit(server, caller, path, &extent, decide).await?;
     wait(server, &key, |now| match now {
@@ -215,17 +215,17 @@ async fn going(server: &Server, path: &ObjectPath) -> Result<Vec<Object>, ApiErr
     let node = server.node();
     node.store.barrier().await.map_err(store_failed)?;
     let key = path.key(&node.store)?;
-    let state = node.store.part(&|known| extent::of_removal(&key, known)).map_err(store_failed)?;
+    let state = node.store.part(&|known| read_set::of_removal(&key, known)).map_err(store_failed)?;
     let stamp = Stamp { request: String::new(), at: server.now(), by: String::new() };
     let ask = Ask { state: &state, liveness: &server.liveness(), here: &node.name, key: &key, stamp };
-    two_phase::delete(&ask).map_err(refused)?;
+    lxd::delete(&ask).map_err(refused)?;
     Ok(state.get(&key).cloned().into_iter().collect())
 }
 
 /// Calls a removal back. The answer comes when all of it stands again, unless a member is silent, which nobody waits for.
 pub async fn undelete(server: &Arc<Server>, caller: &Caller, path: &ObjectPath) -> Result<(), ApiError> {
-    let extent = |key: &Key, known: &Known| extent::of_removal(key, known);
-    let decide = |ask: &Ask<'_>| two_phase::undelete(ask).map_err(refused);
+    let extent = |key: &Key, known: &Known| read_set::of_removal(key, known);
+    let decide = |ask: &Ask<'_>| lxd::undelete(ask).map_err(refused);
     let key = commit(server, caller, path, &extent, decide).await?;
     let object = server.store().get(&key).map_err(store_failed)?;
     let (me, liveness) = (server.node().name.clone(), server.liveness());
@@ -252,8 +252,8 @@ fn silent(server: &Server, object: &Object) -> Option<Result<(), ApiError>> {
 
 /// Gives an object another name. Gives its new key.
 pub async fn rename(server: &Arc<Server>, caller: &Caller, path: &ObjectPath, name: &str) -> Result<Key, ApiError> {
-    let extent = |key: &Key, known: &Known| extent::of_rename(key, name, known);
-    let old = commit(server, caller, path, &extent, |ask| two_phase::rename(ask, name).map_err(refused)).await?;
+    let extent = |key: &Key, known: &Known| read_set::of_rename(key, name, known);
+    let old = commit(server, caller, path, &extent, |ask| lxd::rename(ask, name).map_err(refused)).await?;
     let new = Key { name: name.to_owned(), ..old };
     stands(server, &new, None).await?;
     Ok(new)

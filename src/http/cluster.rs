@@ -81,9 +81,10 @@ fn member_config(server: &Server) -> Result<Vec<MemberConfigKey>, ApiError> {
         }
         for object in server.store().list(words.kind).map_err(store_failed)? {
             let entities = kind.entities(&object.spec);
-            let rows = entities.iter().flat_map(|entity| kinds::table::keys_of(entity));
-            let own =
-                rows.filter(|row| row.scope == kinds::table::KeyScope::Member && !row.key.starts_with("volatile."));
+            let rows = entities.iter().flat_map(|entity| kinds::tables::key_table::keys_of(entity));
+            let own = rows.filter(|row| {
+                row.scope == kinds::tables::key_table::KeyScope::Member && !row.key.starts_with("volatile.")
+            });
             keys.extend(own.map(|row| MemberConfigKey {
                 entity: words.kind.to_owned(),
                 name: object.key.name.clone(),

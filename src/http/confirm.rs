@@ -14,8 +14,10 @@ use super::origin;
 use super::server::{Server, store_failed};
 use super::write;
 use crate::api::{ApiError, ConfirmState, LeftApply, LeftObject, PendingApply, paths};
-use crate::kinds::confirmation::{CONFIRM_MS_MAX, CONFIRM_MS_MIN, GIVEN_UP, Left, Pending, UNCONFIRMED, Written};
-use crate::kinds::history::Applied;
+use crate::kinds::records::confirmation::{
+    CONFIRM_MS_MAX, CONFIRM_MS_MIN, GIVEN_UP, Left, Pending, UNCONFIRMED, Written,
+};
+use crate::kinds::records::history::Applied;
 use crate::model::{Change, ClusterState, Object, Revision, Timestamp, Write};
 use crate::plan::{Confirm, Plan, free};
 

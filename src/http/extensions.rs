@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::api;
-use crate::kinds::extension;
+use crate::kinds::tables::extension;
 
 /// They bring paths or work of their own beside their keys, which this server does not have.
 const UNSERVED: [&str; 10] = [

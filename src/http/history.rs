@@ -12,9 +12,9 @@ use super::carry::{self, Order};
 use super::server::{Server, store_failed};
 use super::write;
 use crate::api::ApiError;
-use crate::kinds::history::{Applied, Before};
+use crate::kinds::records::history::{Applied, Before};
 use crate::model::{Claim, ClusterState, Extent, Object, Revision};
-use crate::plan::{Context, Mode, Past, Plan, back, extent, of_back, recall, since};
+use crate::plan::{Context, Mode, Past, Plan, back, of_back, read_set, recall, since};
 
 /// `GET /1.0/seedbed/history`: the newest first.
 pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
@@ -55,7 +55,7 @@ pub fn planned(server: &Server, revision: Revision, seen: Option<&str>) -> Resul
     let node = server.node();
     let state = node.store.part(&|known| {
         let desired = past.desired(&known.state);
-        let mut extent = extent::of_plan(&desired, Mode::Declarative, &Claim::default(), known);
+        let mut extent = read_set::of_plan(&desired, Mode::Declarative, &Claim::default(), known);
         extent.extend(of_back(known));
         extent
     });

@@ -19,13 +19,13 @@ use super::password::is_same;
 use super::server::{Server, store_failed};
 use super::{judge, origin, removal, seal, seedbed, write};
 use crate::api::{ApiError, ApplyReply, PlanRequest, SavePlanRequest, paths};
-use crate::kinds::history;
-use crate::kinds::saved_plan::{EXPIRES_MS, PLANS_MAX, SavedPlan, SavedWork, Used};
+use crate::kinds::records::history;
+use crate::kinds::records::saved_plan::{EXPIRES_MS, PLANS_MAX, SavedPlan, SavedWork, Used};
 use crate::model::{
     Change, Command, Config, Expect, Extent, Fault, Finding, Key, MemberName, Object, Reply, Revision, Timestamp,
 };
 use crate::plan::Plan;
-use crate::plan::two_phase::Stamp;
+use crate::plan::lxd::Stamp;
 
 /// What can be asked of saved plans.
 pub fn routes() -> Router<Arc<Server>> {

@@ -20,7 +20,7 @@ use crate::api::{ApiError, ApplyReply, ApplyRequest, ClusterTime, InitRequest, O
 use crate::kinds;
 use crate::manifest::{self, Source};
 use crate::model::{Claim, ClusterState, Desired, Extent, Key, KindName, Object, Revision, Selection};
-use crate::plan::{Mode, Plan, extent, users};
+use crate::plan::{Mode, Plan, read_set, users};
 use crate::store::Store;
 
 /// No client waits longer for news than this.
@@ -136,7 +136,7 @@ pub async fn planned(server: &Server, request: PlanRequest) -> Result<Plan, ApiE
 fn with_users(server: &Server, plan: Plan) -> Result<Plan, ApiError> {
     let keys = plan.changing();
     let state = server.store().part(&|known| {
-        let mut extent = extent::of_users(&keys, known);
+        let mut extent = read_set::of_users(&keys, known);
         extent.kinds.insert(Key::MEMBER.into());
         extent.keys.extend(keys.iter().cloned());
         extent
@@ -229,7 +229,7 @@ fn secrets(object: &Object) -> Vec<String> {
 /// Hashes of passwords and tokens are nobody's business.
 fn without_secrets(mut object: Object) -> Object {
     let kind = object.key.kind.clone();
-    if kinds::history::is_sealed(kind.as_str()) {
+    if kinds::records::history::is_sealed(kind.as_str()) {
         object.spec = Default::default();
     }
     // What members go on with until their turn may hold secrets, and is nothing that anybody asked for.

@@ -8,7 +8,7 @@ use super::server::{Server, store_failed};
 use crate::api::{ApiError, paths};
 use crate::kinds::{self, Kind, Scope};
 use crate::model::{Key, MemberName, Object, Rollout};
-use crate::plan::{self, extent};
+use crate::plan::{self, read_set};
 
 /// Which objects are used by which.
 #[derive(Default)]
@@ -21,7 +21,7 @@ impl Usage {
     /// Who uses these objects.
     pub fn of<'a>(server: &Server, objects: impl IntoIterator<Item = &'a Object>) -> Result<Self, ApiError> {
         let keys: Vec<Key> = objects.into_iter().map(|object| object.key.clone()).collect();
-        let state = server.store().part(&|known| extent::of_users(&keys, known)).map_err(store_failed)?;
+        let state = server.store().part(&|known| read_set::of_users(&keys, known)).map_err(store_failed)?;
         let mut by = plan::users(&keys, &state);
         for project in keys.iter().filter(|key| key.kind.as_str() == "project") {
             by.insert(project.clone(), inhabitants(server, project)?);

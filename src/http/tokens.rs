@@ -151,7 +151,7 @@ fn check(server: &Server, name: &MemberName) -> Result<(), ApiError> {
     if name.as_str().is_empty() {
         return Err(ApiError::bad_request("ServerName must be provided"));
     }
-    if let Some(fault) = kinds::value::member_name_fault(name.as_str()) {
+    if let Some(fault) = kinds::tables::value::member_name_fault(name.as_str()) {
         return Err(ApiError::bad_request(format!("`{name}` cannot name a member: {fault}")));
     }
     if server.store().get(&Key::member(name)).map_err(store_failed)?.is_some() {

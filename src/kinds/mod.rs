@@ -1,50 +1,31 @@
 //! The registry of resource kinds: one folder and one line here for each.
 
-mod admit;
-mod check;
-pub mod dialect;
-pub mod extension;
-mod field;
-pub mod form;
-pub mod grant;
-mod home;
-mod kind;
-#[cfg(test)]
-pub mod loaded;
-pub mod meaning;
-mod node;
-mod problem;
-pub mod quick;
-mod seeded;
-pub mod table;
 mod unknown;
-pub mod value;
 
 pub mod certificate;
-pub mod confirmation;
-pub mod history;
 pub mod hold;
 pub mod member;
-mod need;
 pub mod network;
 pub mod profile;
 pub mod project;
-pub mod saved_plan;
+pub mod records;
+pub mod registry;
 pub mod server;
 pub mod source;
 pub mod storage_pool;
+pub mod tables;
 pub mod token;
 pub mod webhook;
 
-pub use admit::admit;
-pub use check::{Examined, check, edit_local, examine, is_member_specific, is_secret};
-pub use field::lenient;
-pub use home::{home, is_own};
-pub use kind::{Around, Completion, Dice, Kind, Reading, Resource, Scope, Variants, Words};
-pub use need::{Need, Strength};
-pub use node::{AnyNode, Intent, Local, Node, Outcome, Work};
-pub use problem::{Problem, Spot};
-pub use seeded::Seeded;
+pub use registry::actuator::{AnyNode, Intent, Local, Node, Outcome, Work};
+pub use registry::admit::admit;
+pub use registry::check::{Examined, check, edit_local, examine, is_member_specific, is_secret};
+pub use registry::effective_project::{home, is_own};
+pub use registry::field::lenient;
+pub use registry::kind::{Around, Completion, Dice, Kind, Reading, Resource, Scope, Variants, Words};
+pub use registry::need::{Need, Strength};
+pub use registry::problem::{Problem, Spot};
+pub use registry::seeded::Seeded;
 pub use unknown::{Unknown, unless_held};
 
 /// All kinds, in the order of creation; deletion runs it backwards.
@@ -89,7 +70,7 @@ mod tests {
     fn every_entity_of_a_kind_is_in_the_table() {
         for kind in ALL {
             for entity in kind.entities(&crate::model::Spec::default()) {
-                assert!(table::keys_of(entity).next().is_some(), "{entity}");
+                assert!(tables::key_table::keys_of(entity).next().is_some(), "{entity}");
             }
         }
     }

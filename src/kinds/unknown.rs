@@ -8,8 +8,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::kind::Words;
-use super::problem::Problem;
+use super::registry::kind::Words;
+use super::registry::problem::Problem;
 use crate::model::Spec;
 
 /// The code of a configuration key that nobody knows.

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::WalkBuilder;
 
-use super::encoding::decode;
 use super::loaded::Limits;
 use super::regular::{open_regular, open_regular_below, stray};
 use super::source::Source;
+use super::yaml::encoding::decode;
 use crate::model::{Finding, Place};
 
 /// What was read, and what could not be.

@@ -7,21 +7,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::resume_unwind;
 use std::thread;
 
-use super::allow::Allowances;
-use super::cluster::{self, Cluster};
-use super::dialect::{self, Use};
-use super::dom::Document;
-use super::findings::Findings;
-use super::formation::{self, Formation};
-use super::gather;
+use super::lint::dialect::{self, Use};
+use super::lint::suppress::Allowances;
+use super::lint::{placeholder, references, semantic};
 use super::loaded::{Counts, Loaded, Options};
-use super::parse::{Parsed, parse};
-use super::set::{Found, Set};
-use super::shape::{self, Shape};
+use super::report::findings::Findings;
+use super::schema::validate::{self, Shape};
+use super::set::cluster::{self, Cluster};
+use super::set::collect;
+use super::set::formation::{self, Formation};
+use super::set::index::Survey;
+use super::set::memory_estimate;
+use super::set::object_set::{Found, Set};
 use super::source::{Layers, Source, batches};
-use super::substitute::{Variables, forgotten, substitute};
-use super::survey::Survey;
-use super::{placeholder, references, sense, weight};
+use super::yaml::dom::Document;
+use super::yaml::parse::{Parsed, parse};
+use super::yaml::substitute::{Variables, forgotten, substitute};
 use crate::model::{Desired, Finding, Key};
 
 /// Sections that speak to the whole set: they are kept while batches come and go.
@@ -210,12 +211,12 @@ impl<'s> Reading<'s> {
             if part.shapes.is_full() {
                 break;
             }
-            let mut shape = shape::check(document, &self.allowances);
+            let mut shape = validate::check(document, &self.allowances);
             let is_news = |finding: &Finding| !self.in_text.kept().iter().any(|known| explains(known, finding));
             let findings = std::mem::take(&mut shape.findings).into_vec();
             part.shapes.extend(findings.into_iter().filter(is_news));
             if !shape.is_foreign {
-                gather::gather(document, &shape, &mut part.set);
+                collect::gather(document, &shape, &mut part.set);
                 part.shapes.extend(self.may_lack_variables.then(|| forgotten(document)).into_iter().flatten());
                 also(document, shape);
             }
@@ -238,7 +239,7 @@ impl<'s> Reading<'s> {
     }
 
     fn heads<'d>(&self, kept: &'d [Document<'s>]) -> Vec<Head<'d, 's>> {
-        kept.iter().map(|document| Head { document, shape: shape::check(document, &self.allowances) }).collect()
+        kept.iter().map(|document| Head { document, shape: validate::check(document, &self.allowances) }).collect()
     }
 
     fn is_too_large(&self) -> bool {
@@ -252,7 +253,7 @@ impl<'s> Reading<'s> {
         for heads in layers {
             let mut own = Set::default();
             for Head { document, shape } in heads {
-                gather::server(document, &shape, &mut own);
+                collect::server(document, &shape, &mut own);
                 sections.extend(cluster::read(document, &shape, &mut own.findings));
             }
             head = head.under(own);
@@ -336,7 +337,7 @@ impl<'d> Judge<'d> {
         // What a broken document declares is not known: whatever seems to be missing may be in it.
         if reading.partial.is_empty() {
             references::check(&mut set, &reading.survey, cluster);
-            sense::check(&mut set, &reading.survey, cluster);
+            semantic::check(&mut set, &reading.survey, cluster);
         }
         set.findings.extend(dialect::merged(&set, &reading.survey, reading.options.dialect));
         dialect::mark(&self.refused, &mut set);
@@ -350,7 +351,7 @@ impl<'d> Judge<'d> {
     // What nobody can plan any more is not kept either.
     fn keep(&mut self, objects: BTreeMap<Key, Found<'_>>, bytes_max: usize) {
         for (key, found) in objects {
-            self.weight += weight::of(&key, &found.declared);
+            self.weight += memory_estimate::of(&key, &found.declared);
             if self.weight > bytes_max {
                 self.desired = Desired::default();
                 return;

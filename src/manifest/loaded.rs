@@ -1,8 +1,8 @@
 //! What [`load`](super::load) takes and returns besides the sources.
 
-use super::allow::Allowed;
-use super::cluster::Cluster;
-use super::dialect::Dialect;
+use super::lint::dialect::Dialect;
+use super::lint::suppress::Allowed;
+use super::set::cluster::Cluster;
 use crate::model::{Desired, Finding, Timestamp};
 
 /// The outcome of loading a set of sources.

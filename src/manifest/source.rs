@@ -1,6 +1,6 @@
 //! One text to read, under the name that the user gave it.
 
-use super::substitute::Variables;
+use super::yaml::substitute::Variables;
 
 /// A file or standard input, already read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::cluster::Section;
-use super::placeholder::is_placeholder;
+use super::lint::placeholder::is_placeholder;
 use super::secret::Secret;
+use super::set::cluster::Section;
 use crate::model::{Finding, Timestamp};
 
 /// What LXD, Incus and Seedbed write into a token.

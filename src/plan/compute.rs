@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::{Outcome, change, variant};
-use super::draft::Draft;
-use super::expand::{expand, explicit};
-use super::impact::Impact;
-use super::liveness::offline;
-use super::lost;
-use super::order::order;
-use super::overlap;
-use super::own;
-use super::prune::{Pruned, prune};
-use super::refer;
+use super::diff::implied::{expand, explicit};
+use super::diff::object::{Outcome, change, variant};
+use super::diff::projected::Draft;
+use super::impact::effect::Impact;
+use super::impact::liveness::offline;
 use super::report::{Action, FORMAT_VERSION, OfflineMember, Plan, PlannedChange, Summary, Work};
+use super::rollout;
+use super::rules::lost;
+use super::rules::order::order;
+use super::rules::overlap;
+use super::rules::ownership;
+use super::rules::prune::{Pruned, prune};
+use super::rules::references;
 use super::terms::Terms;
-use super::waves;
 use crate::kinds::hold::HoldSpec;
 use crate::kinds::{self, Dice};
 use crate::model::{
@@ -97,18 +97,18 @@ fn drafted(
     dice: &mut dyn Dice,
 ) -> (Plan, Vec<Finding>) {
     let wanted = expand(desired, state, context.mode);
-    let mut findings = refer::check(&wanted, state, context.mode);
+    let mut findings = references::check(&wanted, state, context.mode);
     let members = members_of(state, context.here);
     let offline = offline(&members, context.here, context.liveness);
-    if let Some(source) = context.source().filter(|source| !own::exists(source, state)) {
+    if let Some(source) = context.source().filter(|source| !ownership::exists(source, state)) {
         findings.push(Finding::error("SB062", format!("there is no source `{source}`")));
     }
     let explicit = explicit(desired, state, context.mode);
     let held = kinds::hold::held(state.of_kind("hold"), context.liveness.at);
     let resumed = BTreeSet::new();
     let mut scene = Scene { state, wanted: &wanted, explicit, context, members, offline, held, resumed };
-    scene.resumed = waves::resumed(&scene);
-    findings.extend(own::held(&scene));
+    scene.resumed = rollout::resumed(&scene);
+    findings.extend(ownership::held(&scene));
     let mut draft = Draft::default();
     let (mut changes, mut unchanged) = (Vec::new(), 0);
     let mut barred: Vec<(usize, PlannedChange)> = Vec::new();
@@ -138,7 +138,7 @@ fn drafted(
         }
     }
     findings.extend(overlap::check(&scene, changes.iter().map(|(_, work)| work)));
-    let waves = waves::arrange(&scene, &mut changes).unwrap_or_else(|finding| {
+    let waves = rollout::arrange(&scene, &mut changes).unwrap_or_else(|finding| {
         findings.push(*finding);
         None
     });
@@ -211,7 +211,7 @@ fn expectations(scene: &Scene<'_>, changes: &[(PlannedChange, Change)]) -> Vec<E
         if put.rollout != Rollout::RecordOnly {
             terms.touch(&Key::membership());
         }
-        for key in refer::relied_upon(&planned.key, &put.spec, scene.state) {
+        for key in references::relied_upon(&planned.key, &put.spec, scene.state) {
             terms.refer(&key);
         }
     }
@@ -226,7 +226,7 @@ fn depend(changes: &mut [(PlannedChange, Change)]) {
     let changed: Vec<Key> = changes.iter().map(|(planned, _)| planned.key.clone()).collect();
     for (planned, work) in changes {
         let Change::Put(put) = work else { continue };
-        let needs = refer::needs(&planned.key, &put.spec);
+        let needs = references::needs(&planned.key, &put.spec);
         planned.depends_on = needs.into_iter().map(|need| need.key).filter(|key| changed.contains(key)).collect();
         planned.depends_on.dedup();
     }

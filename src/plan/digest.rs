@@ -5,7 +5,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::report::{FieldChange, PlannedChange};
-use super::waves::PlannedWaves;
+use super::rollout::PlannedWaves;
 use crate::model::MemberName;
 
 /// SHA-256 in hex over what the changes do, and after a `-` the seed of what was chosen. Secrets take no part, and

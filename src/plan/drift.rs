@@ -3,9 +3,9 @@
 //! Law: after an apply a plan is empty. So whatever such a plan holds, somebody has done since.
 
 use super::compute::{Context, plan};
-use super::expand::stored_features;
-use super::merge::{APPLIED_HERE, APPLIED_MEMBERS};
-use super::place::Owned;
+use super::diff::implied::stored_features;
+use super::diff::merge::{APPLIED_HERE, APPLIED_MEMBERS};
+use super::diff::placement::Owned;
 use super::report::PlannedChange;
 use crate::kinds::{Dice, home};
 use crate::model::{ClusterState, Declared, Desired, Key, Object, Phase, Policy};

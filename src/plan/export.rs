@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::merge::is_unset;
-use super::place::Owned;
+use super::diff::merge::is_unset;
+use super::diff::placement::Owned;
 use crate::kinds::{self, Kind};
 use crate::model::{
     ApplyMode, ClusterState, Config, Declared, Desired, Generation, Key, Management, MemberName, Object, Phase,

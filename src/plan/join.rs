@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::compute::Mode;
-use super::fields;
-use super::place::Owned;
+use super::diff::fields;
+use super::diff::placement::Owned;
 use super::report::FieldChange;
 use crate::kinds::server::TRUST_PASSWORD;
 use crate::kinds::{self, home};
@@ -52,7 +52,7 @@ pub fn compare(desired: &Desired, state: &ClusterState) -> Vec<Difference> {
 }
 
 fn compare_one(key: &Key, declared: &Declared, desired: &Desired, state: &ClusterState) -> Vec<Difference> {
-    let key = home(key, |project| super::expand::features(project, &desired.objects, state, Mode::Merge));
+    let key = home(key, |project| super::diff::implied::features(project, &desired.objects, state, Mode::Merge));
     let differs = |path: &str, file: String, cluster: String| Difference {
         key: key.clone(),
         path: path.strip_prefix("config.").unwrap_or(path).to_owned(),

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use super::cut_off::{CUT_OFF, TAKES_BACK};
-use super::impact::used_by;
-use super::own::HELD;
-use super::prune::NOT_PRUNED;
+use super::impact::effect::used_by;
+use super::impact::lockout::{CUT_OFF, TAKES_BACK};
 use super::report::{Action, FieldChange, MemberRow, OfflineMember, Plan, PlannedChange};
-use super::waves::PlannedWaves;
+use super::rollout::PlannedWaves;
+use super::rules::ownership::HELD;
+use super::rules::prune::NOT_PRUNED;
 use crate::kinds::project::default_profile_key;
 use crate::model::Key;
 

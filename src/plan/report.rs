@@ -5,9 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::change::variant;
-use super::impact::Impact;
-use super::waves::PlannedWaves;
+use super::diff::object::variant;
+use super::impact::effect::Impact;
+use super::rollout::PlannedWaves;
 use crate::model::{
     Change, Command, Expect, Finding, Generation, Key, MemberName, Object, Place, Revision, Timestamp, Write,
 };

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compute::Mode;
-use super::expand::{expand, features, implied};
-use super::extent;
-use super::refer;
+use super::diff::implied::{expand, features, implied};
+use super::read_set;
 use super::report::Plan;
-use crate::kinds::{Strength, home, table};
+use super::rules::references;
+use crate::kinds::tables::key_table;
+use crate::kinds::{Strength, home};
 use crate::model::{ApplyMode, Claim, ClusterState, Declared, Desired, Extent, Finding, Key, Known, Policy, Selection};
 
 /// The part of a desired state that was asked for.
@@ -66,15 +67,17 @@ pub fn select(
 /// What [`select`] and the plan of its part look at.
 pub fn of_selection(desired: &Desired, selection: &Selection, mode: Mode, known: &Known) -> Extent {
     match select(desired, selection, mode, &known.state) {
-        Ok(selected) if selection.is_everything() => extent::of_plan(&selected.desired, mode, &Claim::default(), known),
-        Ok(selected) => with_all_keys(extent::of_plan(&selected.desired, mode, &Claim::default(), known), desired),
+        Ok(selected) if selection.is_everything() => {
+            read_set::of_plan(&selected.desired, mode, &Claim::default(), known)
+        }
+        Ok(selected) => with_all_keys(read_set::of_plan(&selected.desired, mode, &Claim::default(), known), desired),
         Err(_) => with_all_keys(Extent::default(), desired),
     }
 }
 
 // Whether what is left out exists matters, and so does where it lives.
 fn with_all_keys(mut extent: Extent, desired: &Desired) -> Extent {
-    let Extent { keys, .. } = extent::of_comparison(desired);
+    let Extent { keys, .. } = read_set::of_comparison(desired);
     extent.keys.extend(keys);
     extent.kinds.insert(Key::MEMBER.into());
     extent
@@ -189,7 +192,7 @@ impl<'a> Set<'a> {
         let mut needs: Vec<(Key, Strength)> = project.map(|key| (key, Strength::Required)).into_iter().collect();
         let profiles = self.implied.iter().filter(|(_, project)| *project == key);
         let profiles: Vec<_> = profiles.map(|(profile, _)| (profile.clone(), Strength::Required)).collect();
-        for need in refer::needs(key, &declared.spec) {
+        for need in references::needs(key, &declared.spec) {
             let written = self.homes.get(&self.home(&need.key)).into_iter().flatten();
             needs.extend(written.map(|key| (key.clone(), need.strength)));
         }
@@ -228,7 +231,7 @@ impl<'a> Set<'a> {
         let text = format!("{option} {pattern} fits nothing that these files declare");
         let finding = Finding::error("SB180", text);
         let names: Vec<String> = expand(self.desired, self.state, self.mode).keys().map(Key::to_string).collect();
-        Some(match table::nearest(pattern, names.iter().map(String::as_str)) {
+        Some(match key_table::nearest(pattern, names.iter().map(String::as_str)) {
             Some(meant) => finding.noting(format!("did you mean `{meant}`?")),
             None => finding.helping("write KIND/NAME as plans show it, or a pattern such as 'network/*'"),
         })

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::refer;
+use super::rules::references;
 use crate::model::{Change, ClusterState, Expect, Key};
 
 /// The preconditions of an entry that is decided on a state: one for each object.
@@ -30,7 +30,7 @@ impl<'a> Terms<'a> {
     /// What a change touches. Where it was decided on who refers to the object, nobody has begun to since.
     pub(super) fn change(&mut self, change: &Change) {
         let (key, rests_on_users) = match change {
-            Change::Put(put) => (&put.key, refer::rests_on_users(put, self.state)),
+            Change::Put(put) => (&put.key, references::rests_on_users(put, self.state)),
             Change::Delete { key } | Change::Forget { key } => (key, true),
             Change::Remember { key, .. } => (key, false),
             Change::ForgetMember { .. } | Change::RenameMember { .. } => return,

@@ -32,7 +32,7 @@ pub(super) fn within(wait_ms: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::loaded::{Highest, Lowest};
+    use crate::kinds::registry::fixed_dice::{Highest, Lowest};
 
     fn waits(dice: &mut dyn Dice, lasting: Lasting) -> Vec<u64> {
         let next = |last: &Option<u64>, dice: &mut dyn Dice| Some(wait_ms(*last, lasting, dice));

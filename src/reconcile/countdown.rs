@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::kinds::confirmation::Pending;
+use crate::kinds::records::confirmation::Pending;
 use crate::model::{Revision, Timestamp};
 
 /// The time that is left. Every member measures it from the moment at which the apply reached it: neither a new leader

@@ -17,7 +17,7 @@ use super::voters::{Limits, voters};
 use crate::host::Clock;
 use crate::kinds::Dice;
 use crate::model::{Command, Config, Key, Reply};
-use crate::plan::{extent, finish};
+use crate::plan::{finish, read_set};
 use crate::store::{Leadership, Store, StoreError};
 
 /// How often the leader looks whether members answer.
@@ -105,7 +105,7 @@ impl Leader {
     async fn go_on(&self, leadership: &Leadership) -> Result<(), StoreError> {
         let Some(roster) = Roster::read(&self.store, leadership, &server_config(&self.store)?)? else { return Ok(()) };
         let Some(me) = roster.me() else { return Ok(()) };
-        let state = self.store.part(&|_| extent::of_finish())?;
+        let state = self.store.part(&|_| read_set::of_finish())?;
         let now = self.clock.now();
         let Some(ready) = finish(&state, me, &roster.liveness(now)) else { return Ok(()) };
         tracing::info!(objects = ?ready.keys, "all members answer: what waited for them is created");

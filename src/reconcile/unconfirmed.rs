@@ -15,11 +15,11 @@ use super::leader::{server_config, told};
 use super::roster::Roster;
 use crate::host::Clock;
 use crate::kinds::Dice;
-use crate::kinds::confirmation::{CLUSTER, Left, Pending, Rest, Written};
-use crate::kinds::history::{Applied, Before};
+use crate::kinds::records::confirmation::{CLUSTER, Left, Pending, Rest, Written};
+use crate::kinds::records::history::{Applied, Before};
 use crate::model::{Change, Command, Expect, Key, Liveness, MemberName, Object, Reply, Timestamp, Write};
-use crate::plan::two_phase::Stamp;
-use crate::plan::{Context, Mode, Past, TakenBack, extent, of_back, take_back};
+use crate::plan::lxd::Stamp;
+use crate::plan::{Context, Mode, Past, TakenBack, of_back, read_set, take_back};
 use crate::store::{Leadership, Store, StoreError};
 
 /// After a failure, and when nothing waits.
@@ -112,7 +112,7 @@ fn decide(
     let past = Past::before([before.clone()]);
     let state = store.part(&|known| {
         let desired = past.desired(&known.state);
-        let mut extent = extent::of_plan(&desired, Mode::Declarative, &Default::default(), known);
+        let mut extent = read_set::of_plan(&desired, Mode::Declarative, &Default::default(), known);
         extent.keys.extend(before.objects.iter().map(|was| was.key.clone()));
         extent.extend(of_back(known));
         extent

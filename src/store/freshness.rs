@@ -10,7 +10,7 @@ use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
 use tokio::time::Instant;
 
 use super::inner::Inner;
-use super::types::Config;
+use super::raft::types::Config;
 use crate::model::{Lack, SILENT_MS_MAX};
 
 /// How old a member's copy of the state is.

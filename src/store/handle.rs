@@ -14,18 +14,19 @@ use tokio::time::{Instant, timeout};
 
 use super::error::StoreError;
 use super::failure::Failure;
-use super::fitness::Replicas;
 use super::freshness::{self, Freshness, LeaderContact};
 use super::inner::{self, Inner};
-use super::leadership::{self, Leadership, PeerStatus};
 use super::lock::DirLock;
 use super::log::LogStore;
 use super::machine::{AuditAsk, Incoming, StateMachine};
-use super::network::{Addresses, Network};
 use super::options::{Peer, StoreOptions, Timing};
-use super::transport::{Rpc, Transport};
-use super::types::{Raft, node};
-use super::{answer, barrier, disk, members, submit};
+use super::raft::leadership::{self, Leadership, PeerStatus};
+use super::raft::log_match::Replicas;
+use super::raft::network::{Addresses, Network};
+use super::raft::transport::{Rpc, Transport};
+use super::raft::types::{Raft, node};
+use super::raft::{members, rpc_server};
+use super::{disk, read_index, submit};
 use crate::model::{
     AuditCheck, Audited, ClusterState, Command, Extent, Key, Known, MemberId, MemberName, Object, Reply, Revision,
 };
@@ -191,7 +192,7 @@ impl Store {
 
     /// Makes local reads current: whatever was acknowledged anywhere before this call is applied here after it.
     pub async fn barrier(&self) -> Result<Revision, StoreError> {
-        barrier::barrier(&self.inner).await
+        read_index::barrier(&self.inner).await
     }
 
     /// The revision of the state on this member, as it grows.
@@ -252,7 +253,7 @@ impl Store {
 
     /// Answers a call of a peer. Whoever calls this has made sure that it is a member that calls.
     pub async fn answer(&self, rpc: Rpc, body: Bytes) -> Result<Bytes, StoreError> {
-        answer::answer(&self.inner, rpc, &body).await
+        rpc_server::answer(&self.inner, rpc, &body).await
     }
 
     /// A fresh file in the store's directory for a snapshot that is coming in.
@@ -264,7 +265,7 @@ impl Store {
     /// be used; that is brought to its end also when the peer hangs up meanwhile.
     pub async fn receive_snapshot(&self, header: Bytes, file: Incoming) -> Result<Bytes, StoreError> {
         let inner = Arc::clone(&self.inner);
-        let received = tokio::spawn(async move { answer::receive_snapshot(&inner, &header, file).await });
+        let received = tokio::spawn(async move { rpc_server::receive_snapshot(&inner, &header, file).await });
         received.await.map_err(|panic| self.inner.failure.error(panic))?
     }
 

@@ -12,14 +12,14 @@ use tokio::time::{Instant, timeout_at};
 use super::error::StoreError;
 use super::failure::Failure;
 use super::freshness::LeaderContact;
-use super::leadership::Leadership;
 use super::lock::DirLock;
 use super::log::LogStore;
 use super::machine::{Progress, StateMachine};
-use super::network::Network;
 use super::options::{Peer, Timing};
+use super::raft::leadership::Leadership;
+use super::raft::network::Network;
+use super::raft::types::{Config, Raft};
 use super::submit::{Parcel, millis};
-use super::types::{Config, Raft};
 
 /// The store behind its handle.
 pub(super) struct Inner {
@@ -136,10 +136,10 @@ pub(super) fn start_tasks(
     readers: mpsc::UnboundedReceiver<oneshot::Sender<Option<u64>>>,
 ) {
     let tasks = [
-        tokio::spawn(super::leadership::follow(Arc::downgrade(inner), inner.raft.server_metrics())),
+        tokio::spawn(super::raft::leadership::follow(Arc::downgrade(inner), inner.raft.server_metrics())),
         tokio::spawn(super::submit::forward(Arc::downgrade(inner), parcels)),
-        tokio::spawn(super::barrier::serve(Arc::downgrade(inner), readers)),
-        tokio::spawn(super::pace::keep(Arc::downgrade(inner))),
+        tokio::spawn(super::read_index::serve(Arc::downgrade(inner), readers)),
+        tokio::spawn(super::raft::heartbeat::keep(Arc::downgrade(inner))),
     ];
     if let Ok(mut running) = inner.tasks.lock() {
         running.extend(tasks);

@@ -6,31 +6,17 @@
 //!
 //! `log` is openraft's log, `machine` its state machine; `codec` and `wire` are what others read of us.
 
-mod answer;
-mod audit;
-mod barrier;
-mod codec;
 mod disk;
 mod error;
 mod failure;
-mod fitness;
 mod freshness;
 mod handle;
 mod inner;
-mod leadership;
 mod lock;
 mod log;
 mod machine;
-mod members;
-mod network;
 mod options;
-mod pace;
 mod submit;
-mod transition;
-mod transport;
-mod types;
-mod view;
-mod wire;
 
 #[cfg(test)]
 pub(crate) use log::forget_committed;
@@ -38,13 +24,15 @@ pub(crate) use log::forget_committed;
 pub use error::StoreError;
 pub use freshness::Freshness;
 pub use handle::Store;
-pub use leadership::{Leadership, PeerStatus, Role};
 pub use lock::DirLock;
+pub use machine::apply::{Transition, needs_action, transition};
+pub use machine::state_view::{Ledger, View};
 pub use machine::{AuditAsk, Incoming};
 pub use options::{Peer, StoreOptions, Timing};
-pub use transition::{Transition, needs_action, transition};
-pub use transport::{BoxFuture, Rpc, Transport, TransportError};
-pub use view::{Ledger, View};
+pub use raft::leadership::{Leadership, PeerStatus, Role};
+pub use raft::transport::{BoxFuture, Rpc, Transport, TransportError};
 
+mod raft;
+mod read_index;
 #[cfg(test)]
 mod tests;

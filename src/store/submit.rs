@@ -7,13 +7,13 @@ use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use super::codec;
 use super::error::StoreError;
 use super::inner::Inner;
 use super::options::Peer;
-use super::transport::{Rpc, TransportError};
-use super::types::Proposal;
-use super::wire::{self, Outcome};
+use super::raft::codec;
+use super::raft::transport::{Rpc, TransportError};
+use super::raft::types::Proposal;
+use super::raft::wire::{self, Outcome};
 use crate::model::{Command, Reply};
 
 /// So many commands share one call to the leader at most.

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use super::program::Program;
 use super::resolve::resolve as follow;
-use crate::kinds::{self, server, table};
+use crate::kinds::tables::key_table;
+use crate::kinds::{self, server};
 use crate::manifest::{SecretReference, open_regular, open_regular_below, read_at_most};
 use crate::model::{Config, Desired, Finding, Key};
 
@@ -91,7 +92,7 @@ pub async fn resolve(desired: &mut Desired, resolver: &Resolver<'_>) -> Vec<Find
 }
 
 fn not_taken(key: &Key, name: &str, is_secret: bool) -> Finding {
-    if is_secret || table::is_secret_key(name) {
+    if is_secret || key_table::is_secret_key(name) {
         let text =
             format!("`{name}` of {key} cannot be a reference: the cluster would keep the secret as it is written");
         return Finding::error("SB192", text).helping(format!("only `{}` is kept as a hash", server::TRUST_PASSWORD));

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use questions::Said;
-use seedbed::kinds::dialect::Product;
-use seedbed::kinds::table;
+use seedbed::kinds::tables::dialect::Product;
+use seedbed::kinds::tables::key_table;
 use server::Server;
 
 fn folder() -> PathBuf {
@@ -62,7 +62,7 @@ fn every_value_is_judged_as_the_servers_have_judged_it() {
             let cells: Vec<&str> = line.split('\t').collect();
             let [entity, key, signs] = cells[..] else { panic!("{line}") };
             let written = questions::written(key);
-            if table::lookup(entity, &written).is_none() {
+            if key_table::lookup(entity, &written).is_none() {
                 continue;
             }
             for (index, value) in values().into_iter().chain(questions::words(entity, key)).enumerate() {

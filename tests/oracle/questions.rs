@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use seedbed::kinds::dialect::{Product, gap_of_key, gap_of_value};
-use seedbed::kinds::{self, table};
+use seedbed::kinds;
+use seedbed::kinds::tables::dialect::{Product, gap_of_key, gap_of_value};
+use seedbed::kinds::tables::key_table;
 use seedbed::model::{Config, Key, MemberName, Severity, Spec};
 use serde_json::{Map, Value, json};
 
@@ -26,13 +27,13 @@ pub enum Said {
 /// is left out: an answer would speak of them.
 pub fn keys() -> Vec<(&'static str, String)> {
     let mut keys = Vec::new();
-    for entity in table::entities().filter(|entity| place(entity, "").is_some()) {
+    for entity in key_table::entities().filter(|entity| place(entity, "").is_some()) {
         let of_volumes = entity.strip_prefix("storage-").map(|driver| format!("storage-volume-{driver}"));
         let volumes = of_volumes.into_iter().flat_map(|name| {
-            let name: Option<&'static str> = table::entities().find(|entity| *entity == name);
-            name.into_iter().flat_map(table::keys_of).map(|row| format!("volume.{}", row.key))
+            let name: Option<&'static str> = key_table::entities().find(|entity| *entity == name);
+            name.into_iter().flat_map(key_table::keys_of).map(|row| format!("volume.{}", row.key))
         });
-        let own = table::keys_of(entity).map(|row| row.key.to_owned());
+        let own = key_table::keys_of(entity).map(|row| row.key.to_owned());
         keys.extend(own.chain(volumes).filter(|key| is_asked(entity, key)).map(|key| (entity, key)));
     }
     keys
@@ -40,7 +41,7 @@ pub fn keys() -> Vec<(&'static str, String)> {
 
 /// The words that the table names for a key.
 pub fn words(entity: &str, key: &str) -> impl Iterator<Item = String> {
-    let row = table::keys_of(entity).find(|row| row.key == key).or_else(|| table::lookup(entity, key));
+    let row = key_table::keys_of(entity).find(|row| row.key == key).or_else(|| key_table::lookup(entity, key));
     row.into_iter().flat_map(|row| row.words()).map(str::to_owned)
 }
 
@@ -83,7 +84,7 @@ fn is_asked(entity: &str, key: &str) -> bool {
 pub fn written(key: &str) -> String {
     let step = |step: &str| match step {
         "*" => "thing".to_owned(),
-        step if table::is_name_step(step) => "one".to_owned(),
+        step if key_table::is_name_step(step) => "one".to_owned(),
         step => step.to_owned(),
     };
     key.split('.').map(step).collect::<Vec<_>>().join(".")

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use seedbed::kinds::dialect::Product;
+use seedbed::kinds::tables::dialect::Product;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

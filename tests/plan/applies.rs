@@ -1,8 +1,8 @@
 //! What applies leave behind, for the tests of all ways back.
 
-use seedbed::kinds::history::Applied;
+use seedbed::kinds::records::history::Applied;
 use seedbed::model::{Object, Timestamp};
-use seedbed::plan::two_phase::Stamp;
+use seedbed::plan::lxd::Stamp;
 use serde::de::DeserializeOwned;
 
 use crate::world::World;

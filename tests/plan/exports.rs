@@ -1,7 +1,7 @@
 //! Export and plan are each other's way back: what is exported plans no change, for every kind and driver.
 
 use proptest::prelude::{ProptestConfig, prop_assert, proptest};
-use seedbed::kinds::table::{self, KeyInfo, KeyScope};
+use seedbed::kinds::tables::key_table::{self, KeyInfo, KeyScope};
 use seedbed::kinds::{self, Kind};
 use seedbed::manifest::{self, Frame, Options, Source, emit};
 use seedbed::model::{Config, Desired, Key};
@@ -59,7 +59,8 @@ fn value(info: &KeyInfo) -> String {
 }
 
 fn named(key: &str) -> String {
-    let step = |step: &str| if step == "*" || table::is_name_step(step) { "some".to_owned() } else { step.to_owned() };
+    let step =
+        |step: &str| if step == "*" || key_table::is_name_step(step) { "some".to_owned() } else { step.to_owned() };
     key.split('.').map(step).collect::<Vec<_>>().join(".")
 }
 
@@ -96,7 +97,7 @@ fn every_key_of_every_driver_comes_back() {
             let mut spec = seedbed::model::Spec::default();
             spec.0.insert(variants.field.to_owned(), json!(variant));
             let settable = |info: &&&KeyInfo| !info.key.starts_with("volatile.");
-            let rows: Vec<&KeyInfo> = kind.entities(&spec).into_iter().flat_map(table::keys_of).collect();
+            let rows: Vec<&KeyInfo> = kind.entities(&spec).into_iter().flat_map(key_table::keys_of).collect();
             let of_driver =
                 rows.iter().filter(settable).filter(|info| key_comes_back(kind, (variants.field, variant), info));
             came_back += of_driver.count();

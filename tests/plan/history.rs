@@ -1,9 +1,9 @@
 //! What applies leave behind, and the way back.
 
-use seedbed::kinds::history::{Applied, Before, RECORDS_MAX};
+use seedbed::kinds::records::history::{Applied, Before, RECORDS_MAX};
 use seedbed::model::{Command, Desired, Finding, Key, Object, Revision, Timestamp};
-use seedbed::plan::two_phase::Stamp;
-use seedbed::plan::{Action, Context, Look, Mode, Past, Plan, back, extent, of_back, recall, since};
+use seedbed::plan::lxd::Stamp;
+use seedbed::plan::{Action, Context, Look, Mode, Past, Plan, back, of_back, read_set, recall, since};
 
 use crate::applies::{FIRST, SECOND, content, records, stamp, typed};
 use crate::world::{Lcg, World, manifest};
@@ -39,7 +39,7 @@ fn way_back(world: &World, revision: Revision) -> Result<Plan, Vec<Finding>> {
     let context = Context { here: &world.here, liveness: &world.liveness, mode: Mode::Declarative, claim: None };
     let part = world.state().part(&|known| {
         let mut extent =
-            extent::of_plan(&past.desired(&known.state), Mode::Declarative, &seedbed::model::Claim::default(), known);
+            read_set::of_plan(&past.desired(&known.state), Mode::Declarative, &seedbed::model::Claim::default(), known);
         extent.extend(of_back(known));
         extent
     });

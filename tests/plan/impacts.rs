@@ -1,7 +1,7 @@
 //! What a plan says of its changes: what stops, who is concerned, and in which order it is done.
 
 use seedbed::model::{Change, Command, Key, Timestamp};
-use seedbed::plan::{Impact, Look, Mode, Plan, extent, users};
+use seedbed::plan::{Impact, Look, Mode, Plan, read_set, users};
 
 use crate::world::{World, manifest};
 
@@ -15,7 +15,7 @@ profiles:
 
 fn with_users(world: &World, plan: Plan) -> Plan {
     let keys = plan.changing();
-    let part = world.state().part(&|known| extent::of_users(&keys, known));
+    let part = world.state().part(&|known| read_set::of_users(&keys, known));
     assert_eq!(users(&keys, &part), users(&keys, world.state()), "users must not depend on what is not asked for");
     plan.with_users(users(&keys, &part))
 }

@@ -1,12 +1,13 @@
 //! Who owns what, what a manifest may do with it, and what goes when nobody declares it any more.
 
-use seedbed::kinds::{self, table};
+use seedbed::kinds;
+use seedbed::kinds::tables::key_table;
 use seedbed::model::{
     ApplyMode, Change, Claim, Command, Config, Declared, Desired, Finding, Generation, Key, Phase, Policy, Rollout,
     Timestamp, Write,
 };
-use seedbed::plan::two_phase::{Ask, Refusal, Stamp, delete};
-use seedbed::plan::{Action, Look, Mode, Plan, extent};
+use seedbed::plan::lxd::{Ask, Refusal, Stamp, delete};
+use seedbed::plan::{Action, Look, Mode, Plan, read_set};
 use serde_json::json;
 
 use crate::world::{World, declared, manifest};
@@ -69,7 +70,7 @@ fn kept(plan: &Plan) -> Vec<String> {
 fn remove(world: &mut World, key: &str) -> Result<(), Refusal> {
     let key: Key = key.parse().expect("a key");
     let stamp = Stamp { request: format!("remove-{key}"), at: Timestamp(5), by: "test".to_owned() };
-    let part = world.ledger.state.part(&|known| extent::of_removal(&key, known));
+    let part = world.ledger.state.part(&|known| read_set::of_removal(&key, known));
     let ask = Ask { state: &part, liveness: &world.liveness, here: &world.here, key: &key, stamp };
     let command = delete(&ask)?;
     world.commit(&command);
@@ -464,7 +465,7 @@ fn variants() -> Vec<(&'static str, serde_json::Value)> {
         .filter_map(|(word, spec)| Some((kinds::find(word)?, spec)))
         .flat_map(|(kind, spec)| kind.entities(&seedbed::model::Spec(spec.as_object().cloned().unwrap_or_default())))
         .collect();
-    let known = table::entities().filter(|entity| entity.starts_with("storage-") || entity.starts_with("network-"));
+    let known = key_table::entities().filter(|entity| entity.starts_with("storage-") || entity.starts_with("network-"));
     let drivers: Vec<&str> = known
         .filter(|entity| {
             !["integration", "volume", "bucket", "acl", "forward", "peer", "zone", "load", "address"]

@@ -307,7 +307,7 @@ fn records_wait_for_nobody_and_updates_only_where_they_must() {
 fn definitions_of_a_client_are_completed_and_created() {
     let mut world = World::with_members(2);
     let key = "storage-pool/data".parse().expect("a key");
-    let ask = seedbed::plan::two_phase::Ask {
+    let ask = seedbed::plan::lxd::Ask {
         state: world.state(),
         liveness: &world.liveness,
         here: &world.here,
@@ -315,7 +315,7 @@ fn definitions_of_a_client_are_completed_and_created() {
         stamp: stamp(),
     };
     let spec = crate::world::declared(serde_json::json!({"driver": "dir", "config": {"source": "/own"}}), &[]).spec;
-    let command = seedbed::plan::two_phase::define(&ask, &spec, &name("node1")).expect("defined");
+    let command = seedbed::plan::lxd::define(&ask, &spec, &name("node1")).expect("defined");
     world.commit(&command);
     let text = "storage_pools: [{name: data, driver: dir, members: {node2: {source: /srv/two}}}]";
     let plan = world.apply(&manifest(text), Mode::Declarative);
@@ -325,9 +325,9 @@ fn definitions_of_a_client_are_completed_and_created() {
     assert_eq!(world.object("storage-pool/data").phase, Phase::Creating);
 }
 
-fn stamp() -> seedbed::plan::two_phase::Stamp {
+fn stamp() -> seedbed::plan::lxd::Stamp {
     let at = seedbed::model::Timestamp(5);
-    seedbed::plan::two_phase::Stamp { request: "define".to_owned(), at, by: "test".to_owned() }
+    seedbed::plan::lxd::Stamp { request: "define".to_owned(), at, by: "test".to_owned() }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use seedbed::kinds::{self, Dice};
 use seedbed::model::{
     Claim, ClusterState, Command, Config, Desired, Fault, Key, Object, Phase, ProjectName, Reply, Spec, Write,
 };
-use seedbed::plan::two_phase::{self, Ask, Refusal, Stamp};
-use seedbed::plan::{Mode, extent};
+use seedbed::plan::lxd::{self, Ask, Refusal, Stamp};
+use seedbed::plan::{Mode, read_set};
 use serde_json::{Value, json};
 
 use crate::world::{Lcg, World, declared};
@@ -132,16 +132,16 @@ fn decision(world: &mut World, dice: &mut Lcg, step: usize) -> Option<Command> {
     }
     let renamed = pick(dice, &["n1", "n2", "x", "y", "a", "b"]);
     let state = match action {
-        2..5 => world.state().part(&|known| extent::of_request(&key, &spec, false, known)),
-        5 => world.state().part(&|known| extent::of_rename(&key, renamed, known)),
-        _ => world.state().part(&|known| extent::of_removal(&key, known)),
+        2..5 => world.state().part(&|known| read_set::of_request(&key, &spec, false, known)),
+        5 => world.state().part(&|known| read_set::of_rename(&key, renamed, known)),
+        _ => world.state().part(&|known| read_set::of_removal(&key, known)),
     };
     let ask = Ask { state: &state, liveness: &world.liveness, here: &world.here, key: &key, stamp };
     let decided: Result<Command, Refusal> = match action {
-        2 | 3 => two_phase::create(&ask, &spec, dice),
-        4 => two_phase::update(&ask, &spec, None, dice),
-        5 => two_phase::rename(&ask, renamed),
-        _ => two_phase::delete(&ask),
+        2 | 3 => lxd::create(&ask, &spec, dice),
+        4 => lxd::update(&ask, &spec, None, dice),
+        5 => lxd::rename(&ask, renamed),
+        _ => lxd::delete(&ask),
     };
     decided.ok().filter(|command| matches!(command, Command::Write(Write { changes, .. }) if !changes.is_empty()))
 }

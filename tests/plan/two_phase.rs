@@ -2,8 +2,8 @@
 
 use seedbed::kinds;
 use seedbed::model::{ClusterState, Command, Config, Key, MemberName, Phase, PlacementPhase, Rollout, Spec};
-use seedbed::plan::extent;
-use seedbed::plan::two_phase::{Ask, Refusal, Stamp, create, create_everywhere, define, delete, undelete, update};
+use seedbed::plan::lxd::{Ask, Refusal, Stamp, create, create_everywhere, define, delete, undelete, update};
+use seedbed::plan::read_set;
 use serde_json::json;
 
 use seedbed::plan::Mode;
@@ -29,8 +29,8 @@ fn ask(world: &mut World, key: &str, call: &Call<'_>, spec: serde_json::Value) -
     let World { ledger, liveness, here, dice, .. } = world;
     let is_targeted = matches!(call, Call::Define(_) | Call::Update(Some(_)));
     let part = match call {
-        Call::Delete | Call::Undelete => ledger.state.part(&|known| extent::of_removal(&key, known)),
-        _ => ledger.state.part(&|known| extent::of_request(&key, &spec, is_targeted, known)),
+        Call::Delete | Call::Undelete => ledger.state.part(&|known| read_set::of_removal(&key, known)),
+        _ => ledger.state.part(&|known| read_set::of_request(&key, &spec, is_targeted, known)),
     };
     let decide = |state: &ClusterState, dice: &mut Lcg| {
         let ask = Ask { state, liveness, here, key: &key, stamp: stamp.clone() };
@@ -634,7 +634,7 @@ fn the_users_of_a_project_are_those_who_live_in_it() {
     let mut world = World::with_members(1);
     world.apply(&manifest("projects:\n- {name: shop}\nprofiles:\n- {name: web, project: shop}\n"), Mode::Declarative);
     let keys = ["project/shop", "project/default"].map(|key| key.parse::<Key>().expect("a key"));
-    let part = world.state().part(&|known| extent::of_users(&keys, known));
+    let part = world.state().part(&|known| read_set::of_users(&keys, known));
     let users = seedbed::plan::users(&keys, &part);
     assert_eq!(users, seedbed::plan::users(&keys, world.state()));
     let of = |key: &Key| users[key].iter().map(Key::to_string).collect::<Vec<_>>();

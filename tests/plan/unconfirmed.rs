@@ -1,10 +1,10 @@
 //! Applies that nobody confirms: what goes back, and what does not.
 
-use seedbed::kinds::confirmation::{Left, Pending, Written};
-use seedbed::kinds::history::{Applied, Before};
+use seedbed::kinds::records::confirmation::{Left, Pending, Written};
+use seedbed::kinds::records::history::{Applied, Before};
 use seedbed::model::{Claim, Command, Desired, Key, Reply, Revision, Timestamp};
-use seedbed::plan::two_phase::Stamp;
-use seedbed::plan::{Action, Confirm, Context, Mode, Past, TakenBack, extent, free, of_back, take_back};
+use seedbed::plan::lxd::Stamp;
+use seedbed::plan::{Action, Confirm, Context, Mode, Past, TakenBack, free, of_back, read_set, take_back};
 
 use crate::applies::{FIRST, SECOND, content, records, stamp, typed};
 use crate::world::{Lcg, World, manifest};
@@ -40,7 +40,7 @@ fn go_back(world: &mut World) -> TakenBack {
     let past = Past::before([before.clone()]);
     let part = world.state().part(&|known| {
         let desired = past.desired(&known.state);
-        let mut extent = extent::of_plan(&desired, Mode::Declarative, &Claim::default(), known);
+        let mut extent = read_set::of_plan(&desired, Mode::Declarative, &Claim::default(), known);
         extent.keys.extend(before.objects.iter().map(|was| was.key.clone()));
         extent.extend(of_back(known));
         extent

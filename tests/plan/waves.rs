@@ -123,9 +123,14 @@ fn the_way_back_is_taken_by_all_at_once() {
         let mut object = world.object(key).clone();
         object.spec.0.insert("description".to_owned(), "first".into());
         // As if an earlier change had been under way even then.
-        seedbed::kinds::history::Was { key: object.key.clone(), action: "update".to_owned(), object: Some(object) }
+        seedbed::kinds::records::history::Was {
+            key: object.key.clone(),
+            action: "update".to_owned(),
+            object: Some(object),
+        }
     };
-    let before = seedbed::kinds::history::Before { objects: vec![was("network/br0"), was("storage-pool/data")] };
+    let before =
+        seedbed::kinds::records::history::Before { objects: vec![was("network/br0"), was("storage-pool/data")] };
     let liveness = world.liveness.clone();
     let here = world.here.clone();
     let context = seedbed::plan::Context { here: &here, liveness: &liveness, mode: Mode::Declarative, claim: None };

@@ -8,8 +8,8 @@ use seedbed::model::{
     Change, Claim, ClusterState, Command, Condition, Config, Declared, Desired, Finding, Key, LastSeen, Liveness,
     MemberName, PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Spec, Stage, Timestamp, Write,
 };
-use seedbed::plan::two_phase::{self, Ask, Stamp};
-use seedbed::plan::{Context, Mode, Plan, extent, plan};
+use seedbed::plan::lxd::{self, Ask, Stamp};
+use seedbed::plan::{Context, Mode, Plan, plan, read_set};
 use seedbed::store::Ledger;
 use serde_json::json;
 
@@ -107,9 +107,9 @@ impl World {
         let mut spec = Spec::default();
         spec.set_config(config);
         let stamp = Stamp { request: format!("put-{}", self.revision), at: Timestamp(2), by: "test".to_owned() };
-        let state = self.ledger.state.part(&|known| extent::of_request(key, &spec, false, known));
+        let state = self.ledger.state.part(&|known| read_set::of_request(key, &spec, false, known));
         let ask = Ask { state: &state, liveness: &self.liveness, here: &self.here, key, stamp };
-        match two_phase::update(&ask, &spec, None, &mut Lcg(self.dice.0)) {
+        match lxd::update(&ask, &spec, None, &mut Lcg(self.dice.0)) {
             Ok(Command::Write(write)) if !write.changes.is_empty() => self.commit(&Command::Write(write)),
             Ok(_) | Err(_) => {}
         }
@@ -138,7 +138,7 @@ impl World {
     /// Plans in the name of somebody.
     pub fn plan_as(&mut self, claim: &Claim, desired: &Desired, mode: Mode) -> Result<Plan, Vec<Finding>> {
         let context = Context { here: &self.here, liveness: &self.liveness, mode, claim: Some(claim) };
-        let part = self.ledger.state.part(&|known| extent::of_plan(desired, mode, claim, known));
+        let part = self.ledger.state.part(&|known| read_set::of_plan(desired, mode, claim, known));
         let on_part = plan(desired, &part, &context, &mut Lcg(self.dice.0));
         let on_all = plan(desired, &self.ledger.state, &context, &mut self.dice);
         assert_eq!(on_part, on_all, "a plan must not depend on what it does not ask for");

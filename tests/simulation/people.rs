@@ -8,8 +8,8 @@ use seedbed::model::{
     Canary, Change, Claim, ClusterState, Command, Declared, Desired, Expect, Finding, Key, Liveness, MemberName, Phase,
     Put, Rollout, Spec, Stage, Timestamp, Write,
 };
-use seedbed::plan::two_phase::{self, Ask, Refusal, Stamp};
-use seedbed::plan::{self, Context, Mode, Plan, extent};
+use seedbed::plan::lxd::{self, Ask, Refusal, Stamp};
+use seedbed::plan::{self, Context, Mode, Plan, read_set};
 use serde_json::{Value, json};
 
 use crate::dice::Seeded;
@@ -65,7 +65,7 @@ impl People {
     fn planned(&mut self, known: &Known<'_>, claim: &Claim) -> Result<Plan, Vec<Finding>> {
         let context =
             Context { here: known.here, liveness: known.liveness, mode: Mode::Declarative, claim: Some(claim) };
-        let part = known.state.part(&|known| extent::of_plan(&self.manifest, context.mode, claim, known));
+        let part = known.state.part(&|known| read_set::of_plan(&self.manifest, context.mode, claim, known));
         plan::plan(&self.manifest, &part, &context, &mut self.dice)
     }
 
@@ -140,16 +140,16 @@ impl People {
         let reply = match stored.map(|object| object.phase) {
             Some(Phase::Created) => {
                 let spec = self.spec_beside(&key, known.state);
-                request(known, &key, &spec, stamp, |ask| two_phase::update(ask, &spec, None, &mut self.dice))
+                request(known, &key, &spec, stamp, |ask| lxd::update(ask, &spec, None, &mut self.dice))
             }
             None | Some(Phase::Pending) if !is_record && !undefined.is_empty() => {
                 let target = self.dice.pick(&undefined)?.clone();
                 let spec = self.definition(&key);
-                request(known, &key, &spec, stamp, |ask| two_phase::define(ask, &spec, &target))
+                request(known, &key, &spec, stamp, |ask| lxd::define(ask, &spec, &target))
             }
             None | Some(_) => {
                 let spec = self.spec_beside(&key, known.state);
-                request(known, &key, &spec, stamp, |ask| two_phase::create(ask, &spec, &mut self.dice))
+                request(known, &key, &spec, stamp, |ask| lxd::create(ask, &spec, &mut self.dice))
             }
         };
         self.n_refusals += u64::from(reply.is_err());
@@ -163,23 +163,23 @@ impl People {
         let keys: Vec<Key> = known.state.objects.keys().filter(of_people).cloned().collect();
         let key = self.dice.pick(&keys)?.clone();
         let stamp = self.stamp(known);
-        let part = known.state.part(&|known| extent::of_removal(&key, known));
+        let part = known.state.part(&|known| read_set::of_removal(&key, known));
         let ask = Ask { state: &part, liveness: known.liveness, here: known.here, key: &key, stamp };
-        let reply = two_phase::delete(&ask);
+        let reply = lxd::delete(&ask);
         self.n_refusals += u64::from(reply.is_err());
         reply.ok()
     }
 
     /// What the leader does about definitions that waited for a member.
     pub fn finish(&mut self, known: &Known<'_>) -> Option<Command> {
-        let finish = plan::finish(&known.state.part(&|_| extent::of_finish()), known.here, known.liveness)?;
+        let finish = plan::finish(&known.state.part(&|_| read_set::of_finish()), known.here, known.liveness)?;
         let Stamp { request, at, .. } = self.stamp(known);
         Some(Command::Write(finish.write(request, at, "reconciler".to_owned())))
     }
 
     /// A member joins: its record, and a place in everything that every member has.
     pub fn join(&mut self, state: &ClusterState, member: &MemberName, at: Timestamp) -> Command {
-        let part = state.part(&|_| extent::of_admission());
+        let part = state.part(&|_| read_set::of_admission());
         let admission = plan::join::admit(member, &Desired::default(), &part).expect("it brings no keys of its own");
         let mut expects = vec![expect(state, &Key::member(member)), expect(state, &Key::membership())];
         let mut changes = vec![record(&Key::member(member), json!({"address": "10.0.0.1:8443"})), members_changed()];
@@ -256,7 +256,7 @@ fn request(
     decide: impl FnOnce(&Ask<'_>) -> Result<Command, Refusal>,
 ) -> Result<Command, Refusal> {
     // Who the members are is asked for whether the request names one or not.
-    let part = known.state.part(&|known| extent::of_request(key, spec, true, known));
+    let part = known.state.part(&|known| read_set::of_request(key, spec, true, known));
     decide(&Ask { state: &part, liveness: known.liveness, here: known.here, key, stamp })
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::Moment;
 use super::moment::rfc3339;
-use crate::kinds::confirmation::{Left, Pending, Rest};
 use crate::kinds::hold::{self, HoldSpec};
+use crate::kinds::records::confirmation::{Left, Pending, Rest};
 use crate::kinds::source::{SourceStatus, Standing};
 use crate::kinds::webhook::WebhookStatus;
 use crate::model::{Key, LastSeen, MemberName, Object, Phase, Timestamp};

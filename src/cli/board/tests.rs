@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::cli::screen::Palette;
-use crate::kinds::confirmation::Pending;
+use crate::kinds::records::confirmation::Pending;
 use crate::model;
 use crate::model::{Condition, ConditionState, Config, Placement, PlacementPhase, Spec};
 

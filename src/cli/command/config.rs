@@ -10,7 +10,7 @@ use crate::api::paths;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::kinds::table;
+use crate::kinds::tables::key_table;
 
 /// The arguments of `seedbed config`.
 #[derive(Args, Debug)]
@@ -99,11 +99,11 @@ pub async fn run(args: &ConfigArgs, session: &Session) -> Result<Exit, Failure> 
 /// A key that is not set may be unset; one that cannot be set is misspelt.
 fn must_be_known(keys: &[String]) -> Result<(), Failure> {
     const ENTITY: &str = "server";
-    let is_known = |key: &str| table::lookup(ENTITY, key).is_some();
+    let is_known = |key: &str| key_table::lookup(ENTITY, key).is_some();
     let Some(key) = keys.iter().find(|key| !is_known(key)) else { return Ok(()) };
     let failure = Failure::new(Exit::Failed, format!("unknown key `{key}` for a server configuration"))
         .untouched("Nothing was changed.");
-    Err(match table::suggest(&[ENTITY], key) {
+    Err(match key_table::suggest(&[ENTITY], key) {
         Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
         None => failure,
     })

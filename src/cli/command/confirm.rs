@@ -17,7 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, failure, socket};
 use crate::client::Client;
-use crate::kinds::confirmation::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
+use crate::kinds::records::confirmation::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
 use crate::model::{Key, Timestamp};
 
 /// How long a terminal waits for the news that the apply was taken back; the cluster does it without anybody.

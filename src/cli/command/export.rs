@@ -11,7 +11,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::plural;
 use crate::cli::session::{Session, failure};
-use crate::kinds::{self, Kind, table};
+use crate::kinds::tables::key_table;
+use crate::kinds::{self, Kind};
 use crate::manifest::{self, Frame, Options, Source, emit};
 use crate::model::{ClusterState, Key, Object, Phase, Rollout, printable};
 use crate::plan::{Export, export};
@@ -188,7 +189,7 @@ fn choice(word: &str) -> Result<Choice, Failure> {
     }
     let names: Vec<&str> = all.iter().map(|kind| kind.words().kind).collect();
     let failure = Failure::usage(format!("there is no kind `{kind}`"));
-    Err(match table::nearest(kind, names.iter().copied()) {
+    Err(match key_table::nearest(kind, names.iter().copied()) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None => failure.hint(format!("kinds: {}", names.join(", "))),
     })

@@ -8,7 +8,8 @@ use super::{cluster, hold, saved, trust, webhook};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::kinds::{Kind, table};
+use crate::kinds::Kind;
+use crate::kinds::tables::key_table;
 
 /// The arguments of `seedbed get`.
 #[derive(Args, Debug)]
@@ -85,7 +86,7 @@ fn find(word: &str) -> Result<&'static dyn Kind, Failure> {
         let others = OTHERS.iter().map(|(_, words)| words[0]);
         let names: Vec<&str> = noun::declared().map(|kind| kind.words().kind).chain(others).collect();
         let failure = Failure::usage(format!("there is no kind `{word}`"));
-        match table::nearest(word, names.iter().copied()) {
+        match key_table::nearest(word, names.iter().copied()) {
             Some(near) => failure.hint(format!("did you mean `{near}`?")),
             None => failure.hint(format!("kinds: {}", names.join(", "))),
         }

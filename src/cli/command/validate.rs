@@ -17,7 +17,7 @@ use crate::cli::input::{Input, count, nothing, plural};
 use crate::cli::layers::LayerArgs;
 use crate::cli::parallel;
 use crate::cli::screen::{Palette, Screen};
-use crate::kinds::dialect::Product;
+use crate::kinds::tables::dialect::Product;
 use crate::manifest::report::{Format, Run, markdown, report};
 use crate::manifest::{Colour, Dialect, Options, render};
 use crate::model::{Severity, printable_json};

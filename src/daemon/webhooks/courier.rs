@@ -13,7 +13,7 @@ use super::standing::standings;
 use crate::api::ApiError;
 use crate::client::Outside;
 use crate::http::{Node, Server, SystemDice, set_webhook_status, store_failed, typed};
-use crate::kinds::history::Applied;
+use crate::kinds::records::history::Applied;
 use crate::kinds::webhook::{WebhookSpec, WebhookStatus};
 use crate::model::{Audited, Generation, Key, Object, Revision};
 use crate::store::StoreError;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::retry::WAITING_MAX;
 use crate::http::Letter;
-use crate::kinds::history::{self, Applied};
-use crate::kinds::saved_plan::SavedPlan;
+use crate::kinds::records::history::{self, Applied};
+use crate::kinds::records::saved_plan::SavedPlan;
 use crate::kinds::webhook::{EventKind, WebhookSpec, WebhookStatus};
 use crate::model::{AuditEntry, Audited, Deed, Did, Key, Origin, Revision, Timestamp};
 

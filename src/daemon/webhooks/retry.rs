@@ -44,7 +44,7 @@ pub fn hold_ms(news: News, written_ms: Option<u64>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::loaded::{Highest, Lowest};
+    use crate::kinds::registry::fixed_dice::{Highest, Lowest};
 
     #[test]
     fn waits_double_up_to_a_bound_and_half_of_each_is_by_chance() {

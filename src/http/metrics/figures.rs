@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::kinds::confirmation::{Left, Pending};
+use crate::kinds::records::confirmation::{Left, Pending};
 use crate::model::{
     BUCKETS_MS, ClusterState, ConditionState, Key, Liveness, MemberName, Object, Placement, Tally, Timestamp, Timing,
 };

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Resource, Words};
-use super::problem::Problem;
+use super::registry::field::lenient;
+use super::registry::kind::{Resource, Words};
+use super::registry::problem::Problem;
 use super::unknown::Unknown;
 use crate::model::{Config, Key, MemberName, Object, Rollout, Spec, Timestamp};
 

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Resource, Words};
-use super::problem::Problem;
+use super::registry::field::lenient;
+use super::registry::kind::{Resource, Words};
+use super::registry::problem::Problem;
+use super::tables::value;
 use super::unknown::Unknown;
-use super::value;
 use crate::model::{Config, Key, MemberId, MemberName, Rollout};
 
 /// The kind.

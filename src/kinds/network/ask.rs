@@ -9,7 +9,7 @@ use crate::host::{
     BridgeAsk, Cidr, Dhcp4, Dns, Family, FamilyRules, Filter, HostError, Mac, Mode6, Nat, Rules, Serve4, Serve6,
     Service,
 };
-use crate::kinds::node::Local;
+use crate::kinds::registry::actuator::Local;
 use crate::model::{Config, Revision};
 
 const USUAL_MTU: u32 = 1500;

@@ -6,7 +6,7 @@ use super::raw;
 use super::settings::{Settings, Wrong, interface_fault, of};
 use super::{NetworkSpec, NetworkType};
 use crate::host::{Cidr, Family};
-use crate::kinds::problem::Problem;
+use crate::kinds::registry::problem::Problem;
 use crate::model::{Config, Key, MemberName};
 
 /// Names that no interface can be made under.

@@ -3,7 +3,7 @@
 use super::settings::{Settings, of};
 use super::{NetworkSpec, NetworkType};
 use crate::host::{Cidr, Family};
-use crate::kinds::kind::{Completion, Dice};
+use crate::kinds::registry::kind::{Completion, Dice};
 use crate::model::{ClusterState, Config, Key};
 
 const THROWS_MAX: u32 = 10_000;

@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Completion, Resource, Scope, Variants, Words};
-use super::node::AnyNode;
-use super::problem::Problem;
+use super::registry::actuator::AnyNode;
+use super::registry::field::lenient;
+use super::registry::kind::{Completion, Resource, Scope, Variants, Words};
+use super::registry::problem::Problem;
 use super::unknown::Unknown;
 pub use crate::host::Cidr;
 use crate::model::{Config, Key, MemberName, Rollout};

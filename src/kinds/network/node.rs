@@ -4,7 +4,7 @@ use super::ask::{ask, bare};
 use super::steps::steps;
 use super::{NetworkSpec, NetworkType};
 use crate::host::{BridgeAsk, BridgeSeen, BridgeStep, Host, HostError, Lasting, Unfit};
-use crate::kinds::node::{Intent, Local, Node};
+use crate::kinds::registry::actuator::{Intent, Local, Node};
 
 /// Makes and removes networks on one member.
 pub struct NetworkNode;

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::NetworkSpec;
 use super::node::NetworkNode;
 use crate::host::{BridgeFacts, BridgeMedium, Host, Lasting, Link, Reach, linux};
-use crate::kinds::node::{AnyNode, Intent, Local, Node, Outcome, Work};
+use crate::kinds::registry::actuator::{AnyNode, Intent, Local, Node, Outcome, Work};
 use crate::model::{Config, Key, Revision, Spec};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::super::value;
 use crate::host::{Cidr, Family, Mac, number};
+use crate::kinds::tables::value;
 use crate::model::Config;
 
 /// The configuration of a bridge.

@@ -1,7 +1,7 @@
 //! What is to be done with a bridge: the difference between what is asked for and what stands. Pure.
 
-use super::super::node::Intent;
 use crate::host::{BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, HostError, Standing};
+use crate::kinds::registry::actuator::Intent;
 
 /// The steps, in order.
 ///

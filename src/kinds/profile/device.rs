@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::check::wrong_value;
-use super::super::kind::Need;
-use super::super::problem::Problem;
-use super::super::table;
 use super::{proxy, rules};
+use crate::kinds::registry::check::wrong_value;
+use crate::kinds::registry::kind::Need;
+use crate::kinds::registry::problem::Problem;
+use crate::kinds::tables::key_table;
 use crate::model::{Config, Key, ProjectName};
 
 const TYPES: [&str; 12] = [
@@ -62,7 +62,7 @@ pub fn check(name: &str, config: &Config) -> Vec<Problem> {
     if !TYPES.contains(&kind) {
         let text = format!("device `{name}` has the unknown type `{kind}`");
         let problem = Problem::at_value("SB022", &["devices", name, "type"], text);
-        return vec![match table::nearest(kind, TYPES.into_iter()) {
+        return vec![match key_table::nearest(kind, TYPES.into_iter()) {
             Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
             None => problem.helping(format!("types are: {}", TYPES.join(", "))),
         }];
@@ -133,11 +133,11 @@ fn key_problem(
     config: &Config,
 ) -> Option<Problem> {
     let path = ["devices", name, key];
-    let Some(info) = table::lookup_any(entities, key) else {
+    let Some(info) = key_table::lookup_any(entities, key) else {
         let variant = config.value("nictype").or_else(|| config.value("gputype"));
         let spoken = variant.map_or_else(|| kind.to_owned(), |variant| format!("{variant} {kind}"));
         let problem = Problem::at_key("SB014", &path, format!("unknown key `{key}` for a {spoken} device"));
-        return Some(match table::suggest(entities, key) {
+        return Some(match key_table::suggest(entities, key) {
             Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
             None => problem,
         });
@@ -154,12 +154,12 @@ pub fn entities_of(config: &Config) -> Vec<&'static str> {
 fn entities(kind: &str, config: &Config) -> Vec<&'static str> {
     let of = |prefix: &str, variant: &str| {
         let wanted = format!("{prefix}{variant}");
-        table::entities().filter(|entity| *entity == wanted).collect()
+        key_table::entities().filter(|entity| *entity == wanted).collect()
     };
     match kind {
         "nic" => match config.value("nictype") {
             Some(variant) => of("device-nic-", variant),
-            None => table::entities().filter(|entity| entity.starts_with("device-nic-")).collect(),
+            None => key_table::entities().filter(|entity| entity.starts_with("device-nic-")).collect(),
         },
         "gpu" => of("device-gpu-", config.value("gputype").unwrap_or("physical")),
         "unix-char" => vec!["device-unix-char", "device-unix-char-block"],
@@ -234,7 +234,7 @@ fn missing(name: &str, config: &Config, keys: &[&str]) -> Vec<Problem> {
 fn unknown_variant(name: &str, key: &str, variant: &str, known: &[&'static str]) -> Problem {
     let text = format!("device `{name}` has the unknown {key} `{variant}`");
     let problem = Problem::at_value("SB022", &["devices", name, key], text);
-    match table::nearest(variant, known.iter().copied()) {
+    match key_table::nearest(variant, known.iter().copied()) {
         Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
         None => problem.helping(format!("known are: {}", known.join(", "))),
     }

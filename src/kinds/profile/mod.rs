@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Need, Resource, Scope, Words};
-use super::problem::Problem;
+use super::registry::field::lenient;
+use super::registry::kind::{Need, Resource, Scope, Words};
+use super::registry::problem::Problem;
+use super::tables::value;
 use super::unknown::Unknown;
-use super::value;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 pub use device::{COMMON, Shape, entities_of, shapes};

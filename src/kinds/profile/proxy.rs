@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use super::super::form::{Protocol, ProxyAddress};
-use super::super::problem::Problem;
-use super::super::value::read_bool;
+use crate::kinds::registry::problem::Problem;
+use crate::kinds::tables::form::{Protocol, ProxyAddress};
+use crate::kinds::tables::value::read_bool;
 use crate::model::Config;
 
 struct Sides<'a> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::problem::Problem;
-use super::super::value::read_bool;
+use crate::kinds::registry::problem::Problem;
+use crate::kinds::tables::value::read_bool;
 use crate::model::Config;
 
 /// What is wrong with the name of a device.

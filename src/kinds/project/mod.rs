@@ -8,12 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::field::lenient;
-use super::home::is_own;
-use super::kind::{Completion, Need, Resource, Words};
-use super::problem::Problem;
+use super::registry::effective_project::is_own;
+use super::registry::field::lenient;
+use super::registry::kind::{Completion, Need, Resource, Words};
+use super::registry::problem::Problem;
+use super::tables::value;
 use super::unknown::Unknown;
-use super::value;
 use crate::model::{Config, Key, MemberName, ProjectName, Rollout, Spec};
 
 pub use restricted::forbidden;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::kinds::problem::Problem;
-use crate::kinds::value;
+use crate::kinds::registry::problem::Problem;
+use crate::kinds::tables::value;
 use crate::model::Config;
 
 /// What may do harm to the host. A profile serves containers and virtual machines: both must be allowed it.

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Resource, Words};
-use super::problem::Problem;
-use super::table::{self, KeyScope};
+use super::registry::field::lenient;
+use super::registry::kind::{Resource, Words};
+use super::registry::problem::Problem;
+use super::tables::key_table::{self, KeyScope};
+use super::tables::value;
 use super::unknown::Unknown;
-use super::value;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 /// The kind.
@@ -86,13 +86,13 @@ pub fn value_problem(name: &str, value: &str, path: &[&str]) -> Option<Problem> 
         }
         _ => return None,
     };
-    let shown = if table::is_secret_key(name) { "its value" } else { value };
+    let shown = if key_table::is_secret_key(name) { "its value" } else { value };
     Some(Problem::at_value("SB020", path, format!("cannot set '{name}' to '{shown}': {fault}")))
 }
 
 /// Whether this server key belongs to each member alone.
 pub fn is_local(key: &str) -> bool {
-    table::lookup("server", key).is_some_and(|info| info.scope == KeyScope::Member)
+    key_table::lookup("server", key).is_some_and(|info| info.scope == KeyScope::Member)
 }
 
 fn address_problem(value: &str, fault: &str) -> String {

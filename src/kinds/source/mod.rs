@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Need, Resource, Words};
-use super::problem::Problem;
+use super::registry::field::lenient;
+use super::registry::kind::{Need, Resource, Words};
+use super::registry::problem::Problem;
+use super::tables::{key_table, value};
 use super::unknown::Unknown;
-use super::{table, value};
 use crate::model::{Canary, Config, Heal, Key, MemberName, Rollout, Timestamp};
 
 pub use status::{Condition, Reason, SourceStatus, Standing};
@@ -206,7 +206,7 @@ fn layer_problems(layers: &[String]) -> Vec<Problem> {
 }
 
 fn variable_problems<'a>(variables: impl Iterator<Item = (&'a String, &'a String)>) -> Vec<Problem> {
-    let secret = variables.filter(|(name, _)| table::is_secret_key(&name.to_lowercase()));
+    let secret = variables.filter(|(name, _)| key_table::is_secret_key(&name.to_lowercase()));
     let problem = |(name, _): (&String, &String)| {
         let text = format!("the variable `{name}` would be stored and shown as it is written");
         Problem::at_key("SB192", &["variables", name], text)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::SourceSpec;
-use crate::kinds::problem::Problem;
+use crate::kinds::registry::problem::Problem;
 
 /// Why no source may make `new` out of `old`.
 pub fn beyond_sources(old: Option<&SourceSpec>, new: &SourceSpec) -> Vec<Problem> {

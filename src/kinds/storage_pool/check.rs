@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{DRIVERS, StoragePoolSpec};
-use crate::kinds::problem::Problem;
-use crate::kinds::{table, value};
+use crate::kinds::registry::problem::Problem;
+use crate::kinds::tables::{key_table, value};
 use crate::model::{ByteSize, Config, Key, MemberName};
 
 /// The smallest loop file in which the tools of a driver can make anything.
@@ -62,7 +62,7 @@ fn driver(driver: &str) -> Option<Problem> {
         return None;
     }
     let problem = Problem::at_value("SB025", &["driver"], format!("unknown driver `{driver}`"));
-    Some(match table::nearest(driver, names()) {
+    Some(match key_table::nearest(driver, names()) {
         Some(meant) => problem.noting(format!("did you mean `{meant}`?")),
         None => problem.helping("one of dir, btrfs, zfs and lvm"),
     })

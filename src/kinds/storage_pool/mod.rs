@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Resource, Variants, Words};
-use super::node::AnyNode;
-use super::problem::Problem;
+use super::registry::actuator::AnyNode;
+use super::registry::field::lenient;
+use super::registry::kind::{Resource, Variants, Words};
+use super::registry::problem::Problem;
 use super::unknown::Unknown;
 use crate::model::{Config, Key, MemberName, Rollout};
 

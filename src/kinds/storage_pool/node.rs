@@ -2,7 +2,7 @@
 
 use super::StoragePoolSpec;
 use crate::host::{BTRFS_MOUNT_OPTIONS, Host, HostError, PoolAsk, PoolMedium, PoolSeen, PoolStep, Unfit};
-use crate::kinds::node::{Intent, Local, Node};
+use crate::kinds::registry::actuator::{Intent, Local, Node};
 use crate::model::{ByteSize, Config};
 
 /// The reasons of a source that somebody else uses.

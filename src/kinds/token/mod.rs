@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Resource, Words};
+use super::registry::field::lenient;
+use super::registry::kind::{Resource, Words};
 use super::unknown::Unknown;
 use crate::model::{MemberName, Rollout, Timestamp};
 

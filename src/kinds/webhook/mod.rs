@@ -12,11 +12,11 @@ use hyper::Uri;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::field::lenient;
-use super::kind::{Resource, Words};
-use super::problem::Problem;
+use super::registry::field::lenient;
+use super::registry::kind::{Resource, Words};
+use super::registry::problem::Problem;
+use super::tables::value;
 use super::unknown::Unknown;
-use super::value;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 pub use status::WebhookStatus;

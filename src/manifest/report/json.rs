@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Run;
 use super::subject::{Paths, Span, Subject, allowed, span, subjects};
-use crate::manifest::allow::Allowed;
+use crate::manifest::lint::suppress::Allowed;
 use crate::model::Severity;
 
 /// What `seedbed validate --report json` writes.

@@ -12,7 +12,7 @@ mod markdown;
 mod sarif;
 mod subject;
 
-use super::allow::Allowed;
+use super::lint::suppress::Allowed;
 use super::loaded::Counts;
 use super::source::Source;
 use crate::model::Finding;
@@ -89,5 +89,9 @@ fn pretty(value: &impl serde::Serialize) -> String {
     text + "\n"
 }
 
+pub mod findings;
+pub mod locate;
+pub mod redact;
+pub mod render;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::Run;
 use super::subject::{Paths, Span, Subject, allowed, from_root, shown_path, span, subjects, whole_message};
-use crate::manifest::allow::Allowed;
 use crate::manifest::codes;
+use crate::manifest::lint::suppress::Allowed;
 use crate::model::Severity;
 
 /// GitHub refuses a run with more results than this.

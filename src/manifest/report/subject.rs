@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Run;
-use crate::manifest::allow::Allowed;
+use crate::manifest::lint::suppress::Allowed;
 use crate::manifest::source::Source;
 use crate::model::{Finding, Place};
 

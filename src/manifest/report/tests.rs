@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::manifest::allow::Allowed;
+use crate::manifest::lint::suppress::Allowed;
 use crate::model::Place;
 
 fn fixture() -> (Vec<Source>, Vec<Finding>, Counts) {

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use super::{me, pool_spec};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
-use crate::kinds::confirmation::Pending;
-use crate::kinds::loaded::Lowest;
+use crate::kinds::records::confirmation::Pending;
+use crate::kinds::registry::fixed_dice::Lowest;
 use crate::model::{
     Change, Command, Config, Key, MemberId, Object, Phase, Put, Rollout, Stage, Tally, Timestamp, Write,
 };

@@ -3,7 +3,7 @@
 use super::{ME, me, pool};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
-use crate::kinds::loaded::Lowest;
+use crate::kinds::registry::fixed_dice::Lowest;
 use crate::model::{Generation, Heal, KindName, Object, Phase, Placement, PlacementPhase, PlacementReport, Timestamp};
 use crate::reconcile::{Look, Memory, pass};
 

@@ -19,11 +19,11 @@ use tokio::sync::oneshot;
 
 use self::recent::Recent;
 use self::writer::{Op, Writer};
-use super::codec;
 use super::disk::{self, Format};
 use super::error::StoreError;
 use super::failure::Failure;
-use super::types::{Config, Entry, LogId, Vote};
+use super::raft::codec;
+use super::raft::types::{Config, Entry, LogId, Vote};
 use crate::model::MemberId;
 
 /// The file.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use openraft::entry::EntryPayload;
 
-use crate::store::types::{Entry, LogId, Vote};
+use crate::store::raft::types::{Entry, LogId, Vote};
 
 /// So much of the log stays in memory: followers and the state machine read the newest entries only.
 const BYTES_MAX: usize = 2 << 20;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::store::failure::Failure;
-use crate::store::types::Config;
+use crate::store::raft::types::Config;
 
 /// So many operations share one sync at most.
 const BATCH_MAX: usize = 64;

@@ -12,16 +12,18 @@ use openraft::storage::EntryResponder;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::apply::{Transition, transition};
+use super::audit;
 use super::chain::{self, Hash, Link};
 use super::receipts::{self, Receipts, Request};
+use super::state_view::{View, request};
 use super::{Progress, Watches, rows, snapshot};
 use crate::model::{Command, Key, MemberName, Object, Reply, Revision};
+use crate::store::disk;
 use crate::store::error::StoreError;
 use crate::store::failure::Failure;
-use crate::store::transition::{Transition, transition};
-use crate::store::types::{Config, Entry, LogId, Proposal, StoredMembership};
-use crate::store::view::{View, request};
-use crate::store::{audit, codec, disk};
+use crate::store::raft::codec;
+use crate::store::raft::types::{Config, Entry, LogId, Proposal, StoredMembership};
 
 type Applied = (Option<LogId>, StoredMembership);
 

@@ -1,11 +1,14 @@
 //! The state machine: the applied state in one SQLite file, written by one thread.
 
 mod applier;
+pub mod apply;
+pub mod audit;
 mod chain;
 mod reads;
 mod receipts;
 mod rows;
 mod snapshot;
+pub mod state_view;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +30,7 @@ pub(super) use self::snapshot::{checked as checked_snapshot, digest};
 use super::disk::{self, Format};
 use super::error::StoreError;
 use super::failure::Failure;
-use super::types::{Config, LogId, Snapshot, SnapshotMeta, StoredMembership};
+use super::raft::types::{Config, LogId, Snapshot, SnapshotMeta, StoredMembership};
 use crate::model::Revision;
 
 /// The file.

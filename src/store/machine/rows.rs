@@ -6,13 +6,13 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::{Deserialize, Serialize};
 
+use super::apply::needs_action;
 use crate::model::{
     Extent, Generation, Key, KindName, Management, MemberName, Object, Phase, Placement, ProjectName, Revision,
     Rollout, Spec, Timestamp,
 };
-use crate::store::codec;
-use crate::store::transition::needs_action;
-use crate::store::types::{LogId, StoredMembership};
+use crate::store::raft::codec;
+use crate::store::raft::types::{LogId, StoredMembership};
 
 /// Everything of an object but its key and its placements.
 #[derive(Serialize, Deserialize)]

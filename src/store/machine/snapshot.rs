@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{FILE, FORMAT, rows};
 use crate::store::disk::{self, disk as failed};
 use crate::store::error::StoreError;
-use crate::store::types::{LogId, Snapshot, SnapshotMeta};
+use crate::store::raft::types::{LogId, Snapshot, SnapshotMeta};
 
 const PREFIX: &str = "snapshot-";
 const SUFFIX: &str = ".db";

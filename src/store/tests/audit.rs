@@ -13,9 +13,9 @@ use crate::model::{
     AuditCheck, Audited, Change, Command, Condition, ConditionState, Config, Generation, Key, Origin, PlacementPhase,
     PlacementReport, Put, Report, Revision, Rollout, Stage, Timestamp, Write,
 };
-use crate::store::codec;
 use crate::store::failure::Failure;
 use crate::store::machine::{AuditAsk, StateMachine};
+use crate::store::raft::codec;
 
 /// A member's state, fed with commands as its log would.
 struct Member {
@@ -35,7 +35,7 @@ impl Member {
         let entry = |command| {
             self.index += 1;
             let payload = EntryPayload::Normal(codec::propose(command).expect("it is small"));
-            Ok((crate::store::types::Entry { log_id: codec::log_id(1, 1, self.index), payload }, None))
+            Ok((crate::store::raft::types::Entry { log_id: codec::log_id(1, 1, self.index), payload }, None))
         };
         let entries: Vec<_> = batch.into_iter().map(entry).collect();
         self.machine.apply(stream::iter(entries)).await.expect("it applies");

@@ -10,9 +10,8 @@ use tempfile::TempDir;
 
 use super::kit::{Cluster, create, names, profile, write};
 use crate::model::MemberId;
-use crate::store::{
-    BoxFuture, Peer, Rpc, Store, StoreError, StoreOptions, Timing, Transport, TransportError, codec, machine, wire,
-};
+use crate::store::raft::{codec, wire};
+use crate::store::{BoxFuture, Peer, Rpc, Store, StoreError, StoreOptions, Timing, Transport, TransportError, machine};
 
 /// Nobody else is there.
 struct Nobody;

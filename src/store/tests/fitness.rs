@@ -8,8 +8,9 @@ use openraft::raft::AppendEntriesRequest;
 
 use super::kit::{Cluster, create, eventually, names, timing};
 use crate::model::{LogTrouble, MemberId};
-use crate::store::types::Vote;
-use crate::store::{Rpc, StoreError, Timing, codec, wire};
+use crate::store::raft::types::Vote;
+use crate::store::raft::{codec, wire};
+use crate::store::{Rpc, StoreError, Timing};
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a directory");

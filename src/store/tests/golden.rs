@@ -11,8 +11,8 @@ use crate::model::{
     Management, Origin, PlacementPhase, PlacementReport, Put, Reply, Report, Revision, Rollout, Stage, Timestamp,
     Waves, Write,
 };
-use crate::store::codec;
-use crate::store::types::{Entry, Proposal};
+use crate::store::raft::codec;
+use crate::store::raft::types::{Entry, Proposal};
 
 /// Every variant and every field, in the order of the golden file.
 fn commands() -> Vec<Command> {

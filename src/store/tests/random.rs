@@ -17,8 +17,9 @@ use crate::model::{
 };
 use crate::store::failure::Failure;
 use crate::store::machine::{Reads, StateMachine};
-use crate::store::types::Entry;
-use crate::store::{Ledger, codec, needs_action};
+use crate::store::raft::codec;
+use crate::store::raft::types::Entry;
+use crate::store::{Ledger, needs_action};
 
 fn member() -> impl Strategy<Value = MemberName> {
     prop_oneof!["a", "b", "c"].prop_map(MemberName)

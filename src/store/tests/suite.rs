@@ -8,7 +8,7 @@ use crate::model::MemberId;
 use crate::store::failure::Failure;
 use crate::store::log::LogStore;
 use crate::store::machine::StateMachine;
-use crate::store::types::Config;
+use crate::store::raft::types::Config;
 
 struct Builder;
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::api::{extensions_digest, paths};
 use crate::client::{Client, ClientError};
-use crate::kinds::extension::{self, Required};
 use crate::kinds::project::FEATURES_BY_DEFAULT;
+use crate::kinds::tables::extension::{self, Required};
 use crate::model::{Declared, Desired, Finding, Key, Severity};
 
 /// Nobody reads more of them; the rest is counted.

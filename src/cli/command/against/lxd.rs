@@ -14,7 +14,7 @@ use crate::cli::input::{Input, plural};
 use crate::client::{Client, ClientError};
 use crate::http::SystemDice;
 use crate::kinds;
-use crate::kinds::dialect::Product;
+use crate::kinds::tables::dialect::Product;
 use crate::model::{
     ClusterState, Condition, Config, Desired, Finding, Generation, Key, Liveness, MemberName, Object, Phase, Placement,
     PlacementPhase, Severity, Spec,

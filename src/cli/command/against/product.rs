@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::extensions::{Info, absent};
 use crate::cli::input::Input;
-use crate::kinds::dialect::Product;
+use crate::kinds::tables::dialect::Product;
 use crate::manifest::Dialect;
 use crate::model::{Finding, Place, Severity};
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::input::plural;
 use crate::cli::screen::{Format, Screen, Table};
-use crate::kinds::meaning::{self, Meaning};
-use crate::kinds::table::{self, Edit, KeyInfo, KeyScope};
+use crate::kinds::tables::key_table::{self, Edit, KeyInfo, KeyScope};
+use crate::kinds::tables::meaning::{self, Meaning};
 
 /// A key as it was asked for; `volume.KEY` of a pool is KEY of its volumes.
 pub struct Named {
@@ -17,19 +17,19 @@ pub struct Named {
 
 /// The entity of this name.
 pub fn entity(word: &str) -> Option<&'static str> {
-    table::entities().find(|entity| *entity == word)
+    key_table::entities().find(|entity| *entity == word)
 }
 
 /// The keys of this name: `ENTITY.KEY` names one, a bare key may belong to several entities.
 pub fn named(word: &str) -> Vec<Named> {
     let of = |entity: &'static str, key: &str| {
-        let info = table::lookup(entity, key)?;
+        let info = key_table::lookup(entity, key)?;
         Some(Named { entity, key: key.to_owned(), info })
     };
     let by_entity = word.split_once('.').and_then(|(name, key)| of(entity(name)?, key));
     match by_entity {
         Some(key) => vec![key],
-        None => table::entities().filter_map(|entity| of(entity, word)).collect(),
+        None => key_table::entities().filter_map(|entity| of(entity, word)).collect(),
     }
 }
 
@@ -44,7 +44,7 @@ pub fn explain(keys: &[Named], screen: Screen) -> Result<(), Failure> {
 /// All keys of an entity.
 pub fn list(entity: &'static str, screen: Screen) -> Result<(), Failure> {
     let named = |info: &'static KeyInfo| Named { entity, key: info.key.to_owned(), info };
-    let keys: Vec<Named> = table::keys_of(entity).map(named).collect();
+    let keys: Vec<Named> = key_table::keys_of(entity).map(named).collect();
     if screen.format != Format::Table {
         return write(&keys, screen);
     }
@@ -60,7 +60,7 @@ pub fn list(entity: &'static str, screen: Screen) -> Result<(), Failure> {
     }
     text.push_str(&format!("\nMore of one: seedbed explain {entity}.KEY\n"));
     let volumes = entity.strip_prefix("storage-").map(|driver| format!("storage-volume-{driver}"));
-    if let Some(volumes) = volumes.filter(|name| table::entities().any(|entity| entity == name)) {
+    if let Some(volumes) = volumes.filter(|name| key_table::entities().any(|entity| entity == name)) {
         text.push_str(&format!(
             "What its volumes are by default: volume.KEY, with the keys of seedbed explain {volumes}\n"
         ));
@@ -120,7 +120,7 @@ fn object(named: &Named) -> Value {
         "entity": entity, "key": key, "meaning": text, "value": info.wanted(), "form": info.form.base.name(), "pattern": info.form.pattern(),
         "words": info.words().collect::<Vec<_>>(), "other_words": info.has_other_words(),
         "members": scope_word(info.scope), "default": info.default, "known_to": dialect_words(info.dialect),
-        "changes": edit_word(info.edit), "instead": instead, "secret": table::is_secret_key(key),
+        "changes": edit_word(info.edit), "instead": instead, "secret": key_table::is_secret_key(key),
     })
 }
 
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_table_is_found_by_its_full_name() {
-        for info in table::entities().flat_map(table::keys_of) {
+        for info in key_table::entities().flat_map(key_table::keys_of) {
             let found = named(&format!("{}.{}", info.entity, info.key));
             let [one] = found.as_slice() else { panic!("{} {} is found {} times", info.entity, info.key, found.len()) };
             assert_eq!((one.info.entity, one.info.key), (info.entity, info.key));

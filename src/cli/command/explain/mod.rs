@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::{Screen, Table};
-use crate::kinds::table;
+use crate::kinds::tables::key_table;
 use crate::manifest::codes::{self, RULES, Rule};
 
 /// The arguments of `seedbed explain`.
@@ -65,11 +65,11 @@ fn rule_json(rule: &Rule) -> serde_json::Value {
 
 fn unknown(word: &str) -> Failure {
     let failure = Failure::new(Exit::Failed, format!("`{word}` is no code and no configuration key"));
-    let entities: Vec<&str> = table::entities().collect();
+    let entities: Vec<&str> = key_table::entities().collect();
     // Whoever names an entity means one of its keys.
     if let Some((entity, key)) = word.split_once('.').filter(|(entity, _)| entities.contains(entity)) {
         let list = format!("all keys of {entity}: seedbed explain {entity}");
-        return match table::suggest(&[entity], key) {
+        return match key_table::suggest(&[entity], key) {
             Some(near) => failure.hint(format!("did you mean `{near}`? seedbed explain {entity}.{near}")),
             None => failure.hint(list),
         };
@@ -77,8 +77,8 @@ fn unknown(word: &str) -> Failure {
     let codes = RULES.iter().map(|rule| rule.code);
     let is_code = word.len() == 5 && word.to_uppercase().starts_with("SB");
     let near = match is_code {
-        true => table::nearest(&word.to_uppercase(), codes),
-        false => table::nearest(word, entities.iter().copied()).or_else(|| table::suggest(&entities, word)),
+        true => key_table::nearest(&word.to_uppercase(), codes),
+        false => key_table::nearest(word, entities.iter().copied()).or_else(|| key_table::suggest(&entities, word)),
     };
     match near {
         Some(near) => failure.hint(format!("did you mean `{near}`? seedbed explain {near}")),

@@ -3,7 +3,7 @@
 use super::{NAT, NONE, cidr, local};
 use crate::host::{Family, Lasting, Mode6};
 use crate::kinds::network::ask::ask;
-use crate::kinds::node::Local;
+use crate::kinds::registry::actuator::Local;
 
 #[test]
 fn a_bridge_without_addresses_needs_no_programs() {

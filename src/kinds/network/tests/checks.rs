@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::spec;
-use crate::kinds::kind::Resource;
 use crate::kinds::network::{Network, NetworkSpec, NetworkType};
-use crate::kinds::problem::Problem;
+use crate::kinds::registry::kind::Resource;
+use crate::kinds::registry::problem::Problem;
 use crate::model::{Config, Key, MemberName, Severity};
 
 fn problems(name: &str, spec: &NetworkSpec, members: &[(&str, &[(&str, &str)])]) -> Vec<Problem> {

@@ -1,8 +1,8 @@
 //! What the system chooses for a network that leaves it open.
 
 use super::spec;
-use crate::kinds::kind::{Completion, Dice, Resource};
 use crate::kinds::network::Network;
+use crate::kinds::registry::kind::{Completion, Dice, Resource};
 use crate::model::{ClusterState, Generation, Key, Object, Phase, Revision, Rollout, Spec};
 
 /// Dice that show these numbers in turn, for ever.

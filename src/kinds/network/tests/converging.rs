@@ -4,7 +4,7 @@ use super::{NAT, NONE, cidr, local};
 use crate::host::fake::FakeHost;
 use crate::host::{HostError, Link};
 use crate::kinds::network::node::NetworkNode;
-use crate::kinds::node::{AnyNode, Intent, Local, Outcome, Work};
+use crate::kinds::registry::actuator::{AnyNode, Intent, Local, Outcome, Work};
 use crate::model::{Config, Spec};
 
 fn work(pairs: &[(&str, &str)], intent: Intent) -> Work {

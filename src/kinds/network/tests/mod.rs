@@ -8,7 +8,7 @@ mod steps;
 
 use super::NetworkSpec;
 use crate::host::Cidr;
-use crate::kinds::node::Local;
+use crate::kinds::registry::actuator::Local;
 use crate::model::{Config, Key, Revision};
 
 fn spec(pairs: &[(&str, &str)]) -> NetworkSpec {

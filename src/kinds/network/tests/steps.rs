@@ -4,7 +4,7 @@ use super::{NAT, NONE, cidr, local};
 use crate::host::{BridgeFacts, BridgeMedium, BridgeSeen, Family, Lasting, Standing};
 use crate::kinds::network::ask::ask;
 use crate::kinds::network::steps::steps;
-use crate::kinds::node::Intent;
+use crate::kinds::registry::actuator::Intent;
 
 /// The steps from a bridge that is as `have` asks to one that is as `want` asks, with the differences of `change`.
 fn between(

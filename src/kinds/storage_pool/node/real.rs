@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::host::linux::{self, Runner, Tools};
-use crate::kinds::node::{AnyNode, Outcome, Work};
+use crate::kinds::registry::actuator::{AnyNode, Outcome, Work};
 use crate::model::{Key, MemberName, Revision, Spec};
 
 /// A state directory and a place for sources, both gone at the end, whatever is mounted below.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::host::fake::FakeHost;
-use crate::kinds::node::{AnyNode, Outcome, Work};
+use crate::kinds::registry::actuator::{AnyNode, Outcome, Work};
 use crate::model::{Key, MemberName, Revision, Spec};
 
 fn asked(driver: &str, config: Config) -> PoolAsk {

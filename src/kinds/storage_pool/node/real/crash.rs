@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{Lab, Outcome, done, failed, gone};
 use crate::host::HostError;
 use crate::host::linux::{Command, RunFuture, Runner, Tools};
-use crate::kinds::node::Intent;
+use crate::kinds::registry::actuator::Intent;
 
 fn edit_record(lab: &Lab, edit: impl FnOnce(&mut serde_json::Value)) {
     let path = lab.state().join("pools/data.json");

@@ -1,0 +1,21 @@
+//! Dice whose fall is known, for the tests of what is left to chance.
+
+use crate::kinds::Dice;
+
+/// Falls on the highest number there is.
+pub struct Highest;
+
+impl Dice for Highest {
+    fn below(&mut self, bound: u64) -> u64 {
+        bound - 1
+    }
+}
+
+/// Falls on 0.
+pub struct Lowest;
+
+impl Dice for Lowest {
+    fn below(&mut self, _: u64) -> u64 {
+        0
+    }
+}
