@@ -22,7 +22,8 @@
 //! | [`reconcile`] | the loops: leader (phases, membership) and member (observe, steps, act, report) | model, host, kinds, plan, store |
 //! | [`client`] | the typed HTTP client | model, api |
 //! | [`watch`] | watched directories and git checkouts: when to read them, and how to read them whole | model, kinds, manifest, plan, store |
-//! | `http` | the server: routes from the registry, actions, peers | model, api, kinds, manifest, plan, store |
+//! | `service` | what clients, sources and members ask for, carried out: objects, plans, join, trust, peers | model, host, api, kinds, manifest, plan, store, client |
+//! | `http` | the server: routes from the registry, envelope, authentication, streaming | model, host, api, kinds, plan, store, client, service |
 //! | `daemon` | the composition root: the only place that picks `linux` or `fake` | all above |
 //! | [`cli`] | one file for each command, screens, exit codes | all above |
 //!
@@ -79,6 +80,8 @@ pub mod reconcile;
 pub mod client;
 
 pub mod watch;
+
+pub mod service;
 
 pub mod http;
 

@@ -7,7 +7,7 @@ use rcgen::{
 
 use super::error::DaemonError;
 use crate::api::Secret;
-use crate::http::Pair;
+use crate::service::Pair;
 
 /// A new certificate for this machine: who it is, to clients while it stands alone and to the other members always. It
 /// says for which names it is, though members compare only the whole of it.

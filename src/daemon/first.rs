@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::error::DaemonError;
 use super::machine;
-use crate::http::{CLUSTER_CERTIFICATE, CLUSTER_ID, EXTENSIONS, Pair, SCHEMA};
 use crate::kinds::member::Member;
 use crate::kinds::profile::ProfileSpec;
 use crate::kinds::project::ProjectSpec;
 use crate::model::{
     Change, Command, Config, Expect, Key, MemberId, MemberName, Put, Rollout, Spec, Stage, Timestamp, Write,
 };
+use crate::service::{CLUSTER_CERTIFICATE, CLUSTER_ID, EXTENSIONS, Pair, SCHEMA};
 use crate::store::{Store, StoreError};
 
 /// Writes the first records, unless they are there.

@@ -1,6 +1,7 @@
 //! What holds one daemon together: its directory, its port and its loops. Forming clusters replaces the store, so it
 //! happens here.
 
+use crate::service;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -15,8 +16,8 @@ use super::sources::Loader;
 use super::state_dir::{Belongs, StateDir};
 use super::{certificate, tls};
 use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
-use crate::http::{Former, Forming, Leaving, Node, Pair, Server, with_causes};
 use crate::model::{Config, Key, MemberId, MemberName, Object};
+use crate::service::{Former, Forming, Leaving, Node, Pair, Server, with_causes};
 use crate::store::{Peer, Store, StoreError, StoreOptions, Timing, Transport};
 
 /// The parts of the daemon that outlive its store.
@@ -43,7 +44,7 @@ impl Hub {
     /// Opens the database, makes a new one when there is none, and says who this member is.
     pub async fn open_place(
         &self,
-        server: &crate::http::Pair,
+        server: &service::Pair,
         clock: &dyn crate::host::Clock,
     ) -> Result<Node, DaemonError> {
         let database = self.dir.database();
@@ -99,7 +100,7 @@ impl Hub {
 
 /// The name of the member with this identity, as far as this store knows.
 pub fn name_of(store: &Store, id: MemberId) -> Result<Option<MemberName>, StoreError> {
-    let mine = |member: &Object| crate::http::id_of(member) == id;
+    let mine = |member: &Object| service::id_of(member) == id;
     Ok(store.list(Key::MEMBER)?.into_iter().find(mine).map(|member| MemberName(member.key.name)))
 }
 

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::tls;
 use crate::api::ApiError;
-use crate::http::{Server, serve_tls};
+use crate::http::serve_tls;
+use crate::service::Server;
 
 const DEFAULT_PORT: u16 = 8443;
 const DEFAULT_METRICS_PORT: u16 = 9100;

@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::lonely;
-use crate::http::{Line, Node, Server, Told, id_of};
 use crate::model::{Config, Key, Lack, LogTrouble, MemberId, MemberName, Object, Phase, Roll, SILENT_MS_MAX, Seen};
 use crate::reconcile::Roster;
+use crate::service::{Line, Node, Server, Told, id_of};
 use crate::store::{Freshness, Leadership, PeerStatus, StoreError};
 
 /// How often the leader looks at the acknowledgements.

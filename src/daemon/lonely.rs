@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::Standing;
-use crate::http::{Leaving, Line, Node, STANDING, Server, id_of};
 use crate::model::Key;
+use crate::service::{Leaving, Line, Node, STANDING, Server, id_of};
 
 /// Elections take less.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -11,10 +11,10 @@ use tokio::time::{sleep, timeout};
 use super::sources::Loader;
 use super::{liveness, renew, shared_certificate, sources, webhooks};
 use crate::host::Clock;
-use crate::http::SystemDice;
-use crate::http::{HTTPS_ADDRESS, Node, Server};
 use crate::model::{Key, MemberName, Object};
 use crate::reconcile::{run_leader, run_member};
+use crate::service::SystemDice;
+use crate::service::{HTTPS_ADDRESS, Node, Server};
 
 /// Writes come in a row; what they mean for this daemon is looked at once they have settled.
 const SETTLE: Duration = Duration::from_millis(25);

@@ -25,7 +25,7 @@ mod tls;
 mod transport;
 mod webhooks;
 
-pub use crate::http::{Crash, CrashPoint};
+pub use crate::service::{Crash, CrashPoint};
 pub use error::DaemonError;
 pub use options::{DaemonOptions, HostChoice, SourceReading};
 pub use run::{Daemon, run};

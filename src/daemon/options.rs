@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::http::Crash;
+use crate::service::Crash;
 use crate::store::Timing;
 
 /// What the command line says.

@@ -8,8 +8,9 @@ use tokio::sync::Mutex;
 
 use super::listen::{Port, with_metrics_port};
 use crate::api::ApiError;
-use crate::http::{CLUSTER_ADDRESS, HTTPS_ADDRESS, METRICS_ADDRESS, Server, covers, metrics_router};
+use crate::http::metrics_router;
 use crate::model::Config;
+use crate::service::{CLUSTER_ADDRESS, HTTPS_ADDRESS, METRICS_ADDRESS, Server, covers};
 
 /// The ports of one daemon.
 pub struct Ports {

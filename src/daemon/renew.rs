@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::http::{EXTENSIONS, Node, Server, id_of, write};
 use crate::model::{Key, Object, Phase, Spec};
+use crate::service::objects::records;
+use crate::service::{EXTENSIONS, Node, Server, id_of};
 
 /// A cluster without a leader takes no write: there is no hurry.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -45,8 +46,8 @@ async fn renewed(server: &Server, record: &Object) -> bool {
     spec.0.insert("version".to_owned(), env!("CARGO_PKG_VERSION").into());
     spec.0.insert("api_extensions".to_owned(), EXTENSIONS.names.len().into());
     spec.0.insert("extensions_digest".to_owned(), EXTENSIONS.digest.clone().into());
-    let change = write::revised(record, spec, Default::default());
-    match write::submit_as(server, "daemon".to_owned(), vec![write::unchanged(record)], vec![change]).await {
+    let change = records::revised(record, spec, Default::default());
+    match records::submit_as(server, "daemon".to_owned(), vec![records::unchanged(record)], vec![change]).await {
         Ok(_) => true,
         Err(error) => {
             tracing::debug!(error = %error.message, "the record of this member is not renewed yet");

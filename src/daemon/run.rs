@@ -24,12 +24,13 @@ use super::{certificate, first, machine, notify};
 use crate::host::fake::FakeHost;
 use crate::host::linux::{self, SystemClock, limits};
 use crate::host::{ClusterClock, Host};
-use crate::http::password::Passwords;
-use crate::http::{
-    Bodies, ConnectionLimits, Credentials, Events, Operations, Peers, Server, Strangers, Told, Trust, configuration,
-    listen_keys, router, serve_unix, step_down,
-};
+use crate::http::{router, serve_unix};
 use crate::model::{Roll, Tally};
+use crate::service::access::password::Passwords;
+use crate::service::{
+    Bodies, ConnectionLimits, Credentials, Events, Operations, Peers, Server, Strangers, Told, Trust, configuration,
+    listen_keys, step_down,
+};
 use crate::store::StoreError;
 
 /// Handing over the lead and the vote must not hold up a machine that shuts down.

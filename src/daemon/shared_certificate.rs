@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::http::{Node, Server, follow_shared_certificate, renew_shared_certificate};
+use crate::service::{Node, Server, follow_shared_certificate, renew_shared_certificate};
 
 /// Whoever has it may be starting.
 const AGAIN: Duration = Duration::from_millis(500);

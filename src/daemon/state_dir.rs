@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::durable::{self, read};
 use super::error::DaemonError;
 use crate::api::Secret;
-use crate::http::Pair;
 use crate::model::{Config, MemberId, MemberName};
+use crate::service::Pair;
 use crate::store::DirLock;
 
 /// The database of a member that found out by itself that it was removed.

@@ -12,7 +12,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, Sign
 
 use super::error::DaemonError;
 use crate::api::MEMBER_NAME;
-use crate::http::{Credentials, Pair};
+use crate::service::{Credentials, Pair};
 
 /// How this daemon answers HTTPS: always with the certificate that its credentials present at that moment.
 ///

@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use crate::client::{Answer, Body, ClientError, body, file_body};
-use crate::http::{Line, Peers, SNAPSHOT, SNAPSHOT_PATH, TO};
+use crate::http::{SNAPSHOT, SNAPSHOT_PATH, TO};
+use crate::service::{Line, Peers};
 use crate::store::{BoxFuture, Peer, Rpc, Transport, TransportError};
 
 /// The transport of this daemon's stores.

@@ -15,7 +15,6 @@ use crate::cli::layers::LayerArgs;
 use crate::cli::screen::{Format, Palette, Screen, Table};
 use crate::cli::session::Session;
 use crate::client::ClientError;
-use crate::http;
 use crate::plan::{Action, Look, Meaning, Plan};
 
 /// The arguments of `seedbed plan`.
@@ -93,7 +92,7 @@ pub fn barred(plan: &Plan, wish: &apply::Wish) -> Option<Failure> {
     if plan.barred.is_empty() {
         return None;
     }
-    let ApiError { status, message, findings } = http::barred(plan.barred.clone());
+    let ApiError { status, message, findings } = crate::service::barred(plan.barred.clone());
     Some(apply::refused(ClientError::Api { status, message, findings }, &wish.sources))
 }
 

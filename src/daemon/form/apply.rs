@@ -1,12 +1,13 @@
 //! Objects of a preseed without a cluster section, or of one that has been formed before.
 
+use crate::service;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::ApiError;
-use crate::http::{self, Order, Server, Terms};
 use crate::model::{Claim, Desired, Revision};
 use crate::plan::Mode;
+use crate::service::{Order, Server, Terms};
 
 /// How long an init waits for all members when it does not say.
 const WAIT_MS: u64 = 60_000;
@@ -18,10 +19,10 @@ pub async fn apply(
     by: &str,
     timeout_ms: Option<u64>,
 ) -> Result<Option<Revision>, ApiError> {
-    http::hide_secrets(server, &mut desired).await?;
+    service::hide_secrets(server, &mut desired).await?;
     let terms = Terms { mode: Mode::Merge, claim: &Claim::default() };
-    let applied = http::apply(server, &desired, terms, Order { by, expect: None, confirm: None }).await?;
-    http::settle(server, &applied.keys, limit(timeout_ms)).await?;
+    let applied = service::apply(server, &desired, terms, Order { by, expect: None, confirm: None }).await?;
+    service::settle(server, &applied.keys, limit(timeout_ms)).await?;
     Ok(applied.revision)
 }
 

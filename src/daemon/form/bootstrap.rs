@@ -1,5 +1,6 @@
 //! Forming a cluster of this member: one entry names it, enables clustering and holds every declared object.
 
+use crate::service;
 use std::sync::Arc;
 
 use super::super::first::{self, Clustering};
@@ -9,12 +10,13 @@ use super::apply::limit;
 use super::failed;
 use super::part::Part;
 use crate::api::{ApiError, InitOutcome, InitReply};
-use crate::http::{self, Node, Pair, Server, SystemDice, store_failed, write};
 use crate::kinds::member::Member;
 use crate::model::{
     Change, Claim, ClusterState, Command, Config, Desired, Expect, Key, MemberName, Reply, Revision, Write,
 };
 use crate::plan::{Context, Mode, Plan, plan};
+use crate::service::objects::records;
+use crate::service::{Node, Pair, Server, SystemDice, store_failed};
 use crate::store::{Ledger, Peer};
 
 /// Forms the cluster, or leaves everything as it was.
@@ -26,7 +28,7 @@ pub async fn bootstrap(
     by: &str,
     timeout_ms: Option<u64>,
 ) -> Result<InitReply, ApiError> {
-    http::hide_secrets(server, &mut desired).await?;
+    service::hide_secrets(server, &mut desired).await?;
     let node = server.node();
     let state = node.store.state().map_err(store_failed)?;
     let shared = server.former.new_pair()?;
@@ -40,7 +42,7 @@ pub async fn bootstrap(
         Ok(revision) => {
             server.credentials.set_cluster(Some(shared));
             let keys: Vec<Key> = plan.changes.into_iter().map(|change| change.key).collect();
-            http::settle(server, &keys, limit(timeout_ms)).await?;
+            service::settle(server, &keys, limit(timeout_ms)).await?;
             Ok(InitReply {
                 outcome: InitOutcome::Bootstrapped,
                 server_name: part.name.clone(),
@@ -49,7 +51,7 @@ pub async fn bootstrap(
         }
         Err(error) => {
             hub.dir.set_pair("cluster", None).map_err(failed)?;
-            server.former.listen(server, &http::configuration(server, &node.name)?).await?;
+            server.former.listen(server, &service::configuration(server, &node.name)?).await?;
             Err(error)
         }
     }
@@ -58,7 +60,7 @@ pub async fn bootstrap(
 /// Where the file says that this member listens; without a word about it, where the others will know it.
 fn listen_keys(desired: &Desired, part: &Part) -> Config {
     let own = desired.objects.get(&Key::server()).map(|server| server.of(&part.name)).unwrap_or_default();
-    Config::from([(http::HTTPS_ADDRESS, part.address.as_str())]).overlaid(&http::listen_keys(&own))
+    Config::from([(service::HTTPS_ADDRESS, part.address.as_str())]).overlaid(&service::listen_keys(&own))
 }
 
 /// What makes the standalone member a cluster of one, under its new name.
@@ -86,14 +88,14 @@ fn naming(
         changes.push(Change::Forget { key: old.key.clone() });
         changes.push(Change::RenameMember { from: node.name.clone(), to: part.name.clone() });
     }
-    changes.push(write::record(Key::member(&part.name), write::spec_of(&member)?));
-    changes.push(write::record(Key::membership(), first::membership(Clustering::On(shared)).map_err(failed)?));
+    changes.push(records::record(Key::member(&part.name), records::spec_of(&member)?));
+    changes.push(records::record(Key::membership(), first::membership(Clustering::On(shared)).map_err(failed)?));
     Ok(Write {
         request: uuid::Uuid::new_v4().to_string(),
         at: server.now(),
         by: by.to_owned(),
         origin: None,
-        expect: vec![write::unchanged(old), write::unchanged(membership)],
+        expect: vec![records::unchanged(old), records::unchanged(membership)],
         changes,
     })
 }

@@ -2,9 +2,9 @@
 
 use crate::api::{ApiError, JoinChallenge, JoinHello, JoinOffer, JoinProof, JoinRequest, JoinWelcome};
 use crate::client::{Client, ClientError, Identity, fetch_certificate, fingerprint};
-use crate::http::password::Passwords;
-use crate::http::{CHALLENGE, HELLO, OFFER};
 use crate::model::MemberName;
+use crate::service::access::password::Passwords;
+use crate::service::{CHALLENGE, HELLO, OFFER};
 
 use super::part::{Credential, Doors, Known};
 

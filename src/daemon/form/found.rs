@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use super::part::{Ask, Credential, Doors, List};
 use crate::api::{ApiError, JoinChallenge};
 use crate::client::{Client, Identity, fetch_certificate};
-use crate::http::CHALLENGE;
 use crate::model::MemberName;
+use crate::service::CHALLENGE;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);

@@ -1,6 +1,7 @@
 //! The joiner's side of a join. Everything is prepared beside what stands; only when the cluster has committed, the new
 //! database takes the place of the old one. The cluster's one log entry decides, and nothing on this side does.
 
+use crate::service;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use super::failed;
 use super::part::{Doors, Part};
 use super::undecided;
 use crate::api::{ApiError, InitOutcome, InitReply, JoinCommit, JoinEnd, JoinOffer, JoinRequest, JoinUndo};
-use crate::http::{self, CrashPoint, Server, store_failed};
 use crate::kinds::server::TRUST_PASSWORD;
 use crate::model::{Desired, Extent, Key, MemberName, Object, Phase, PlacementPhase, Revision};
+use crate::service::{CrashPoint, Server, store_failed};
 
 const COMMIT_LIMIT: Duration = Duration::from_secs(50);
 const UNDO_LIMIT: Duration = Duration::from_secs(5);
@@ -50,7 +51,7 @@ pub async fn join(
     };
     if let Err(error) = outcome {
         if server.undecided.borrow().is_none() {
-            server.former.listen(server, &http::configuration(server, &server.node().name)?).await?;
+            server.former.listen(server, &service::configuration(server, &server.node().name)?).await?;
         }
         return Err(error);
     }
@@ -75,9 +76,9 @@ fn request(server: &Server, part: &Part, mut desired: Desired, contact: &Contact
         desired,
         architecture: machine::environment().architectures.into_iter().next().unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        schema: http::SCHEMA,
-        api_extensions: http::EXTENSIONS.names.len() as u64,
-        extensions_digest: http::EXTENSIONS.digest.clone(),
+        schema: service::SCHEMA,
+        api_extensions: service::EXTENSIONS.names.len() as u64,
+        extensions_digest: service::EXTENSIONS.digest.clone(),
         failure_domain: part.declared.failure_domain.clone(),
     }
 }
@@ -119,7 +120,7 @@ async fn enter(
     let undo = JoinUndo { id: prepared.belongs.id, server_name: prepared.contacts.name.clone() };
     if let Err(error) = follow(hub, server, &prepared).await {
         let client = contact.client.with_timeout(UNDO_LIMIT);
-        if let Err(undone) = client.post::<JoinEnd>(http::UNDO, &undo).await {
+        if let Err(undone) = client.post::<JoinEnd>(service::UNDO, &undo).await {
             tracing::warn!(error = %undone, "the cluster could not be told that the join failed; it forgets by itself");
         }
         undecided::move_out(hub, server).await?;
@@ -127,7 +128,7 @@ async fn enter(
     }
     let commit = JoinCommit { id: prepared.belongs.id, request };
     let client = contact.client.with_timeout(COMMIT_LIMIT);
-    let asked = client.post::<Revision>(http::COMMIT, &commit).await.map_err(contact::refused);
+    let asked = client.post::<Revision>(service::COMMIT, &commit).await.map_err(contact::refused);
     // After a good answer the cluster's state is on its way; after any other one nobody knows what was committed.
     let patience = if asked.is_ok() { ARRIVE_LIMIT } else { Duration::ZERO };
     let end = timeout(DECIDE_LIMIT, undecided::end(server, &prepared, Instant::now() + patience)).await;
@@ -153,7 +154,7 @@ async fn enter(
 
 fn prepared(request: &JoinRequest, offer: JoinOffer) -> Prepared {
     let own = request.desired.objects.get(&Key::server()).map(|server| server.of(&request.server_name));
-    let listen = own.map(|own| http::listen_keys(&own)).unwrap_or_default();
+    let listen = own.map(|own| service::listen_keys(&own)).unwrap_or_default();
     let (address, name) = (request.address.clone(), Some(request.server_name.clone()));
     Prepared {
         belongs: Belongs { id: offer.id, address, name, listen: listen.clone() },

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::super::hub::Hub;
 use super::failed;
 use crate::api::ApiError;
-use crate::http::{Leaving, Server, Told, store_failed};
 use crate::model::{Config, Extent, Object, Roll, Rollout};
+use crate::service::{Leaving, Server, Told, store_failed};
 
 /// Starts anew with an empty store.
 pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {

@@ -9,12 +9,13 @@ mod leave;
 mod part;
 mod undecided;
 
+use crate::service;
 use std::sync::Arc;
 
 use super::hub::{Hub, told};
 use crate::api::{ApiError, ClusterPut, ClusterSection, InitOutcome, InitReply, InitRequest};
-use crate::http::Server;
 use crate::model::{Config, Declared, Desired, Key};
+use crate::service::Server;
 
 pub use leave::leave;
 pub use undecided::{resume, stand_by, waits_for};
@@ -59,10 +60,10 @@ pub async fn init(hub: &Hub, server: &Arc<Server>, request: InitRequest, by: &st
 /// LXD's own form of the same.
 pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str) -> Result<InitReply, ApiError> {
     let mut desired = Desired::default();
-    let config = crate::http::configuration(server, &server.node().name)?;
-    let own = config.value(crate::http::CLUSTER_ADDRESS).or(config.value(crate::http::HTTPS_ADDRESS));
+    let config = service::configuration(server, &server.node().name)?;
+    let own = config.value(service::CLUSTER_ADDRESS).or(config.value(service::HTTPS_ADDRESS));
     if let Some(address) = own {
-        let here = Config::from([(crate::http::HTTPS_ADDRESS, address)]);
+        let here = Config::from([(service::HTTPS_ADDRESS, address)]);
         desired.objects.entry(Key::server()).or_insert_with(nothing).here.extend(here.0);
     }
     let section = ClusterSection {
@@ -109,11 +110,7 @@ async fn again(
         return Err(ApiError::conflict(format!("This server is already clustered, and its file differs: {text}")));
     }
     if matches!(part.ask, Ask::Join(_)) && !part.is_whole_cluster {
-        crate::http::check_agreement(
-            server,
-            &desired,
-            "this member has joined, and now its file and the cluster differ",
-        )?;
+        service::check_agreement(server, &desired, "this member has joined, and now its file and the cluster differ")?;
         join::settle(server, "is as the file says", apply::limit(timeout_ms)).await?;
         return Ok(InitReply { outcome: InitOutcome::Unchanged, server_name: node.name.clone(), revision: None });
     }

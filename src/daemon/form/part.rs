@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::listen::with_port;
 use crate::api::{ApiError, ClusterSection, DeclaredMember, JoinToken, MemberConfigKey, Secret};
-use crate::http::{CLUSTER_ADDRESS, HTTPS_ADDRESS};
 use crate::kinds::server::TRUST_PASSWORD;
 use crate::model::{Desired, Key, MemberName};
+use crate::service::{CLUSTER_ADDRESS, HTTPS_ADDRESS};
 
 /// One member's part of a section.
 #[derive(Clone, Debug)]

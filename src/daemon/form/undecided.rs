@@ -4,6 +4,7 @@
 //! Two things decide. What the joiner's own second store has received says that it is a member. A cluster that has
 //! taken the place back says that it is none, and never will be. Nothing else counts, so nobody has to guess.
 
+use crate::service;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use super::super::hub::Hub;
 use super::super::journal::Prepared;
 use super::failed;
 use crate::api::{ApiError, JoinEnd, JoinUndo};
-use crate::http::{self, CrashPoint, Line, Node, Server, Told, id_of, store_failed};
 use crate::model::{Key, Phase, Revision, Roll};
+use crate::service::{CrashPoint, Line, Node, Server, Told, id_of, store_failed};
 
 const ASK_EVERY: Duration = Duration::from_millis(500);
 const ASK_LIMIT: Duration = Duration::from_secs(5);
@@ -74,7 +75,7 @@ async fn ask(server: &Server, prepared: &Prepared) -> Option<JoinEnd> {
     let undo = JoinUndo { id: prepared.belongs.id, server_name: prepared.contacts.name.clone() };
     for member in &prepared.contacts.members {
         let Ok(client) = server.peers.client(&member.address, Line::Calls) else { continue };
-        match client.with_timeout(ASK_LIMIT).post::<JoinEnd>(http::UNDO, &undo).await {
+        match client.with_timeout(ASK_LIMIT).post::<JoinEnd>(service::UNDO, &undo).await {
             Ok(end) => return Some(end),
             Err(error) => tracing::debug!(member = %member.name, %error, "does not say how the join ended"),
         }
@@ -155,7 +156,7 @@ fn forget_offer(server: &Server) -> Result<(), ApiError> {
 async fn take_certificate(server: &Server) {
     let deadline = Instant::now() + CERTIFICATE_LIMIT;
     loop {
-        match http::follow_shared_certificate(server).await {
+        match service::follow_shared_certificate(server).await {
             Ok(true) => return,
             Err(error) => return tracing::error!(error = %error.message, "cannot keep the cluster's certificate"),
             Ok(false) if Instant::now() > deadline => {
@@ -173,7 +174,7 @@ pub async fn move_out(hub: &Hub, server: &Arc<Server>) -> Result<(), ApiError> {
     server.credentials.set_cluster(None);
     server.peers.forget();
     hub.dir.drop_joining().map_err(failed)?;
-    server.former.listen(server, &http::configuration(server, &server.node().name)?).await?;
+    server.former.listen(server, &service::configuration(server, &server.node().name)?).await?;
     hub.restart_loops(server).await;
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::http::{Server, SinceSource, since_source};
 use crate::model::{Key, Revision};
 use crate::plan::Impact;
+use crate::service::{Server, SinceSource, since_source};
 
 /// What was seen the last time.
 #[derive(Default)]

@@ -18,9 +18,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::http::{Node, Server, submit_as, typed};
 use crate::kinds::source::{SourceSpec, SourceStatus};
 use crate::model::{Change, Expect, Generation, Key, Object, Revision};
+use crate::service::{Node, Server, submit_as, typed};
 use crate::store::StoreError;
 use crate::watch::git;
 use reader::Reader;

@@ -10,9 +10,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::healing::{Healing, Seen};
 use super::loader::Loader;
 use super::round::{Round, is_open};
-use crate::http::{Server, set_source_status, source_status};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
 use crate::model::{Generation, Heal, Object};
+use crate::service::{Server, set_source_status, source_status};
 use crate::watch::git::{self, Checkout, GitError, Remote};
 use crate::watch::{Digest, Follower, Outcome, Pace, Roots, Round as Told, Tree, Verdict};
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::loader::Loader;
 use super::unread::Unread;
 use crate::api::{ApiError, ApplyRequest};
-use crate::http::{Server, hand_over, origin};
 use crate::kinds::source::{Reason, SourceSpec, SourceStatus, Standing};
 use crate::model::{Claim, Desired, Finding, Generation, MemberName, Origin, Timestamp};
 use crate::plan::{HELD, NOT_PRUNED};
+use crate::service::peers::request_origin;
+use crate::service::{Server, hand_over};
 use crate::watch::handed::Answer;
 use crate::watch::{Digest, Exec, Recipe, Resolver, SecretFiles, SecretNames, Tree, Verdict, resolve_secrets};
 
@@ -60,7 +61,7 @@ impl Round<'_> {
         let revision = if commit.is_empty() { digest.short().to_owned() } else { commit.to_owned() };
         let from = Origin { source: self.name.to_owned(), revision, ..Origin::default() };
         let by = format!("source:{}", self.name);
-        match origin::within(from, hand_over(self.server, &by, &request)).await {
+        match request_origin::within(from, hand_over(self.server, &by, &request)).await {
             Ok(reply) => {
                 let applied = reply.revision.unwrap_or(status.applied);
                 let kept = reply.notes.iter().filter(|note| note.code == NOT_PRUNED).count();

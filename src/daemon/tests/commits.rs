@@ -93,7 +93,7 @@ async fn deaf(machine: &Machine) {
 
 async fn hear(machine: &Machine) {
     let server = machine.daemon.server();
-    let own = crate::http::configuration(server, &server.node().name).expect("its keys");
+    let own = crate::service::configuration(server, &server.node().name).expect("its keys");
     server.former.listen(server, &own).await.expect("an open port");
 }
 

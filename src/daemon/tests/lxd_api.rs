@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::{Daemon, Machine, config, options, three};
 use crate::api::{ClusterSection, Secret};
 use crate::client::Client;
-use crate::http::{Line, write};
 use crate::kinds::token::TokenSpec;
 use crate::model::{Key, MemberName, Timestamp};
+use crate::service::Line;
+use crate::service::objects::records;
 use crate::store::Role;
 
 pub(super) async fn status(client: &Client, method: Method, path: &str, body: Value) -> (u16, String) {
@@ -93,12 +94,12 @@ async fn tokens_have_a_limit_and_expired_ones_go() {
             addresses: Vec::new(),
             unknown: Default::default(),
         };
-        write::record(Key::new("token", name), write::spec_of(&spec).expect("a record"))
+        records::record(Key::new("token", name), records::spec_of(&spec).expect("a record"))
     };
     let later = Timestamp(server.now().0 + 3_600_000);
     let mut all: Vec<_> = (0..99).map(|number| token(&format!("waiting{number}"), later)).collect();
     all.push(token("old", Timestamp(1)));
-    write::submit_as(server, "test".to_owned(), Vec::new(), all).await.expect("written");
+    records::submit_as(server, "test".to_owned(), Vec::new(), all).await.expect("written");
     assert_eq!(tokens(&first).await.len(), 99);
     ask_for_token(&first, "node2").await;
     let stored = server.store().list("token").expect("the store");

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{Machine, declared};
 use crate::api::{ApplyRequest, paths};
 use crate::client::ClientError;
-use crate::http::submit_as;
 use crate::model::{Change, Desired, Key, MemberName, Object, Phase, Put, Rollout, Spec, Stage};
+use crate::service::submit_as;
 
 fn spec(value: Value) -> Spec {
     Spec(value.as_object().cloned().expect("an object"))

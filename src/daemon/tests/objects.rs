@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Daemon, Machine, options, three};
 use crate::client::{Client, Waited};
-use crate::http::{EXTENSIONS, write};
 use crate::model::{Key, Revision};
+use crate::service::EXTENSIONS;
+use crate::service::objects::records;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn profiles_are_made_shown_changed_and_deleted_in_lxds_envelope() {
@@ -127,9 +128,9 @@ async fn a_member_renews_its_record_when_it_starts_with_another_version() {
     let mut old = stored.spec.clone();
     old.0
         .extend([("version", "0.0.1"), ("extensions_digest", "of 0.0.1")].map(|(f, text)| (f.to_owned(), text.into())));
-    let change = write::revised(&stored, old, Default::default());
-    let expect = vec![write::unchanged(&stored)];
-    write::submit_as(daemon.server(), "test".to_owned(), expect, vec![change]).await.expect("written");
+    let change = records::revised(&stored, old, Default::default());
+    let expect = vec![records::unchanged(&stored)];
+    records::submit_as(daemon.server(), "test".to_owned(), expect, vec![change]).await.expect("written");
     daemon.stop().await;
     let daemon = Daemon::start(options(dir.path())).await.expect("a daemon");
     let mut revision = Revision(0);

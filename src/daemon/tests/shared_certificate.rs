@@ -9,8 +9,9 @@ use super::{Machine, three};
 use crate::api::{JoinEnd, JoinHello, JoinOffer, JoinProof, JoinRequest, JoinUndo, JoinWelcome, Secret};
 use crate::client::{Client, ClientError, Force, Identity, fingerprint};
 use crate::daemon::certificate;
-use crate::http::{EXTENSIONS, HELLO, OFFER, SCHEMA, UNDO, write};
 use crate::model::{Desired, Key, MemberName};
+use crate::service::objects::records;
+use crate::service::{EXTENSIONS, HELLO, OFFER, SCHEMA, UNDO};
 
 /// A certificate and its key, as somebody copies them.
 type Copied = (String, String);
@@ -68,8 +69,8 @@ async fn the_shared_certificate_is_no_members_own_and_opens_nothing() {
     // Not even when the store has it as trusted.
     let server = machines[0].daemon.server();
     let key = Key::new("certificate", &fingerprint(&shared.0).expect("a fingerprint"));
-    let trusted = write::record(key, write::spec_of(&json!({"name": "x", "type": "client"})).expect("a spec"));
-    write::submit_as(server, "test".to_owned(), Vec::new(), vec![trusted]).await.expect("stored");
+    let trusted = records::record(key, records::spec_of(&json!({"name": "x", "type": "client"})).expect("a spec"));
+    records::submit_as(server, "test".to_owned(), Vec::new(), vec![trusted]).await.expect("stored");
     server.trust.refresh(&server.store());
     assert_is_nobody(&shared, &machines[0], "a copy of the shared certificate in the trust store").await;
 }

@@ -14,8 +14,10 @@ use super::Machine;
 use crate::api::{JoinHello, JoinProof, JoinRequest, Secret};
 use crate::client::{Answer, Body, Client, Force, Identity, body, fingerprint};
 use crate::daemon::certificate;
-use crate::http::{EXTENSIONS, HELLO, OFFER, Pair, SCHEMA, router, write};
+use crate::http::router;
 use crate::model::{Desired, Key, MemberName, Revision};
+use crate::service::objects::records;
+use crate::service::{EXTENSIONS, HELLO, OFFER, Pair, SCHEMA};
 
 /// What strangers may ask. Whoever adds to this list says why in the same change.
 const OPEN: [(&str, &str); 9] = [
@@ -59,8 +61,8 @@ fn copied(machine: &Machine, name: &str) -> Pair {
 async fn trust(machine: &Machine, pair: &Pair) {
     let key = Key::new("certificate", &fingerprint(&pair.certificate).expect("a fingerprint"));
     let spec = json!({"name": "x", "type": "client", "certificate": pair.certificate});
-    let record = write::record(key, write::spec_of(&spec).expect("a spec"));
-    write::submit_as(machine.daemon.server(), "test".to_owned(), Vec::new(), vec![record]).await.expect("stored");
+    let record = records::record(key, records::spec_of(&spec).expect("a spec"));
+    records::submit_as(machine.daemon.server(), "test".to_owned(), Vec::new(), vec![record]).await.expect("stored");
 }
 
 /// A certificate that was good from 2019 to 2020, or will be from 2098.

@@ -12,10 +12,10 @@ use super::retry::{News, hold_ms, wait_ms};
 use super::standing::standings;
 use crate::api::ApiError;
 use crate::client::Outside;
-use crate::http::{Node, Server, SystemDice, set_webhook_status, store_failed, typed};
 use crate::kinds::records::history::Applied;
 use crate::kinds::webhook::{WebhookSpec, WebhookStatus};
 use crate::model::{Audited, Generation, Key, Object, Revision};
+use crate::service::{Node, Server, SystemDice, set_webhook_status, store_failed, typed};
 use crate::store::StoreError;
 
 /// How often it is looked whether a member or a source stands otherwise: silence makes no entry in the log.

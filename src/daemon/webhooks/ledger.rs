@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde_json::{Value, json};
 
 use super::retry::WAITING_MAX;
-use crate::http::Letter;
 use crate::kinds::records::history::{self, Applied};
 use crate::kinds::records::saved_plan::SavedPlan;
 use crate::kinds::webhook::{EventKind, WebhookSpec, WebhookStatus};
 use crate::model::{AuditEntry, Audited, Deed, Did, Key, Origin, Revision, Timestamp};
+use crate::service::Letter;
 
 /// A message names no more objects than these; it counts them all.
 const NAMED_MAX: usize = 20;

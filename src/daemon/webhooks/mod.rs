@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::http::{Node, Server, submit_as};
 use crate::kinds::webhook::WebhookStatus;
 use crate::model::{Change, Expect, Key, Object, Revision};
+use crate::service::{Node, Server, submit_as};
 use crate::store::StoreError;
 use courier::Courier;
 

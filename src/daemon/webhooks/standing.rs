@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::ledger::Standing;
 use crate::api::ApiError;
-use crate::http::{Node, Server, offline_after_ms, rfc3339, store_failed, typed};
 use crate::kinds::source::{self, SourceStatus};
 use crate::kinds::webhook::EventKind;
 use crate::model::{LastSeen, MemberName, Object, Timestamp};
+use crate::service::{Node, Server, offline_after_ms, rfc3339, store_failed, typed};
 
 /// How all members and sources stand now.
 pub fn standings(server: &Server, node: &Node) -> Result<Vec<Standing>, ApiError> {

@@ -12,7 +12,6 @@ use super::{Told, product, take};
 use crate::api::paths;
 use crate::cli::input::{Input, plural};
 use crate::client::{Client, ClientError};
-use crate::http::SystemDice;
 use crate::kinds;
 use crate::kinds::tables::dialect::Product;
 use crate::model::{
@@ -20,6 +19,7 @@ use crate::model::{
     PlacementPhase, Severity, Spec,
 };
 use crate::plan::{Context, Mode, plan};
+use crate::service::SystemDice;
 
 /// What only our own members ask for: a preseed of LXD gives the keys of the member that reads it.
 const OURS: [&str; 3] = ["SB047", "SB050", "SB064"];
