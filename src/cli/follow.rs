@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::board::{Board, Row};
 use super::failure::Failure;
 use super::screen::Screen;
 use super::session::{Session, failure};
+use super::status_view::{Board, Row};
 use crate::client::Waited;
 use crate::model::{Key, Revision};
 

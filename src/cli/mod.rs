@@ -1,7 +1,6 @@
 //! The command line. Everything a person reads or types goes through here; no other layer prints.
 
 mod arguments;
-mod board;
 mod command;
 mod duration;
 mod exit;
@@ -13,6 +12,7 @@ mod parallel;
 mod sandbox;
 mod screen;
 mod session;
+mod status_view;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

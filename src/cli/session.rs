@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::board::{Moment, Skew, spoken};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
+use super::status_view::{Moment, Skew, spoken};
 use crate::api::{ClusterTime, paths};
 use crate::client::{Answer, Client, ClientError};
 use crate::manifest::{self, Source};

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::lonely;
+use super::removal_check;
 use crate::model::{Config, Key, Lack, LogTrouble, MemberId, MemberName, Object, Phase, Roll, SILENT_MS_MAX, Seen};
 use crate::reconcile::Roster;
 use crate::service::{Line, Node, Server, Told, id_of};
@@ -40,8 +40,8 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver
         } else {
             told.clear();
             match follow(&server, &node, &now, &mut heard).await {
-                lonely::Found::Removed => return,
-                lonely::Found::Nothing => ASK_AGAIN,
+                removal_check::Found::Removed => return,
+                removal_check::Found::Nothing => ASK_AGAIN,
             }
         };
         tokio::select! {
@@ -60,7 +60,7 @@ async fn follow(
     node: &Arc<Node>,
     leadership: &Leadership,
     heard: &mut Option<String>,
-) -> lonely::Found {
+) -> removal_check::Found {
     let leader = leadership.leader.as_ref().map(|leader| &leader.address);
     if let Some(leader) = leader.filter(|leader| heard.as_ref() != Some(*leader))
         && ask(server, leader).await
@@ -70,9 +70,9 @@ async fn follow(
     match node.store.freshness() {
         Freshness { lack: Some(Lack::Leader), age, open_for } => {
             *heard = None;
-            lonely::look(server, node, age.unwrap_or(open_for)).await
+            removal_check::look(server, node, age.unwrap_or(open_for)).await
         }
-        Freshness { .. } => lonely::Found::Nothing,
+        Freshness { .. } => removal_check::Found::Nothing,
     }
 }
 

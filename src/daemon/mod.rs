@@ -3,13 +3,9 @@
 mod certificate;
 mod durable;
 mod error;
-mod first;
 mod form;
-mod hub;
-mod journal;
 mod listen;
 mod liveness;
-mod lonely;
 mod loops;
 mod machine;
 mod notify;
@@ -30,5 +26,9 @@ pub use error::DaemonError;
 pub use options::{DaemonOptions, HostChoice, SourceReading};
 pub use run::{Daemon, run};
 
+mod initial_records;
+mod join_journal;
+mod removal_check;
+mod runtime;
 #[cfg(test)]
 mod tests;

@@ -12,15 +12,15 @@ use tokio::time::timeout;
 
 use super::error::DaemonError;
 use super::form;
-use super::hub::Hub;
-use super::journal::Prepared;
+use super::join_journal::Prepared;
 use super::options::{DaemonOptions, HostChoice};
 use super::peer_runtime::PeerRuntime;
 use super::ports::Ports;
+use super::runtime::Hub;
 use super::sources::Loader;
 use super::state_dir::StateDir;
 use super::transport::HttpsTransport;
-use super::{certificate, first, machine, notify};
+use super::{certificate, initial_records, machine, notify};
 use crate::host::fake::FakeHost;
 use crate::host::linux::{self, SystemClock, limits};
 use crate::host::{ClusterClock, Host};
@@ -211,7 +211,7 @@ fn credentials(dir: &StateDir) -> Result<Credentials, DaemonError> {
             return Err(DaemonError::Unreadable { path: dir.path("server.crt"), detail: "it is missing".to_owned() });
         }
         None => {
-            let pair = certificate::of_machine(first::hostname().as_str())?;
+            let pair = certificate::of_machine(initial_records::hostname().as_str())?;
             dir.set_pair("server", Some(&pair))?;
             pair
         }

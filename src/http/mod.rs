@@ -3,7 +3,6 @@
 //! Reads come from this member's own store. Writes go into the log, whoever leads. Whatever replaces the store itself
 //! (forming, joining, leaving a cluster) is done by the daemon above, through [`Former`].
 
-mod apart;
 mod internal;
 mod lxd;
 mod seedbed;

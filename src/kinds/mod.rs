@@ -1,7 +1,5 @@
 //! The registry of resource kinds: one folder and one line here for each.
 
-mod unknown;
-
 pub mod certificate;
 pub mod hold;
 pub mod member;
@@ -26,7 +24,7 @@ pub use registry::kind::{Around, Completion, Dice, Kind, Reading, Resource, Scop
 pub use registry::need::{Need, Strength};
 pub use registry::problem::{Problem, Spot};
 pub use registry::seeded::Seeded;
-pub use unknown::{Unknown, unless_held};
+pub use registry::unknown_fields::{Unknown, unless_held};
 
 /// All kinds, in the order of creation; deletion runs it backwards.
 pub static ALL: &[&dyn Kind] = &[

@@ -13,9 +13,9 @@ use super::rules::lost;
 use super::rules::order::order;
 use super::rules::overlap;
 use super::rules::ownership;
+use super::rules::preconditions::Terms;
 use super::rules::prune::{Pruned, prune};
 use super::rules::references;
-use super::terms::Terms;
 use crate::kinds::hold::HoldSpec;
 use crate::kinds::{self, Dice};
 use crate::model::{

@@ -28,7 +28,6 @@ mod rollout;
 mod rules;
 mod saved;
 mod select;
-mod terms;
 
 pub use compute::{Context, Mode, plan, whole};
 pub use digest::seed_of;

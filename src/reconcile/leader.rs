@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::commit_confirm;
 use super::holds;
-use super::places::{self, Places};
-use super::roster::Roster;
-use super::unconfirmed;
+use super::member_status::Roster;
+use super::pending_joins::{self, Places};
 use super::voters::{Limits, voters};
 use crate::host::Clock;
 use crate::kinds::Dice;
@@ -33,7 +33,7 @@ pub async fn run_leader(
     dice: Box<dyn Dice + Send>,
     shutdown: watch::Receiver<bool>,
 ) {
-    run_patient_leader(store, clock, dice, places::PATIENCE, shutdown).await;
+    run_patient_leader(store, clock, dice, pending_joins::PATIENCE, shutdown).await;
 }
 
 /// The same with another patience with joiners that are not heard of any more.
@@ -44,7 +44,7 @@ pub(super) async fn run_patient_leader(
     patience: Duration,
     shutdown: watch::Receiver<bool>,
 ) {
-    let unconfirmed = unconfirmed::run(store.clone(), Arc::clone(&clock), dice, shutdown.clone());
+    let unconfirmed = commit_confirm::run(store.clone(), Arc::clone(&clock), dice, shutdown.clone());
     tokio::join!(unconfirmed, run_duties(store, clock, patience, shutdown));
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::memory::Memory;
+use super::attempts::Memory;
 use super::pass::{Look, pass};
 use crate::host::{Clock, Host};
 use crate::kinds::{self, Dice};

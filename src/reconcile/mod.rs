@@ -4,26 +4,26 @@
 //! in functions without effects (`pass` decides by [`kinds`](crate::kinds), [`voters`] by itself), so that the
 //! simulator runs the same code in virtual time.
 
-mod agenda;
 mod backoff;
 mod countdown;
 mod holds;
 mod leader;
 mod member;
-mod memory;
 mod pass;
-mod places;
-mod roster;
-mod said;
-mod unconfirmed;
 mod voters;
 
+mod attempts;
+mod commit_confirm;
+mod member_status;
+mod pending_joins;
+mod status_update;
 #[cfg(test)]
 mod tests;
+mod work_queue;
 
+pub use attempts::Memory;
 pub use leader::run_leader;
 pub use member::run_member;
-pub use memory::Memory;
+pub use member_status::Roster;
 pub use pass::{Look, pass};
-pub use roster::Roster;
 pub use voters::{Candidate, Limits, voters};

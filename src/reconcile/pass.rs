@@ -3,10 +3,10 @@
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::agenda::{Actor, Task, agenda};
+use super::attempts::{Memory, Next};
 use super::backoff::wait_ms;
-use super::memory::{Memory, Next};
-use super::said::Said;
+use super::status_update::Said;
+use super::work_queue::{Actor, Task, agenda};
 use crate::host::{Host, HostError};
 use crate::kinds::{Dice, Intent, Outcome};
 use crate::model::{Config, Ending, MemberName, Object, PlacementReport, Timestamp};

@@ -6,12 +6,12 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::api::{AuditOfMember, AuditRecord, AuditVerdict, paths};
-use crate::cli::board::Moment;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Table;
 use crate::cli::session::{Session, failure};
+use crate::cli::status_view::Moment;
 use crate::model::{Deed, Key};
 
 /// The arguments of `seedbed audit`.

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use tokio::time::interval;
 
 use crate::api::{ConfirmState, LeftApply, PendingApply, paths};
-use crate::cli::board::Skew;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, failure, socket};
+use crate::cli::status_view::Skew;
 use crate::client::Client;
 use crate::kinds::records::confirmation::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
 use crate::model::{Key, Timestamp};

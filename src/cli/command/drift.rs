@@ -5,12 +5,12 @@ mod expect;
 use clap::Args;
 
 use crate::api::{DriftItem, DriftReport, DriftRequest, paths};
-use crate::cli::board::Moment;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, plural};
 use crate::cli::screen::{Screen, Table};
 use crate::cli::session::{Session, failure};
+use crate::cli::status_view::Moment;
 use expect::Expectations;
 
 /// The arguments of `seedbed drift`.

@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::api::paths;
-use crate::cli::board::Moment;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::{Format, Screen, Table};
 use crate::cli::session::Session;
+use crate::cli::status_view::Moment;
 use crate::model::Timestamp;
 use crate::plan::Recalled;
 

@@ -7,12 +7,12 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::api::paths;
-use crate::cli::board::rfc3339;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Table;
 use crate::cli::session::Session;
+use crate::cli::status_view::rfc3339;
 use crate::kinds::hold::name_of;
 use crate::model::{Key, Timestamp};
 

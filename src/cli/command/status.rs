@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::board::{Board, Moment};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Format;
 use crate::cli::session::{Session, failure};
+use crate::cli::status_view::{Board, Moment};
 use crate::client::Waited;
 use crate::model::Key;
 

@@ -6,11 +6,11 @@ use clap::Args;
 
 use crate::api::ServerInfo;
 use crate::api::paths;
-use crate::cli::board::Moment;
 use crate::cli::duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, failure, header};
+use crate::cli::status_view::Moment;
 use crate::client::ClientError;
 use crate::model::Outdated;
 

@@ -10,11 +10,11 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use crate::api::paths;
-use crate::cli::board::{Moment, rfc3339};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::{Format, Table};
 use crate::cli::session::Session;
+use crate::cli::status_view::{Moment, rfc3339};
 use crate::kinds::webhook::{EventKind, SECRET, SECRET_PREFIX, WebhookSpec, WebhookStatus};
 
 const WEBHOOKS: &str = "/1.0/webhooks";

@@ -3,13 +3,13 @@
 use crate::service;
 use std::sync::Arc;
 
-use super::super::first::{self, Clustering};
-use super::super::hub::Hub;
 use super::super::state_dir::Belongs;
 use super::apply::limit;
 use super::failed;
 use super::part::Part;
 use crate::api::{ApiError, InitOutcome, InitReply};
+use crate::daemon::initial_records::{self, Clustering};
+use crate::daemon::runtime::Hub;
 use crate::kinds::member::Member;
 use crate::model::{
     Change, Claim, ClusterState, Command, Config, Desired, Expect, Key, MemberName, Reply, Revision, Write,
@@ -81,7 +81,7 @@ fn naming(
         groups: part.declared.groups.clone(),
         roles: part.declared.roles.clone(),
         config: part.declared.config.clone(),
-        ..first::member(node.id, server.credentials.server())
+        ..initial_records::member(node.id, server.credentials.server())
     };
     let mut changes = Vec::new();
     if part.name != node.name {
@@ -89,7 +89,8 @@ fn naming(
         changes.push(Change::RenameMember { from: node.name.clone(), to: part.name.clone() });
     }
     changes.push(records::record(Key::member(&part.name), records::spec_of(&member)?));
-    changes.push(records::record(Key::membership(), first::membership(Clustering::On(shared)).map_err(failed)?));
+    changes
+        .push(records::record(Key::membership(), initial_records::membership(Clustering::On(shared)).map_err(failed)?));
     Ok(Write {
         request: uuid::Uuid::new_v4().to_string(),
         at: server.now(),

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::super::hub::Hub;
-use super::super::journal::{Contacts, Prepared};
 use super::super::machine;
 use super::super::state_dir::Belongs;
 use super::apply::limit;
 use super::contact::{self, Contact};
 use super::failed;
+use super::in_doubt;
 use super::part::{Doors, Part};
-use super::undecided;
 use crate::api::{ApiError, InitOutcome, InitReply, JoinCommit, JoinEnd, JoinOffer, JoinRequest, JoinUndo};
+use crate::daemon::join_journal::{Contacts, Prepared};
+use crate::daemon::runtime::Hub;
 use crate::kinds::server::TRUST_PASSWORD;
 use crate::model::{Desired, Extent, Key, MemberName, Object, Phase, PlacementPhase, Revision};
 use crate::service::{CrashPoint, Server, store_failed};
@@ -123,7 +123,7 @@ async fn enter(
         if let Err(undone) = client.post::<JoinEnd>(service::UNDO, &undo).await {
             tracing::warn!(error = %undone, "the cluster could not be told that the join failed; it forgets by itself");
         }
-        undecided::move_out(hub, server).await?;
+        in_doubt::move_out(hub, server).await?;
         return Err(error);
     }
     let commit = JoinCommit { id: prepared.belongs.id, request };
@@ -131,10 +131,10 @@ async fn enter(
     let asked = client.post::<Revision>(service::COMMIT, &commit).await.map_err(contact::refused);
     // After a good answer the cluster's state is on its way; after any other one nobody knows what was committed.
     let patience = if asked.is_ok() { ARRIVE_LIMIT } else { Duration::ZERO };
-    let end = timeout(DECIDE_LIMIT, undecided::end(server, &prepared, Instant::now() + patience)).await;
+    let end = timeout(DECIDE_LIMIT, in_doubt::end(server, &prepared, Instant::now() + patience)).await;
     match end {
         Ok(Some(end)) => {
-            undecided::conclude(hub, server, &prepared, end).await?;
+            in_doubt::conclude(hub, server, &prepared, end).await?;
             match (end, asked) {
                 (JoinEnd::Member, _) => Ok(()),
                 (JoinEnd::Undone, Err(error)) => Err(error),
@@ -143,7 +143,7 @@ async fn enter(
         }
         Ok(None) => Err(ApiError::unavailable("the daemon is shutting down; the join goes on at its next start")),
         Err(_) => {
-            let text = undecided::waits_for(&prepared);
+            let text = in_doubt::waits_for(&prepared);
             server.undecided.send_replace(Some(text.clone()));
             let server = Arc::clone(server);
             tokio::spawn(async move { server.former.resume(&server).await });
@@ -166,7 +166,7 @@ fn prepared(request: &JoinRequest, offer: JoinOffer) -> Prepared {
 async fn follow(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
     hub.dir.prepare(prepared).map_err(failed)?;
     server.crash.at(CrashPoint::Prepared);
-    undecided::stand_by(hub, server, prepared).await?;
+    in_doubt::stand_by(hub, server, prepared).await?;
     server.crash.at(CrashPoint::Following);
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::hub::Hub;
 use super::failed;
 use crate::api::ApiError;
+use crate::daemon::runtime::Hub;
 use crate::model::{Config, Extent, Object, Roll, Rollout};
 use crate::service::{Leaving, Server, Told, store_failed};
 

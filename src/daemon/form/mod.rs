@@ -4,21 +4,21 @@ mod apply;
 mod bootstrap;
 mod contact;
 mod found;
+mod in_doubt;
 mod join;
 mod leave;
 mod part;
-mod undecided;
 
 use crate::service;
 use std::sync::Arc;
 
-use super::hub::{Hub, told};
+use super::runtime::{Hub, told};
 use crate::api::{ApiError, ClusterPut, ClusterSection, InitOutcome, InitReply, InitRequest};
 use crate::model::{Config, Declared, Desired, Key};
 use crate::service::Server;
 
+pub use in_doubt::{resume, stand_by, waits_for};
 pub use leave::leave;
-pub use undecided::{resume, stand_by, waits_for};
 
 use part::{Ask, Part};
 

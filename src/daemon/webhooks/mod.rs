@@ -1,9 +1,9 @@
 //! The loop of webhooks: as long as this member leads, one courier for each webhook sends what there is to tell.
 
-mod courier;
-mod ledger;
+mod delivery;
+mod outbox;
 mod retry;
-mod standing;
+mod watched_status;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::kinds::webhook::WebhookStatus;
 use crate::model::{Change, Expect, Key, Object, Revision};
 use crate::service::{Node, Server, submit_as};
 use crate::store::StoreError;
-use courier::Courier;
+use delivery::Courier;
 
 /// Writes come in a row; what they mean for webhooks is looked at once they have settled.
 const SETTLE: Duration = Duration::from_millis(100);

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod current_reads;
+pub mod main_runtime;
 pub mod outdated_header;
 pub mod query;
 pub mod response;

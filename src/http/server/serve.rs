@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
-use crate::http::apart::Apart;
+use super::main_runtime::Apart;
 use crate::http::internal::raft;
 use crate::model::Origin;
 use crate::service::access::caller::{Caller, PeerCertificate};

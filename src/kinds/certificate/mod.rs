@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::registry::field::lenient;
 use super::registry::kind::{Need, Resource, Words};
 use super::registry::problem::Problem;
-use super::unknown::Unknown;
+use super::registry::unknown_fields::Unknown;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 /// The kind.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::registry::field::lenient;
 use super::registry::kind::{Resource, Words};
 use super::registry::problem::Problem;
-use super::unknown::Unknown;
+use super::registry::unknown_fields::Unknown;
 use crate::model::{Config, Key, MemberName, Object, Rollout, Spec, Timestamp};
 
 /// The kind.

@@ -22,7 +22,7 @@ use super::registry::actuator::AnyNode;
 use super::registry::field::lenient;
 use super::registry::kind::{Completion, Resource, Scope, Variants, Words};
 use super::registry::problem::Problem;
-use super::unknown::Unknown;
+use super::registry::unknown_fields::Unknown;
 pub use crate::host::Cidr;
 use crate::model::{Config, Key, MemberName, Rollout};
 

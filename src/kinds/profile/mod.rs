@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::registry::field::lenient;
 use super::registry::kind::{Need, Resource, Scope, Words};
 use super::registry::problem::Problem;
+use super::registry::unknown_fields::Unknown;
 use super::tables::value;
-use super::unknown::Unknown;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 pub use device::{COMMON, Shape, entities_of, shapes};

@@ -12,8 +12,8 @@ use super::registry::effective_project::is_own;
 use super::registry::field::lenient;
 use super::registry::kind::{Completion, Need, Resource, Words};
 use super::registry::problem::Problem;
+use super::registry::unknown_fields::Unknown;
 use super::tables::value;
-use super::unknown::Unknown;
 use crate::model::{Config, Key, MemberName, ProjectName, Rollout, Spec};
 
 pub use restricted::forbidden;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::check::check;
 use super::problem::Problem;
-use crate::kinds::unknown::unless_held;
+use super::unknown_fields::unless_held;
 use crate::model::{Config, Key, MemberName, Severity, Spec};
 
 /// The maps of a spec whose empty values are unset, and the maps of such maps.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::kind::{Kind, Need, Reading};
 use super::problem::Problem;
+use super::unknown_fields::UNKNOWN_KEY;
 use crate::kinds::tables::key_table::{self, Edit, KeyInfo, KeyScope};
-use crate::kinds::unknown::UNKNOWN_KEY;
 use crate::model::{Config, Key, MemberName, Rollout, Spec};
 
 /// Rules that speak of what Seedbed itself cannot do yet: a value may be wrong besides.

@@ -10,7 +10,7 @@ use super::actuator::AnyNode;
 use super::admit::drop_empty;
 pub use super::need::Need;
 use super::problem::Problem;
-use crate::kinds::unknown;
+use super::unknown_fields;
 use crate::model::{ClusterState, Config, Key, MemberName, Rollout, Spec};
 
 /// A resource kind with its spec as a type. Everything after `entities` has a default.
@@ -315,7 +315,7 @@ impl<R: Resource> Kind for R {
     }
 
     fn normalise(&self, spec: &Spec, held: Option<&Spec>) -> Result<Spec, Problem> {
-        unknown::refuse::<R::Spec>(R::WORDS, spec, held)?;
+        unknown_fields::refuse::<R::Spec>(R::WORDS, spec, held)?;
         let mut stored = write(&parse::<R>(spec)?);
         drop_empty(&mut stored);
         Ok(stored)

@@ -11,3 +11,4 @@ pub mod kind;
 pub mod need;
 pub mod problem;
 pub mod seeded;
+pub mod unknown_fields;

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::registry::field::lenient;
 use super::registry::kind::{Resource, Words};
 use super::registry::problem::Problem;
+use super::registry::unknown_fields::Unknown;
 use super::tables::key_table::{self, KeyScope};
 use super::tables::value;
-use super::unknown::Unknown;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 /// The kind.

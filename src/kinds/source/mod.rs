@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::registry::field::lenient;
 use super::registry::kind::{Need, Resource, Words};
 use super::registry::problem::Problem;
+use super::registry::unknown_fields::Unknown;
 use super::tables::{key_table, value};
-use super::unknown::Unknown;
 use crate::model::{Canary, Config, Heal, Key, MemberName, Rollout, Timestamp};
 
 pub use status::{Condition, Reason, SourceStatus, Standing};

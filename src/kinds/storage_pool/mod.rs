@@ -12,7 +12,7 @@ use super::registry::actuator::AnyNode;
 use super::registry::field::lenient;
 use super::registry::kind::{Resource, Variants, Words};
 use super::registry::problem::Problem;
-use super::unknown::Unknown;
+use super::registry::unknown_fields::Unknown;
 use crate::model::{Config, Key, MemberName, Rollout};
 
 /// The kind.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::registry::field::lenient;
 use super::registry::kind::{Resource, Words};
-use super::unknown::Unknown;
+use super::registry::unknown_fields::Unknown;
 use crate::model::{MemberName, Rollout, Timestamp};
 
 /// The kind.

@@ -16,11 +16,11 @@ mod words;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::rules::preconditions::Terms;
 use crate::kinds::Kind;
 use crate::model::{
     Change, ClusterState, Command, Config, Key, Liveness, MemberName, Put, Rollout, Spec, Stage, Timestamp, Write,
 };
-use crate::plan::terms::Terms;
 
 pub use create::{create, create_everywhere};
 pub use define::define;

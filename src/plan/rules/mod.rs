@@ -6,6 +6,7 @@ pub mod lost;
 pub mod order;
 pub mod overlap;
 pub mod ownership;
+pub mod preconditions;
 pub mod prune;
 pub mod references;
 pub mod restricted;

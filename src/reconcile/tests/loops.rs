@@ -235,7 +235,8 @@ async fn taking_back_needs_none_of_the_leaders_other_duties() {
     alone.write(pending(0, 300)).await;
     let (stop, stopped) = watch::channel(false);
     let clock = Arc::clone(&alone.machine.host().clock);
-    let only = tokio::spawn(crate::reconcile::unconfirmed::run(alone.store.clone(), clock, Box::new(Lowest), stopped));
+    let only =
+        tokio::spawn(crate::reconcile::commit_confirm::run(alone.store.clone(), clock, Box::new(Lowest), stopped));
     taken_back(&alone, 300).await;
     stop.send_replace(true);
     only.await.expect("it ends when it is told to");

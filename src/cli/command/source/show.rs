@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{SOURCES, path, status};
-use crate::cli::board::{Moment, rfc3339};
 use crate::cli::failure::Failure;
 use crate::cli::input::plural;
 use crate::cli::screen::{Format, Table};
 use crate::cli::session::{Session, failure};
+use crate::cli::status_view::{Moment, rfc3339};
 use crate::kinds::source::{SourceSpec, SourceStatus, Standing};
 use crate::model::Finding;
 

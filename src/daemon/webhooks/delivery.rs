@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::SETTLE;
-use super::ledger::{Ledger, record_of};
+use super::outbox::{Ledger, record_of};
 use super::retry::{News, hold_ms, wait_ms};
-use super::standing::standings;
+use super::watched_status::standings;
 use crate::api::ApiError;
 use crate::client::Outside;
 use crate::kinds::records::history::Applied;

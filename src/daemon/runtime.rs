@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::error::DaemonError;
-use super::first;
 use super::form;
+use super::initial_records;
 use super::loops::Loops;
 use super::peer_runtime::PeerRuntime;
 use super::ports::Ports;
@@ -63,12 +63,12 @@ impl Hub {
         // With others in the group the records were written long ago, and a start must not wait for a leader.
         if store.is_alone() {
             store.barrier().await?;
-            first::ensure(&store, &first::hostname(), server, clock.now()).await?;
+            initial_records::ensure(&store, &initial_records::hostname(), server, clock.now()).await?;
         }
         // A member of a cluster keeps its name; one that stands alone may have failed to become a cluster under another.
         let given = belongs.name.filter(|_| !store.is_alone());
         let stored = name_of(&store, belongs.id)?;
-        let name = given.or(stored).unwrap_or_else(first::hostname);
+        let name = given.or(stored).unwrap_or_else(initial_records::hostname);
         Ok(Node { store, name, id: belongs.id })
     }
 
@@ -133,7 +133,7 @@ impl Former for Hub {
     }
 
     fn new_pair(&self) -> Result<Pair, ApiError> {
-        certificate::of_cluster(first::hostname().as_str()).map_err(|error| told(&error))
+        certificate::of_cluster(initial_records::hostname().as_str()).map_err(|error| told(&error))
     }
 
     fn check_pair(&self, pair: &Pair) -> Result<(), ApiError> {

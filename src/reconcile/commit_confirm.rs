@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::countdown::Countdown;
 use super::leader::{server_config, told};
-use super::roster::Roster;
+use super::member_status::Roster;
 use crate::host::Clock;
 use crate::kinds::Dice;
 use crate::kinds::records::confirmation::{CLUSTER, Left, Pending, Rest, Written};

@@ -1,7 +1,7 @@
 //! What a member says of a placement after an attempt, and whether the store has heard it.
 
-use super::agenda::{Left, Task};
 use super::backoff;
+use super::work_queue::{Left, Task};
 use crate::host::{HostError, Lasting};
 use crate::kinds::Outcome;
 use crate::model::{

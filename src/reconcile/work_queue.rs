@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::memory::Memory;
+use super::attempts::Memory;
 use super::pass::Look;
 use crate::kinds::{self, AnyNode, Intent, Local, Work};
 use crate::model::{

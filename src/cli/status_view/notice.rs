@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Moment;
-use super::moment::rfc3339;
+use super::time::rfc3339;
 use crate::kinds::hold::{self, HoldSpec};
 use crate::kinds::records::confirmation::{Left, Pending, Rest};
 use crate::kinds::source::{SourceStatus, Standing};

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::super::hub::Hub;
-use super::super::journal::Prepared;
 use super::failed;
 use crate::api::{ApiError, JoinEnd, JoinUndo};
+use crate::daemon::join_journal::Prepared;
+use crate::daemon::runtime::Hub;
 use crate::model::{Key, Phase, Revision, Roll};
 use crate::service::{CrashPoint, Line, Node, Server, Told, id_of, store_failed};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::ledger::Standing;
+use super::outbox::Standing;
 use crate::api::ApiError;
 use crate::kinds::source::{self, SourceStatus};
 use crate::kinds::webhook::EventKind;

@@ -1,10 +1,8 @@
 //! How every object stands on every member, as a value: `status`, `apply` and `sandbox` show the same board.
 
 mod cell;
-mod moment;
 mod notice;
 mod render;
-mod trouble;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +14,8 @@ use crate::model::{
 };
 
 pub use cell::{Cell, State};
-pub use moment::{Moment, Skew, rfc3339, spoken};
 pub use notice::Notice;
+pub use time::{Moment, Skew, rfc3339, spoken};
 
 /// The objects of one answer of a daemon.
 #[derive(Clone, Debug)]
@@ -226,5 +224,7 @@ fn silent(liveness: &BTreeMap<MemberName, LastSeen>) -> BTreeMap<MemberName, Tim
     silent.map(|(member, seen)| (member.clone(), seen.heard)).collect()
 }
 
+pub mod diagnosis;
 #[cfg(test)]
 mod tests;
+pub mod time;

@@ -67,7 +67,7 @@ fn of_nobody(seats: &[MemberId], records: &[Object]) -> Vec<MemberId> {
     if records.is_empty() {
         return Vec::new();
     }
-    let known: BTreeSet<MemberId> = records.iter().map(super::roster::id_of).collect();
+    let known: BTreeSet<MemberId> = records.iter().map(super::member_status::id_of).collect();
     seats.iter().copied().filter(|id| !known.contains(id)).collect()
 }
 

@@ -3,32 +3,32 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::references;
+use super::references;
 use crate::model::{Change, ClusterState, Expect, Key};
 
 /// The preconditions of an entry that is decided on a state: one for each object.
-pub(super) struct Terms<'a> {
+pub struct Terms<'a> {
     state: &'a ClusterState,
     expect: BTreeMap<Key, Expect>,
 }
 
 impl<'a> Terms<'a> {
-    pub(super) fn on(state: &'a ClusterState) -> Self {
+    pub fn on(state: &'a ClusterState) -> Self {
         Self { state, expect: BTreeMap::new() }
     }
 
     /// The object is as it was read.
-    pub(super) fn touch(&mut self, key: &Key) {
+    pub fn touch(&mut self, key: &Key) {
         self.term(key);
     }
 
     /// The object is as it was read, and what the entry changes may refer to it from now on.
-    pub(super) fn refer(&mut self, key: &Key) {
+    pub fn refer(&mut self, key: &Key) {
         self.term(key).refers = true;
     }
 
     /// What a change touches. Where it was decided on who refers to the object, nobody has begun to since.
-    pub(super) fn change(&mut self, change: &Change) {
+    pub fn change(&mut self, change: &Change) {
         let (key, rests_on_users) = match change {
             Change::Put(put) => (&put.key, references::rests_on_users(put, self.state)),
             Change::Delete { key } | Change::Forget { key } => (key, true),
@@ -40,7 +40,7 @@ impl<'a> Terms<'a> {
         term.referred = term.referred.or(referred);
     }
 
-    pub(super) fn expect(self) -> Vec<Expect> {
+    pub fn expect(self) -> Vec<Expect> {
         self.expect.into_values().collect()
     }
 

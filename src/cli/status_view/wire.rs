@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::moment::rfc3339;
+use super::time::rfc3339;
 use super::{Board, Cell, Moment, Notice, Row, Waves};
 use crate::model::Outdated;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pass::Look;
-use super::said::Said;
+use super::status_update::Said;
 use crate::model::{Generation, Key, MemberName, Object, PlacementReport, Revision, Tally, Timestamp};
 
 /// A report that was sent and has not shown in the state is sent again after this time.

@@ -8,12 +8,12 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::registry::kind::Words;
-use super::registry::problem::Problem;
+use super::kind::Words;
+use super::problem::Problem;
 use crate::model::Spec;
 
 /// The code of a configuration key that nobody knows.
-pub(super) const UNKNOWN_KEY: &str = "SB014";
+pub const UNKNOWN_KEY: &str = "SB014";
 
 /// The fields of a stored spec that its type does not have, as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ static FIELDS: Mutex<BTreeMap<&'static str, &'static [String]>> = Mutex::new(BTr
 ///
 /// # Errors
 /// The first of them.
-pub(super) fn refuse<S: JsonSchema>(words: Words, spec: &Spec, held: Option<&Spec>) -> Result<(), Problem> {
+pub fn refuse<S: JsonSchema>(words: Words, spec: &Spec, held: Option<&Spec>) -> Result<(), Problem> {
     let known = fields::<S>(words.kind);
     let is_held = |field: &str, value: &Value| held.is_some_and(|held| held.0.get(field) == Some(value));
     let strange = spec.0.iter().find(|(field, value)| !known.contains(*field) && !is_held(field, value));
@@ -64,8 +64,8 @@ pub fn unless_held(mut problems: Vec<Problem>, spec: &Spec, held: Option<&Spec>)
 mod tests {
     use serde_json::json;
 
-    use super::super::ALL;
     use super::*;
+    use crate::kinds::ALL;
 
     fn spec(value: &Value) -> Spec {
         Spec(value.as_object().cloned().expect("an object"))
