@@ -36,7 +36,7 @@
 //! | plan | [`plan::plan`] | desired and [`model::ClusterState`] | [`plan::Plan`]: every change spelled out, for each member |
 //! | commit | [`store`] | the plan as one [`model::Command`] | an entry of the Raft log, refused when an object has moved since |
 //! | apply | [`store`] | the entry | [`model::Object`]s and their [`model::Placement`]s in SQLite, on every member |
-//! | reconcile | [`reconcile`] | what is stored and what stands on the host | [`kinds::Node::steps`], done one after the other |
+//! | reconcile | [`reconcile`] | what is stored and what stands on the host | [`kinds::Actuator::steps`], done one after the other |
 //! | report | [`reconcile`] | how it went | a [`model::Condition`] for each placement |
 //! | roll up | [`store`] | all conditions of an object | its [`model::Phase`]: Pending, Created, Errored |
 //! | show | [`cli`] | objects with placements | the screen of `seedbed status` |

@@ -25,7 +25,7 @@ pub use objects::{Network, Profile, Project, StoragePool};
 pub use operation::{Operation, OperationClass, OperationStatus};
 pub use peer::{
     JoinChallenge, JoinCommit, JoinEnd, JoinHello, JoinOffer, JoinProof, JoinRequest, JoinUndo, JoinWelcome,
-    MEMBER_NAME, PeerInfo, Reset, SharedPair, Standing,
+    MEMBER_NAME, MemberStanding, PeerInfo, Reset, SharedPair,
 };
 pub use secret::Secret;
 pub use seedbed::{

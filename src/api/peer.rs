@@ -117,7 +117,7 @@ pub struct SharedPair {
 
 /// What a member says of another one that may have been removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct MemberStanding {
     /// Whether it knows a leader: without one it may not know the newest.
     pub is_certain: bool,
     /// Whether the one that asks is in the cluster; always false for strangers, whatever number they ask about.

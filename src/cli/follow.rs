@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::failure::Failure;
 use super::screen::Screen;
 use super::session::{Session, failure};
-use super::status_view::{Board, Row};
+use super::status_view::{Row, StatusView};
 use crate::client::Waited;
 use crate::model::{Key, Revision};
 
@@ -43,7 +43,7 @@ pub struct Followed {
     /// How it ended.
     pub ended: Ended,
     /// The objects.
-    pub board: Board,
+    pub board: StatusView,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -69,7 +69,7 @@ pub async fn follow(goal: &Goal<'_>, session: &Session) -> Result<Followed, Fail
     let mut progress = Progress::new(session.screen, goal.keys.len());
     let mut blocked_since: Option<Instant> = None;
     let ended = loop {
-        let board = Board::of(&reply, goal.keys);
+        let board = StatusView::of(&reply, goal.keys);
         let is_current = reply.revision >= goal.revision;
         if is_current && (goal.revision > Revision::default() || !board.is_converged()) {
             progress.show(&board);
@@ -93,7 +93,7 @@ pub async fn follow(goal: &Goal<'_>, session: &Session) -> Result<Followed, Fail
         };
     };
     progress.finish(ended);
-    Ok(Followed { ended, board: Board::of(&reply, goal.keys), elapsed: start.elapsed() })
+    Ok(Followed { ended, board: StatusView::of(&reply, goal.keys), elapsed: start.elapsed() })
 }
 
 /// How far it is.
@@ -110,7 +110,7 @@ impl Progress {
         Self { screen, bar: None, told: BTreeSet::new(), told_tenths: 0, total }
     }
 
-    fn show(&mut self, board: &Board) {
+    fn show(&mut self, board: &StatusView) {
         let (placed, placements) = board.placements();
         let objects = board.converged();
         if self.screen.is_live && !self.screen.is_quiet {
@@ -127,7 +127,7 @@ impl Progress {
         }
     }
 
-    fn name(&mut self, board: &Board) {
+    fn name(&mut self, board: &StatusView) {
         for row in board.rows.iter().filter(|row| row.is_converged) {
             if self.told.insert(row.key.clone()) {
                 self.screen.say(&line(row));

@@ -40,13 +40,13 @@ pub fn main() -> ExitCode {
 
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let (global, wish) = match arguments::parse(arguments) {
+    let (global, invocation) = match arguments::parse(arguments) {
         Ok(parsed) => parsed,
         Err(refusal) => return explain(&refusal),
     };
     let screen = Screen::new(global.format, global.color, global.quiet);
     let session = Session::new(&global.state_dir, screen);
-    let ended = runtime(&wish).and_then(|runtime| runtime.block_on(dispatch(wish, &session)));
+    let ended = runtime(&invocation).and_then(|runtime| runtime.block_on(dispatch(invocation, &session)));
     match ended {
         Ok(exit) => session.ended(exit),
         Err(failure) => screen.fail(&failure),
@@ -64,9 +64,9 @@ pub fn parses(arguments: impl IntoIterator<Item = String>) -> Result<(), String>
     }
 }
 
-async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
+async fn dispatch(invocation: Wish, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
-    match wish {
+    match invocation {
         Wish::Noun(kind, matches) => command::noun::run(kind, &matches, session).await,
         Wish::Verb(verb) => match verb {
             Verb::Validate(args) => command::validate::run(&args, screen).await,
@@ -101,8 +101,8 @@ async fn dispatch(wish: Wish, session: &Session) -> Result<Exit, Failure> {
 }
 
 // A daemon serves from all cores; a command is done before a second thread has started.
-fn runtime(wish: &Wish) -> Result<tokio::runtime::Runtime, Failure> {
-    let mut builder = match wish {
+fn runtime(invocation: &Wish) -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = match invocation {
         Wish::Verb(Verb::Daemon(_)) => tokio::runtime::Builder::new_multi_thread(),
         Wish::Verb(_) | Wish::Noun(..) => tokio::runtime::Builder::new_current_thread(),
     };

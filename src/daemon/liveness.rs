@@ -9,9 +9,11 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::removal_check;
-use crate::model::{Config, Key, Lack, LogTrouble, MemberId, MemberName, Object, Phase, Roll, SILENT_MS_MAX, Seen};
+use crate::model::{
+    Config, Key, Lack, LivenessReport, LogTrouble, MemberId, MemberName, Object, Phase, SILENT_MS_MAX, Seen,
+};
 use crate::reconcile::Roster;
-use crate::service::{Line, Node, Server, Told, id_of};
+use crate::service::{Channel, HeardReport, LocalMember, Server, id_of};
 use crate::store::{Freshness, Leadership, PeerStatus, StoreError};
 
 /// How often the leader looks at the acknowledgements.
@@ -27,7 +29,7 @@ const PATH: &str = "/internal/liveness";
 type News = Vec<(MemberName, bool, Option<LogTrouble>)>;
 
 /// Keeps the table of this member current until `stop`.
-pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+pub async fn run(server: Arc<Server>, node: Arc<LocalMember>, mut stop: watch::Receiver<bool>) {
     let mut leadership = node.store.leadership();
     let mut told = BTreeMap::new();
     let mut heard = None;
@@ -57,7 +59,7 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver
 /// leader that it last followed for as long as no other is elected, alive or not.
 async fn follow(
     server: &Arc<Server>,
-    node: &Arc<Node>,
+    node: &Arc<LocalMember>,
     leadership: &Leadership,
     heard: &mut Option<String>,
 ) -> removal_check::Found {
@@ -76,7 +78,7 @@ async fn follow(
     }
 }
 
-async fn lead(server: &Server, node: &Node, leadership: &Leadership, told: &mut BTreeMap<MemberName, News>) {
+async fn lead(server: &Server, node: &LocalMember, leadership: &Leadership, told: &mut BTreeMap<MemberName, News>) {
     let (members, table) = match members(node).and_then(|members| {
         let roll = roll(server, node, leadership, &members)?;
         Ok((members, roll))
@@ -88,7 +90,7 @@ async fn lead(server: &Server, node: &Node, leadership: &Leadership, told: &mut 
             return;
         }
     };
-    server.told.send_replace(Told::now(table.clone()));
+    server.told.send_replace(HeardReport::now(table.clone()));
     node.store.remember_confirmed(&table.confirmed);
     let is_reachable = |name: &MemberName| table.members.get(name).is_some_and(|seen| seen.reachable);
     let trouble = |name: &MemberName| table.troubles.get(name).cloned();
@@ -108,7 +110,7 @@ async fn lead(server: &Server, node: &Node, leadership: &Leadership, told: &mut 
     told.retain(|name, _| is_reachable(name));
 }
 
-fn members(node: &Node) -> Result<Vec<Object>, StoreError> {
+fn members(node: &LocalMember) -> Result<Vec<Object>, StoreError> {
     let mut members = node.store.list(Key::MEMBER)?;
     members.retain(|member| member.phase == Phase::Created);
     Ok(members)
@@ -124,7 +126,12 @@ fn says_the_same(old: &News, new: &News) -> bool {
         && old.iter().zip(new).all(|(old, new)| old.0 == new.0 && old.1 == new.1 && is_like((&old.2, &new.2)))
 }
 
-fn roll(server: &Server, node: &Node, leadership: &Leadership, records: &[Object]) -> Result<Option<Roll>, StoreError> {
+fn roll(
+    server: &Server,
+    node: &LocalMember,
+    leadership: &Leadership,
+    records: &[Object],
+) -> Result<Option<LivenessReport>, StoreError> {
     // Before the roster is read: whom nobody has heard is silent for at least so long there.
     let leading_ms = u64::try_from(leadership.since.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Some(roster) = Roster::read(&node.store, leadership, &Config::default())? else { return Ok(None) };
@@ -137,7 +144,7 @@ fn roll(server: &Server, node: &Node, leadership: &Leadership, records: &[Object
     let peers = node.store.peers();
     let troubles = troubles(&peers, records, before.roll.troubles, age_ms);
     let confirmed = peers.iter().filter_map(|peer| Some((peer.peer.id, peer.confirmed?))).collect();
-    Ok(Some(Roll { at: server.now(), term: leadership.term, leading_ms, members, troubles, confirmed }))
+    Ok(Some(LivenessReport { at: server.now(), term: leadership.term, leading_ms, members, troubles, confirmed }))
 }
 
 /// What this leader sees, and what the one before had seen of disks that were put back.
@@ -185,8 +192,8 @@ fn go_on(seen: Seen, before: Option<&Seen>, age_ms: u64, leading_ms: u64) -> See
 }
 
 /// Tells one member, and says whether it has taken the news.
-async fn tell(server: &Server, name: MemberName, address: String, table: &Roll) -> (MemberName, bool) {
-    let Ok(client) = server.peers.client(&address, Line::Liveness) else { return (name, false) };
+async fn tell(server: &Server, name: MemberName, address: String, table: &LivenessReport) -> (MemberName, bool) {
+    let Ok(client) = server.peers.client(&address, Channel::Liveness) else { return (name, false) };
     match client.with_timeout(TELL_LIMIT).put::<serde_json::Value>(PATH, table).await {
         Ok(_) => (name, true),
         Err(error) => {
@@ -201,8 +208,8 @@ async fn ask(server: &Server, leader: &str) -> bool {
     if leader.is_empty() {
         return true;
     }
-    let Ok(client) = server.peers.client(leader, Line::Liveness) else { return false };
-    match timeout(ASK_LIMIT, client.get::<Roll>(PATH)).await {
+    let Ok(client) = server.peers.client(leader, Channel::Liveness) else { return false };
+    match timeout(ASK_LIMIT, client.get::<LivenessReport>(PATH)).await {
         Ok(Ok(roll)) => {
             server.clock.follow(roll.at);
             server.take_roll(roll);

@@ -13,8 +13,8 @@ use super::{liveness, renew, shared_certificate, sources, webhooks};
 use crate::host::Clock;
 use crate::model::{Key, MemberName, Object};
 use crate::reconcile::{run_leader, run_member};
-use crate::service::SystemDice;
-use crate::service::{HTTPS_ADDRESS, Node, Server};
+use crate::service::SystemRng;
+use crate::service::{HTTPS_ADDRESS, LocalMember, Server};
 
 /// Writes come in a row; what they mean for this daemon is looked at once they have settled.
 const SETTLE: Duration = Duration::from_millis(25);
@@ -30,15 +30,15 @@ pub struct Loops {
 
 impl Loops {
     /// Starts them.
-    pub fn start(server: &Arc<Server>, node: &Arc<Node>, sources: PathBuf, loader: &Arc<Loader>) -> Self {
+    pub fn start(server: &Arc<Server>, node: &Arc<LocalMember>, sources: PathBuf, loader: &Arc<Loader>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (name, me) = watch::channel(node.name.clone());
         let mut tasks = JoinSet::new();
         let host = server.host.clone();
-        let (dice, tally) = (Box::new(SystemDice), server.tally.clone());
+        let (rng, tally) = (Box::new(SystemRng), server.tally.clone());
         let cluster: Arc<dyn Clock> = Arc::clone(&server.clock) as _;
-        tasks.spawn(run_member(node.store.clone(), host, Arc::clone(&cluster), me, dice, tally, stopped.clone()));
-        let (clock, chance) = (cluster, Box::new(SystemDice));
+        tasks.spawn(run_member(node.store.clone(), host, Arc::clone(&cluster), me, rng, tally, stopped.clone()));
+        let (clock, chance) = (cluster, Box::new(SystemRng));
         tasks.spawn(run_leader(node.store.clone(), clock, chance, stopped.clone()));
         tasks.spawn(liveness::run(Arc::clone(server), Arc::clone(node), stopped.clone()));
         let readers = sources::Readers { server: Arc::clone(server), loader: Arc::clone(loader), homes: sources };
@@ -66,7 +66,7 @@ impl Loops {
 }
 
 /// Draws what the stored state means for this daemon itself: whom it trusts and where it listens.
-async fn follow(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+async fn follow(server: Arc<Server>, node: Arc<LocalMember>, mut stop: watch::Receiver<bool>) {
     let mut applied = node.store.applied();
     let mut before = None;
     loop {
@@ -95,7 +95,7 @@ async fn listen(server: &Arc<Server>, config: &Object, is_first: bool) -> bool {
     let Some(placement) = config.placements.get(&name) else { return false };
     // At the first look the ports are as they were stored, or somebody who forms a cluster has just opened them.
     if (!is_first || placement.config.value(HTTPS_ADDRESS).is_some())
-        && let Err(error) = server.former.listen(server, &placement.config).await
+        && let Err(error) = server.lifecycle.listen(server, &placement.config).await
     {
         tracing::error!(error = %error.message, "the ports stay as they are");
     }

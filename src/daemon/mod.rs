@@ -21,14 +21,14 @@ mod tls;
 mod transport;
 mod webhooks;
 
-pub use crate::service::{Crash, CrashPoint};
+pub use crate::service::{Failpoint, Failpoints};
 pub use error::DaemonError;
 pub use options::{DaemonOptions, HostChoice, SourceReading};
 pub use run::{Daemon, run};
 
+mod context;
 mod initial_records;
 mod join_journal;
 mod removal_check;
-mod runtime;
 #[cfg(test)]
 mod tests;

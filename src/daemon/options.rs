@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::service::Crash;
+use crate::service::Failpoints;
 use crate::store::Timing;
 
 /// What the command line says.
@@ -21,7 +21,7 @@ pub struct DaemonOptions {
     /// Who parses the manifests of sources.
     pub sources: SourceReading,
     /// Where a test ends this daemon.
-    pub crash: Crash,
+    pub crash: Failpoints,
 }
 
 /// Who parses the manifests of sources.

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::Standing;
+use crate::api::MemberStanding;
 use crate::model::Key;
-use crate::service::{Leaving, Line, Node, STANDING, Server, id_of};
+use crate::service::{Channel, Leaving, LocalMember, STANDING, Server, id_of};
 
 /// Elections take less.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -22,7 +22,7 @@ pub enum Found {
 }
 
 /// Looks whether this member was removed, when it has heard no leader for some time.
-pub async fn look(server: &Arc<Server>, node: &Arc<Node>, silent: Duration) -> Found {
+pub async fn look(server: &Arc<Server>, node: &Arc<LocalMember>, silent: Duration) -> Found {
     if silent < PATIENCE {
         return Found::Nothing;
     }
@@ -33,7 +33,7 @@ pub async fn look(server: &Arc<Server>, node: &Arc<Node>, silent: Duration) -> F
     let server = Arc::clone(server);
     // Leaving ends the loop that has found this out.
     tokio::spawn(async move {
-        if let Err(error) = server.former.leave(&server, Leaving::Found).await {
+        if let Err(error) = server.lifecycle.leave(&server, Leaving::Found).await {
             tracing::error!(error = %error.message, "cannot stand alone; restart the daemon");
         }
     });
@@ -41,12 +41,12 @@ pub async fn look(server: &Arc<Server>, node: &Arc<Node>, silent: Duration) -> F
 }
 
 /// Whether a member that knows a leader says so. It shows its own certificate: nobody else can.
-async fn was_removed(server: &Server, node: &Node) -> bool {
+async fn was_removed(server: &Server, node: &LocalMember) -> bool {
     let Ok(members) = node.store.list(Key::MEMBER) else { return false };
     let path = format!("{STANDING}{}", node.id);
     for member in members.iter().filter(|member| id_of(member) != node.id) {
-        let Ok(client) = server.peers.client(member.spec.text("address"), Line::Liveness) else { continue };
-        match client.with_timeout(ASK_LIMIT).get::<Standing>(&path).await {
+        let Ok(client) = server.peers.client(member.spec.text("address"), Channel::Liveness) else { continue };
+        match client.with_timeout(ASK_LIMIT).get::<MemberStanding>(&path).await {
             Ok(standing) if standing.is_certain => return !standing.is_member,
             Ok(_) => {}
             Err(error) => tracing::debug!(member = %member.key.name, %error, "does not answer"),

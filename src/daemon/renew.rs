@@ -8,13 +8,13 @@ use tokio::time::sleep;
 
 use crate::model::{Key, Object, Phase, Spec};
 use crate::service::objects::records;
-use crate::service::{EXTENSIONS, Node, Server, id_of};
+use crate::service::{EXTENSIONS, LocalMember, Server, id_of};
 
 /// A cluster without a leader takes no write: there is no hurry.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs until the record is as this program would write it.
-pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+pub async fn run(server: Arc<Server>, node: Arc<LocalMember>, mut stop: watch::Receiver<bool>) {
     let mut applied = node.store.applied();
     loop {
         applied.borrow_and_update();
@@ -32,7 +32,7 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver
     }
 }
 
-fn own(node: &Node) -> Option<Object> {
+fn own(node: &LocalMember) -> Option<Object> {
     let members = node.store.list(Key::MEMBER).ok()?;
     members.into_iter().find(|member| id_of(member) == node.id && member.phase == Phase::Created)
 }

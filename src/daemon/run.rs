@@ -10,13 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::timeout;
 
+use super::context::DaemonContext;
 use super::error::DaemonError;
 use super::form;
 use super::join_journal::Prepared;
 use super::options::{DaemonOptions, HostChoice};
 use super::peer_runtime::PeerRuntime;
 use super::ports::Ports;
-use super::runtime::Hub;
 use super::sources::Loader;
 use super::state_dir::StateDir;
 use super::transport::HttpsTransport;
@@ -25,11 +25,11 @@ use crate::host::fake::FakeHost;
 use crate::host::linux::{self, SystemClock, limits};
 use crate::host::{ClusterClock, Host};
 use crate::http::{router, serve_unix};
-use crate::model::{Roll, Tally};
+use crate::model::{LivenessReport, Tally};
 use crate::service::access::password::Passwords;
 use crate::service::{
-    Bodies, ConnectionLimits, Credentials, Events, Operations, Peers, Server, Strangers, Told, Trust, configuration,
-    listen_keys, step_down,
+    Bodies, ConnectionLimits, Credentials, Events, HeardReport, Operations, Peers, Server, Strangers, Trust,
+    configuration, listen_keys, step_down,
 };
 use crate::store::StoreError;
 
@@ -41,7 +41,7 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 /// A running daemon.
 pub struct Daemon {
     server: Arc<Server>,
-    hub: Arc<Hub>,
+    daemon: Arc<DaemonContext>,
     stop: watch::Sender<bool>,
     socket: PathBuf,
 }
@@ -104,7 +104,7 @@ impl Daemon {
         let credentials = Arc::new(credentials(&dir)?);
         let trust = Arc::new(Trust::default());
         let peers = Arc::new(Peers::new(Arc::clone(&credentials), Arc::clone(&trust)));
-        let hub = Arc::new(Hub {
+        let daemon = Arc::new(DaemonContext {
             dir,
             timing: options.timing.clone(),
             peer_runtime: PeerRuntime::start()?,
@@ -114,17 +114,17 @@ impl Daemon {
             loops: Mutex::new(None),
             busy: Mutex::new(()),
         });
-        let node = hub.open_place(credentials.server(), host.clock.as_ref()).await?;
+        let node = daemon.open_place(credentials.server(), host.clock.as_ref()).await?;
         let server = Arc::new(Server {
             node: watch::Sender::new(Arc::new(node)),
             joining: watch::Sender::new(None),
             undecided: watch::Sender::new(None),
-            told: watch::Sender::new(Told::now(Roll::default())),
+            told: watch::Sender::new(HeardReport::now(LivenessReport::default())),
             members_changed: Notify::new(),
             trust,
             credentials,
             peers,
-            peer_runtime: hub.peer_runtime.handle().clone(),
+            peer_runtime: daemon.peer_runtime.handle().clone(),
             operations: Operations::default(),
             events: Events::default(),
             strangers: Strangers::default(),
@@ -136,24 +136,24 @@ impl Daemon {
             clock,
             environment: machine::environment(),
             crash: options.crash,
-            former: Arc::clone(&hub) as _,
+            lifecycle: Arc::clone(&daemon) as _,
         });
-        let router = hub.ports.router.get_or_init(|| router(&server)).clone();
-        let socket = hub.dir.socket();
+        let router = daemon.ports.router.get_or_init(|| router(&server)).clone();
+        let socket = daemon.dir.socket();
         let listener = listen_unix(&socket, options.group.as_deref())?;
         server.trust.refresh(&server.store());
         let (stop, stopped) = watch::channel(false);
-        match hub.dir.prepared()? {
+        match daemon.dir.prepared()? {
             None => {
-                forget_left_cluster(&hub, &server)?;
-                open_ports(&hub, &server).await?;
-                hub.restart_loops(&server).await;
+                forget_left_cluster(&daemon, &server)?;
+                open_ports(&daemon, &server).await?;
+                daemon.restart_loops(&server).await;
             }
-            Some(prepared) => wait_for_the_cluster(&hub, &server, &prepared).await?,
+            Some(prepared) => wait_for_the_cluster(&daemon, &server, &prepared).await?,
         }
         tokio::spawn(serve_unix(Arc::clone(&server), router, listener, stopped));
         tracing::info!(member = %server.node().name, socket = %socket.display(), "ready");
-        Ok(Self { server, hub, stop, socket })
+        Ok(Self { server, daemon, stop, socket })
     }
 
     /// The daemon's inner side, for tests that look closer than the API lets them.
@@ -173,8 +173,8 @@ impl Daemon {
         if let Some(joining) = self.server.joining.send_replace(None) {
             joining.store.shutdown().await;
         }
-        self.hub.end_loops().await;
-        if let Err(error) = self.hub.ports.close(&self.server).await {
+        self.daemon.end_loops().await;
+        if let Err(error) = self.daemon.ports.close(&self.server).await {
             tracing::warn!(error = %error.message, "cannot close the ports");
         }
         // Those who ask at this moment get their answer; those who wait for news do not hold up a machine that shuts down.
@@ -185,15 +185,15 @@ impl Daemon {
         if let Err(error) = std::fs::remove_file(&self.socket) {
             tracing::debug!(%error, "the socket was gone already");
         }
-        self.hub.peer_runtime.end();
-        self.hub.dir.unlock();
+        self.daemon.peer_runtime.end();
+        self.daemon.dir.unlock();
     }
 }
 
 /// One that is not stopped ends as by `kill -9`.
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.hub.peer_runtime.end();
+        self.daemon.peer_runtime.end();
     }
 }
 
@@ -250,31 +250,35 @@ fn group_id(group: &str) -> Result<u32, DaemonError> {
 
 /// A member that was stopped while it left its cluster keeps nothing of it. Only one that has the Raft group to itself
 /// knows that there is no cluster: the state of any other may be behind.
-fn forget_left_cluster(hub: &Hub, server: &Server) -> Result<(), DaemonError> {
+fn forget_left_cluster(daemon: &DaemonContext, server: &Server) -> Result<(), DaemonError> {
     let is_alone = server.store().is_alone() && !server.is_clustered().map_err(DaemonError::Api)?;
     if is_alone {
-        hub.dir.set_pair("cluster", None)?;
+        daemon.dir.set_pair("cluster", None)?;
         server.credentials.set_cluster(None);
     }
     Ok(())
 }
 
 /// A join was interrupted: this member takes part in the cluster as far as it must to learn how that ended.
-async fn wait_for_the_cluster(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), DaemonError> {
+async fn wait_for_the_cluster(
+    daemon: &DaemonContext,
+    server: &Arc<Server>,
+    prepared: &Prepared,
+) -> Result<(), DaemonError> {
     server.undecided.send_replace(Some(form::waits_for(prepared)));
-    form::stand_by(hub, server, prepared).await.map_err(DaemonError::Api)?;
-    server.former.listen(server, &prepared.contacts.listen).await.map_err(DaemonError::Api)?;
+    form::stand_by(daemon, server, prepared).await.map_err(DaemonError::Api)?;
+    server.lifecycle.listen(server, &prepared.contacts.listen).await.map_err(DaemonError::Api)?;
     let server = Arc::clone(server);
-    tokio::spawn(async move { server.former.resume(&server).await });
+    tokio::spawn(async move { server.lifecycle.resume(&server).await });
     Ok(())
 }
 
 /// A port that cannot be opened stops a start: nobody would notice otherwise. A member whose configuration has not
 /// arrived yet listens where it came to its cluster, so that the configuration can arrive.
-async fn open_ports(hub: &Hub, server: &Arc<Server>) -> Result<(), DaemonError> {
+async fn open_ports(daemon: &DaemonContext, server: &Arc<Server>) -> Result<(), DaemonError> {
     let name = server.node().name.clone();
     let config = listen_keys(&configuration(server, &name).map_err(DaemonError::Api)?);
-    let belongs = hub.dir.belongs(&hub.dir.database())?;
+    let belongs = daemon.dir.belongs(&daemon.dir.database())?;
     let first = belongs.map(|belongs| belongs.listen).filter(|_| !server.store().is_alone()).unwrap_or_default();
-    server.former.listen(server, &first.overlaid(&config)).await.map_err(DaemonError::Api)
+    server.lifecycle.listen(server, &first.overlaid(&config)).await.map_err(DaemonError::Api)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::service::{Node, Server, follow_shared_certificate, renew_shared_certificate};
+use crate::service::{LocalMember, Server, follow_shared_certificate, renew_shared_certificate};
 
 /// Whoever has it may be starting.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -14,7 +14,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Follows the log until `stop`.
-pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+pub async fn run(server: Arc<Server>, node: Arc<LocalMember>, mut stop: watch::Receiver<bool>) {
     let mut applied = node.store.applied();
     let mut lacks_since = None;
     loop {
@@ -38,12 +38,12 @@ pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver
 }
 
 /// One member does it, so that not each makes another one.
-async fn make_anew(server: &Server, node: &Node) {
+async fn make_anew(server: &Server, node: &LocalMember) {
     if !node.store.leadership().borrow().is_me {
         return;
     }
     tracing::warn!("no member has the key of the cluster's certificate: the cluster gets a new certificate");
-    let renewed = match server.former.new_pair() {
+    let renewed = match server.lifecycle.new_pair() {
         Ok(pair) => renew_shared_certificate(server, "daemon", pair).await,
         Err(error) => Err(error),
     };

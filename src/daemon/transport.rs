@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::client::{Answer, Body, ClientError, body, file_body};
 use crate::http::{SNAPSHOT, SNAPSHOT_PATH, TO};
-use crate::service::{Line, Peers};
+use crate::service::{Channel, Peers};
 use crate::store::{BoxFuture, Peer, Rpc, Transport, TransportError};
 
 /// The transport of this daemon's stores.
@@ -28,7 +28,7 @@ impl HttpsTransport {
     async fn send(
         &self,
         to: Peer,
-        line: Line,
+        line: Channel,
         request: Result<Request<Body>, axum::http::Error>,
         limit: Duration,
     ) -> Result<Bytes, TransportError> {
@@ -47,10 +47,10 @@ impl HttpsTransport {
 impl Transport for HttpsTransport {
     fn call(&self, to: &Peer, rpc: Rpc, bytes: Bytes, limit: Duration) -> BoxFuture<'_, Result<Bytes, TransportError>> {
         let line = match rpc {
-            Rpc::Append => Line::Append,
-            Rpc::Snapshot => Line::Snapshot,
-            Rpc::Submit | Rpc::Barrier => Line::Store,
-            Rpc::Vote | Rpc::PreVote | Rpc::TransferLeader => Line::Raft,
+            Rpc::Append => Channel::Append,
+            Rpc::Snapshot => Channel::Snapshot,
+            Rpc::Submit | Rpc::Barrier => Channel::Store,
+            Rpc::Vote | Rpc::PreVote | Rpc::TransferLeader => Channel::Raft,
         };
         let request = post(&format!("/internal/raft/{}", rpc.as_path()), to).body(body(bytes));
         Box::pin(self.send(to.clone(), line, request, limit))
@@ -67,7 +67,7 @@ impl Transport for HttpsTransport {
         Box::pin(async move {
             let content = open(&file).await?;
             let request = post(SNAPSHOT_PATH, &to).header(SNAPSHOT, STANDARD.encode(&header));
-            self.send(to, Line::Snapshot, request.body(content), limit).await
+            self.send(to, Channel::Snapshot, request.body(content), limit).await
         })
     }
 }

@@ -26,7 +26,7 @@ pub use error::{HostError, Lasting};
 pub use link::{Counters, Lease, Link, LinkAddress, Mac, MacError, Reach};
 pub use network::{
     BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Dhcp4, Disturbance, Dns, FamilyRules, Filter, Mode6,
-    Nat, Network, Rules, Serve4, Serve6, Service, Standing,
+    Nat, Network, Rules, Serve4, Serve6, Service, ServiceState,
 };
 #[cfg(test)]
 pub(crate) use skip::skip;

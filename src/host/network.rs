@@ -79,9 +79,9 @@ pub struct BridgeSeen {
     /// The interface.
     pub medium: BridgeMedium,
     /// Its packet rules.
-    pub rules: Standing,
+    pub rules: ServiceState,
     /// Its DHCP and DNS server.
-    pub service: Standing,
+    pub service: ServiceState,
     /// The families of [`BridgeAsk::forward`] that the machine does not forward.
     pub not_forwarded: Vec<Family>,
     /// Whether files are kept for it.
@@ -124,7 +124,7 @@ pub struct BridgeFacts {
 
 /// How something stands beside what is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Standing {
+pub enum ServiceState {
     /// It does not exist.
     #[default]
     Absent,

@@ -15,15 +15,15 @@ pub mod tables;
 pub mod token;
 pub mod webhook;
 
-pub use registry::actuator::{AnyNode, Intent, Local, Node, Outcome, Work};
+pub use registry::actuator::{ActOutcome, Actuator, AnyActuator, Intent, Local, Work};
 pub use registry::admit::admit;
 pub use registry::check::{Examined, check, edit_local, examine, is_member_specific, is_secret};
 pub use registry::effective_project::{home, is_own};
 pub use registry::field::lenient;
-pub use registry::kind::{Around, Completion, Dice, Kind, Reading, Resource, Scope, Variants, Words};
+pub use registry::kind::{Around, Completion, Kind, Reading, Resource, Rng, Scope, Variants, Words};
 pub use registry::need::{Need, Strength};
 pub use registry::problem::{Problem, Spot};
-pub use registry::seeded::Seeded;
+pub use registry::seeded_rng::SeededRng;
 pub use registry::unknown_fields::{Unknown, unless_held};
 
 /// All kinds, in the order of creation; deletion runs it backwards.

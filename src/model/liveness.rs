@@ -28,7 +28,7 @@ pub struct LastSeen {
 
 /// What the leader tells the others of who answers. It holds durations, so that no two clocks are compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Roll {
+pub struct LivenessReport {
     /// When it was made, by the leader's clock, which the others follow.
     pub at: Timestamp,
     /// The leader's term.
@@ -76,7 +76,7 @@ impl Liveness {
     }
 }
 
-impl Roll {
+impl LivenessReport {
     /// Whether this one is the later of two.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         (self.term, self.leading_ms) > (other.term, other.leading_ms)
@@ -101,10 +101,16 @@ fn earlier(at: Timestamp, ms: u64) -> Timestamp {
 mod tests {
     use super::*;
 
-    fn roll(term: u64, leading_ms: u64) -> Roll {
+    fn roll(term: u64, leading_ms: u64) -> LivenessReport {
         let members = [("node1", 200, true), ("node2", 30_000, false)];
         let seen = |(name, silent_ms, reachable): (&str, u64, bool)| (name.into(), Seen { silent_ms, reachable });
-        Roll { at: Timestamp(0), term: Term(term), leading_ms, members: members.map(seen).into(), ..Roll::default() }
+        LivenessReport {
+            at: Timestamp(0),
+            term: Term(term),
+            leading_ms,
+            members: members.map(seen).into(),
+            ..LivenessReport::default()
+        }
     }
 
     #[test]

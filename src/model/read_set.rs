@@ -11,7 +11,7 @@ use super::state::ClusterState;
 
 /// A part of the state, as a description.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
+pub struct ReadSet {
     /// These objects, where they exist.
     pub keys: BTreeSet<Key>,
     /// All objects of these kinds.
@@ -30,12 +30,12 @@ pub struct Extent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// What was asked for.
-    pub extent: Extent,
+    pub extent: ReadSet,
     /// What was found.
     pub state: ClusterState,
 }
 
-impl Extent {
+impl ReadSet {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -89,8 +89,8 @@ impl Known {
     /// # Errors
     /// Those of `read`.
     pub fn gather<E>(
-        ask: &dyn Fn(&Known) -> Extent,
-        mut read: impl FnMut(&Extent) -> Result<Vec<Object>, E>,
+        ask: &dyn Fn(&Known) -> ReadSet,
+        mut read: impl FnMut(&ReadSet) -> Result<Vec<Object>, E>,
     ) -> Result<Self, E> {
         let mut known = Self::default();
         loop {
@@ -106,8 +106,8 @@ impl Known {
 
 impl ClusterState {
     /// The part that `ask` asks for, see [`Known::gather`].
-    pub fn part(&self, ask: &dyn Fn(&Known) -> Extent) -> Self {
-        let read = |extent: &Extent| -> Result<Vec<Object>, std::convert::Infallible> {
+    pub fn part(&self, ask: &dyn Fn(&Known) -> ReadSet) -> Self {
+        let read = |extent: &ReadSet| -> Result<Vec<Object>, std::convert::Infallible> {
             Ok(self.objects.values().filter(|object| extent.holds(object)).cloned().collect())
         };
         let Ok(known) = Known::gather(ask, read);

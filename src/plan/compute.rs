@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::implied::{expand, explicit};
 use super::diff::object::{Outcome, change, variant};
-use super::diff::projected::Draft;
+use super::diff::projected::Projected;
 use super::impact::effect::Impact;
 use super::impact::liveness::offline;
 use super::report::{Action, FORMAT_VERSION, OfflineMember, Plan, PlannedChange, Summary, Work};
@@ -13,11 +13,11 @@ use super::rules::lost;
 use super::rules::order::order;
 use super::rules::overlap;
 use super::rules::ownership;
-use super::rules::preconditions::Terms;
+use super::rules::preconditions::Preconditions;
 use super::rules::prune::{Pruned, prune};
 use super::rules::references;
 use crate::kinds::hold::HoldSpec;
-use crate::kinds::{self, Dice};
+use crate::kinds::{self, Rng};
 use crate::model::{
     Change, Claim, ClusterState, Declared, Desired, Expect, Finding, Key, Liveness, MemberName, Revision, Rollout,
     Severity,
@@ -76,26 +76,21 @@ pub fn plan(
     desired: &Desired,
     state: &ClusterState,
     context: &Context<'_>,
-    dice: &mut dyn Dice,
+    rng: &mut dyn Rng,
 ) -> Result<Plan, Vec<Finding>> {
-    let (plan, findings) = drafted(desired, state, context, dice);
+    let (plan, findings) = drafted(desired, state, context, rng);
     if findings.iter().any(Finding::is_error) { Err(findings) } else { Ok(plan) }
 }
 
 /// The same, and what is in the way is shown among the changes instead of them: such a plan commits nothing.
-pub fn whole(desired: &Desired, state: &ClusterState, context: &Context<'_>, dice: &mut dyn Dice) -> Plan {
-    let (plan, findings) = drafted(desired, state, context, dice);
+pub fn whole(desired: &Desired, state: &ClusterState, context: &Context<'_>, rng: &mut dyn Rng) -> Plan {
+    let (plan, findings) = drafted(desired, state, context, rng);
     let barred: Vec<Finding> = findings.into_iter().filter(Finding::is_error).collect();
     if barred.is_empty() { plan } else { Plan { barred, work: Work::default(), ..plan } }
 }
 
 /// The plan, and all that was found. With errors it has rows that nothing carries out.
-fn drafted(
-    desired: &Desired,
-    state: &ClusterState,
-    context: &Context<'_>,
-    dice: &mut dyn Dice,
-) -> (Plan, Vec<Finding>) {
+fn drafted(desired: &Desired, state: &ClusterState, context: &Context<'_>, rng: &mut dyn Rng) -> (Plan, Vec<Finding>) {
     let wanted = expand(desired, state, context.mode);
     let mut findings = references::check(&wanted, state, context.mode);
     let members = members_of(state, context.here);
@@ -109,11 +104,11 @@ fn drafted(
     let mut scene = Scene { state, wanted: &wanted, explicit, context, members, offline, held, resumed };
     scene.resumed = rollout::resumed(&scene);
     findings.extend(ownership::held(&scene));
-    let mut draft = Draft::default();
+    let mut draft = Projected::default();
     let (mut changes, mut unchanged) = (Vec::new(), 0);
     let mut barred: Vec<(usize, PlannedChange)> = Vec::new();
     for key in order(&wanted) {
-        match change(&key, &wanted[&key], &scene, &mut draft, dice) {
+        match change(&key, &wanted[&key], &scene, &mut draft, rng) {
             Ok(Outcome::Changed(planned, work)) => changes.push((*planned, *work)),
             Ok(Outcome::Unchanged) => unchanged += 1,
             Ok(Outcome::Noted(finding)) => findings.push(finding),
@@ -143,7 +138,7 @@ fn drafted(
         None
     });
     let mut plan = Plan { waves, ..assemble(&scene, changes, unchanged, findings.clone()) };
-    plan.work.seed = dice.seed();
+    plan.work.seed = rng.seed();
     plan.summary.barred = barred.len();
     for (at, planned) in barred.into_iter().rev() {
         plan.changes.insert(at, planned);
@@ -204,7 +199,7 @@ fn assemble(
 
 // What must hold of everything that the plan touches, and of what it relies on but leaves as it is.
 fn expectations(scene: &Scene<'_>, changes: &[(PlannedChange, Change)]) -> Vec<Expect> {
-    let mut terms = Terms::on(scene.state);
+    let mut terms = Preconditions::on(scene.state);
     for (planned, work) in changes {
         terms.change(work);
         let Change::Put(put) = work else { continue };

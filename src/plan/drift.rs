@@ -7,7 +7,7 @@ use super::diff::implied::stored_features;
 use super::diff::merge::{APPLIED_HERE, APPLIED_MEMBERS};
 use super::diff::placement::Owned;
 use super::report::PlannedChange;
-use crate::kinds::{Dice, home};
+use crate::kinds::{Rng, home};
 use crate::model::{ClusterState, Declared, Desired, Key, Object, Phase, Policy};
 
 /// What is to be done to have these objects again as manifests declared them last; `before` is what was found. Objects that no
@@ -16,20 +16,20 @@ pub fn drift<'a>(
     objects: impl Iterator<Item = &'a Object> + Clone,
     state: &ClusterState,
     context: &Context<'_>,
-    dice: &mut dyn Dice,
+    rng: &mut dyn Rng,
 ) -> Vec<PlannedChange> {
     // What its project has no place for any more is nobody's declaration of what stands in the place of it.
     let is_at_home = |object: &&Object| home(&object.key, |project| stored_features(project, state)) == object.key;
     let objects = objects.filter(is_at_home);
     let declared = objects.filter_map(|object| Some((object.key.clone(), last_declared(object)?)));
     let desired = Desired { objects: declared.collect() };
-    if let Ok(plan) = plan(&desired, state, context, dice) {
+    if let Ok(plan) = plan(&desired, state, context, rng) {
         return plan.changes;
     }
     // What cannot be declared any more, such as a member's keys after it has left, must not hide the rest.
     let one = |(key, declared): (Key, Declared)| {
         let desired = Desired { objects: [(key, declared)].into() };
-        plan(&desired, state, context, dice).map(|plan| plan.changes).unwrap_or_default()
+        plan(&desired, state, context, rng).map(|plan| plan.changes).unwrap_or_default()
     };
     desired.objects.into_iter().flat_map(one).collect()
 }

@@ -12,14 +12,14 @@ use super::rules::prune;
 use super::rules::references;
 use crate::kinds::{self, Kind, Scope, Strength, hold, home};
 use crate::model::{
-    Claim, Config, Declared, Desired, Extent, Key, KindName, Known, Object, ProjectName, Rollout, Spec,
+    Claim, Config, Declared, Desired, Key, KindName, Known, Object, ProjectName, ReadSet, Rollout, Spec,
 };
 
 /// The users of more objects than these are found by reading all that may use them.
 const LOOKED_FOR_MAX: usize = 8;
 
 /// For [`plan`](super::plan).
-pub fn of_plan(desired: &Desired, mode: Mode, claim: &Claim, known: &Known) -> Extent {
+pub fn of_plan(desired: &Desired, mode: Mode, claim: &Claim, known: &Known) -> ReadSet {
     let mut extent = of_comparison(desired);
     if let Some(source) = &claim.source {
         extent.keys.insert(Key::new("source", source));
@@ -52,7 +52,7 @@ pub fn of_plan(desired: &Desired, mode: Mode, claim: &Claim, known: &Known) -> E
 }
 
 /// What a source owns, and who uses that.
-fn of_pruning(extent: &mut Extent, source: &str, known: &Known) {
+fn of_pruning(extent: &mut ReadSet, source: &str, known: &Known) {
     extent.owned.insert(source.to_owned());
     let owned: Vec<Key> = prune::candidates(source, &known.state).cloned().collect();
     if owned.is_empty() {
@@ -67,8 +67,8 @@ fn of_pruning(extent: &mut Extent, source: &str, known: &Known) {
 }
 
 /// For [`join::compare`](super::join::compare).
-pub fn of_comparison(desired: &Desired) -> Extent {
-    let mut extent = Extent::default();
+pub fn of_comparison(desired: &Desired) -> ReadSet {
+    let mut extent = ReadSet::default();
     for key in desired.objects.keys() {
         reach(&mut extent, key);
         if key.kind.as_str() == "project" {
@@ -79,8 +79,8 @@ pub fn of_comparison(desired: &Desired) -> Extent {
 }
 
 /// For [`two_phase`](super::lxd)'s `define`, `create` and `update`.
-pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> Extent {
-    let mut extent = Extent::default();
+pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> ReadSet {
+    let mut extent = ReadSet::default();
     let is_record = kinds::find(key.kind.as_str()).is_none_or(|kind| kind.rollout() == Rollout::RecordOnly);
     // A record is the same on all members: it does not matter who they are.
     if is_targeted || !is_record {
@@ -116,7 +116,7 @@ pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> E
 }
 
 /// For [`two_phase::delete`](super::lxd::delete).
-pub fn of_removal(key: &Key, known: &Known) -> Extent {
+pub fn of_removal(key: &Key, known: &Known) -> ReadSet {
     let mut extent = of_users(std::slice::from_ref(key), known);
     extent.kinds.insert(Key::MEMBER.into());
     extent.keys.extend([key.clone(), Key::membership()]);
@@ -125,7 +125,7 @@ pub fn of_removal(key: &Key, known: &Known) -> Extent {
 }
 
 /// For [`two_phase::rename`](super::lxd::rename).
-pub fn of_rename(key: &Key, name: &str, known: &Known) -> Extent {
+pub fn of_rename(key: &Key, name: &str, known: &Known) -> ReadSet {
     let mut extent = of_removal(key, known);
     let new = Key { name: name.to_owned(), ..key.clone() };
     reach(&mut extent, &new);
@@ -136,8 +136,8 @@ pub fn of_rename(key: &Key, name: &str, known: &Known) -> Extent {
 }
 
 /// For [`users`](super::users).
-pub fn of_users(keys: &[Key], known: &Known) -> Extent {
-    let mut extent = Extent::default();
+pub fn of_users(keys: &[Key], known: &Known) -> ReadSet {
+    let mut extent = ReadSet::default();
     for key in keys {
         let may_name = kinds::ALL.iter().filter(|kind| kind.names().contains(&key.kind.as_str()));
         let may_name = may_name.map(|kind| KindName::from(kind.words().kind));
@@ -162,7 +162,7 @@ pub fn of_users(keys: &[Key], known: &Known) -> Extent {
 }
 
 /// For [`finish`](super::resume_pending()).
-pub fn of_finish() -> Extent {
+pub fn of_finish() -> ReadSet {
     let mut extent = of_admission();
     extent.kinds.insert(Key::MEMBER.into());
     extent.keys.insert(Key::membership());
@@ -170,15 +170,15 @@ pub fn of_finish() -> Extent {
 }
 
 /// For [`join::admit`](super::join::admit).
-pub fn of_admission() -> Extent {
+pub fn of_admission() -> ReadSet {
     let everywhere = kinds::ALL.iter().filter(|kind| kind.rollout() == Rollout::EveryMember);
     let kinds = everywhere.map(|kind| kind.words().kind.into()).collect();
     // What a newer version has written is placed, too.
-    Extent { kinds, placed: true, ..Extent::default() }
+    ReadSet { kinds, placed: true, ..ReadSet::default() }
 }
 
 /// An object wherever it may live, and the project that decides it.
-fn reach(extent: &mut Extent, key: &Key) {
+fn reach(extent: &mut ReadSet, key: &Key) {
     extent.keys.insert(key.clone());
     if !key.project.is_default() {
         extent.keys.insert(Key::new(key.kind.as_str(), &key.name));
@@ -186,7 +186,7 @@ fn reach(extent: &mut Extent, key: &Key) {
     }
 }
 
-fn reach_named(extent: &mut Extent, key: &Key, spec: &Spec) {
+fn reach_named(extent: &mut ReadSet, key: &Key, spec: &Spec) {
     references::needs(key, spec).iter().for_each(|need| reach(extent, &need.key));
 }
 
@@ -215,7 +215,7 @@ fn merge_as(stored: &Object, declared: &Spec, mode: Mode) -> Spec {
 }
 
 /// A name that leads nowhere is answered with the nearest one.
-fn suggest(extent: &mut Extent, key: &Key, declared: &Declared, (desired, mode): (&Desired, Mode), known: &Known) {
+fn suggest(extent: &mut ReadSet, key: &Key, declared: &Declared, (desired, mode): (&Desired, Mode), known: &Known) {
     let project = (!key.project.is_default()).then(|| Key::new("project", key.project.as_str()));
     let required =
         references::needs(key, &declared.spec).into_iter().filter(|need| need.strength == Strength::Required);

@@ -12,7 +12,9 @@ use super::report::Plan;
 use super::rules::references;
 use crate::kinds::tables::key_table;
 use crate::kinds::{Strength, home};
-use crate::model::{ApplyMode, Claim, ClusterState, Declared, Desired, Extent, Finding, Key, Known, Policy, Selection};
+use crate::model::{
+    ApplyMode, Claim, ClusterState, Declared, Desired, Finding, Key, Known, Policy, ReadSet, Selection,
+};
 
 /// The part of a desired state that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,19 +67,19 @@ pub fn select(
 }
 
 /// What [`select`] and the plan of its part look at.
-pub fn of_selection(desired: &Desired, selection: &Selection, mode: Mode, known: &Known) -> Extent {
+pub fn of_selection(desired: &Desired, selection: &Selection, mode: Mode, known: &Known) -> ReadSet {
     match select(desired, selection, mode, &known.state) {
         Ok(selected) if selection.is_everything() => {
             read_set::of_plan(&selected.desired, mode, &Claim::default(), known)
         }
         Ok(selected) => with_all_keys(read_set::of_plan(&selected.desired, mode, &Claim::default(), known), desired),
-        Err(_) => with_all_keys(Extent::default(), desired),
+        Err(_) => with_all_keys(ReadSet::default(), desired),
     }
 }
 
 // Whether what is left out exists matters, and so does where it lives.
-fn with_all_keys(mut extent: Extent, desired: &Desired) -> Extent {
-    let Extent { keys, .. } = read_set::of_comparison(desired);
+fn with_all_keys(mut extent: ReadSet, desired: &Desired) -> ReadSet {
+    let ReadSet { keys, .. } = read_set::of_comparison(desired);
     extent.keys.extend(keys);
     extent.kinds.insert(Key::MEMBER.into());
     extent

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pass::Look;
-use super::status_update::Said;
+use super::pass::PassScope;
+use super::status_update::StatusUpdate;
 use crate::model::{Generation, Key, MemberName, Object, PlacementReport, Revision, Tally, Timestamp};
 
 /// A report that was sent and has not shown in the state is sent again after this time.
@@ -22,7 +22,7 @@ pub struct Memory {
 pub(super) struct Attempt {
     uid: Revision,
     generation: Generation,
-    said: Said,
+    said: StatusUpdate,
     next: Next,
     sent: Option<Timestamp>,
 }
@@ -74,11 +74,11 @@ impl Memory {
         &mut self.tally
     }
 
-    pub(super) fn is_due(&self, object: &Object, look: Look, now: Timestamp) -> bool {
+    pub(super) fn is_due(&self, object: &Object, look: PassScope, now: Timestamp) -> bool {
         match self.of(object).map(|attempt| attempt.next) {
             None => true,
             Some(Next::At { due, .. }) => due <= now,
-            Some(Next::WithAll) => look == Look::AtAll,
+            Some(Next::WithAll) => look == PassScope::AtAll,
         }
     }
 
@@ -90,7 +90,7 @@ impl Memory {
         }
     }
 
-    pub(super) fn record(&mut self, object: &Object, said: Said, next: Next) {
+    pub(super) fn record(&mut self, object: &Object, said: StatusUpdate, next: Next) {
         let said = match self.of(object) {
             Some(before) => said.after(&before.said),
             None => said,
@@ -121,12 +121,12 @@ impl Memory {
 
     /// Forgets what no longer is to be done here: the object went, changed, or was placed elsewhere.
     /// Only a look at all shows which of the settled ones have gone.
-    pub(super) fn keep(&mut self, me: &MemberName, objects: &[Object], look: Look) {
+    pub(super) fn keep(&mut self, me: &MemberName, objects: &[Object], look: PassScope) {
         let here = objects.iter().filter(|object| object.placements.contains_key(me));
         let present: BTreeMap<&Key, &Object> = here.map(|object| (&object.key, object)).collect();
         self.attempts.retain(|key, attempt| match present.get(key) {
             Some(object) => attempt.is_of(object),
-            None => look == Look::AtWork && attempt.next == Next::WithAll,
+            None => look == PassScope::AtWork && attempt.next == Next::WithAll,
         });
     }
 

@@ -1,7 +1,7 @@
 //! How long to wait before the next attempt: longer each time, and never in step with other members.
 
 use crate::host::Lasting;
-use crate::kinds::Dice;
+use crate::kinds::Rng;
 
 /// The shortest and the longest wait after a failure that may pass.
 const PASSING_MS: (u64, u64) = (250, 30_000);
@@ -10,13 +10,13 @@ const PASSING_MS: (u64, u64) = (250, 30_000);
 const LASTING_MS: (u64, u64) = (5_000, 60_000);
 
 /// The wait after a failure, in milliseconds: random between the shortest and three times the last one.
-pub(super) fn wait_ms(last_ms: Option<u64>, lasting: Lasting, dice: &mut dyn Dice) -> u64 {
+pub(super) fn wait_ms(last_ms: Option<u64>, lasting: Lasting, rng: &mut dyn Rng) -> u64 {
     let (shortest, longest) = match lasting {
         Lasting::Passing => PASSING_MS,
         Lasting::UntilMended => LASTING_MS,
     };
     let spread = (last_ms.unwrap_or(shortest) * 3).saturating_sub(shortest).max(1);
-    (shortest + dice.below(spread)).min(longest)
+    (shortest + rng.below(spread)).min(longest)
 }
 
 /// A bound of the wait in words. In steps: a message that counted milliseconds would cost a write an attempt.
@@ -32,14 +32,14 @@ pub(super) fn within(wait_ms: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::registry::fixed_dice::{Highest, Lowest};
+    use crate::kinds::registry::fixed_rng::{Highest, Lowest};
 
-    fn waits(dice: &mut dyn Dice, lasting: Lasting) -> Vec<u64> {
-        let next = |last: &Option<u64>, dice: &mut dyn Dice| Some(wait_ms(*last, lasting, dice));
+    fn waits(rng: &mut dyn Rng, lasting: Lasting) -> Vec<u64> {
+        let next = |last: &Option<u64>, rng: &mut dyn Rng| Some(wait_ms(*last, lasting, rng));
         let mut last = None;
         (0..8)
             .map(|_| {
-                last = next(&last, dice);
+                last = next(&last, rng);
                 last.expect("just set")
             })
             .collect()

@@ -14,7 +14,7 @@ use super::countdown::Countdown;
 use super::leader::{server_config, told};
 use super::member_status::Roster;
 use crate::host::Clock;
-use crate::kinds::Dice;
+use crate::kinds::Rng;
 use crate::kinds::records::confirmation::{CLUSTER, Left, Pending, Rest, Written};
 use crate::kinds::records::history::{Applied, Before};
 use crate::model::{Change, Command, Expect, Key, Liveness, MemberName, Object, Reply, Timestamp, Write};
@@ -32,7 +32,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 pub(super) async fn run(
     store: Store,
     clock: Arc<dyn Clock>,
-    mut dice: Box<dyn Dice + Send>,
+    mut rng: Box<dyn Rng + Send>,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let (mut leadership, mut applied) = (store.leadership(), store.applied());
@@ -43,7 +43,7 @@ pub(super) async fn run(
         let waits = waiting(&store, &mut countdown, clock.now());
         let mut wait = LOOK_EVERY;
         if now.is_me {
-            let look = look(&store, clock.as_ref(), &now, &countdown, dice.as_mut());
+            let look = look(&store, clock.as_ref(), &now, &countdown, rng.as_mut());
             tokio::select! {
                 done = look => told("take back what nobody confirmed", waits.and(done)),
                 _ = shutdown.changed() => continue,
@@ -76,7 +76,7 @@ async fn look(
     clock: &dyn Clock,
     leadership: &Leadership,
     countdown: &Countdown,
-    dice: &mut (dyn Dice + Send),
+    rng: &mut (dyn Rng + Send),
 ) -> Result<(), StoreError> {
     sweep(store, clock.now()).await?;
     let Some(record) = store.get(&Pending::key())? else { return Ok(()) };
@@ -88,7 +88,7 @@ async fn look(
     let Some(roster) = Roster::read(store, leadership, &server_config(store)?)? else { return Ok(()) };
     let Some(me) = roster.me() else { return Ok(()) };
     let (term, liveness) = (leadership.term.0, roster.liveness(clock.now()));
-    let Some(write) = decide(store, me, &liveness, term, (&record, &pending), dice)? else { return Ok(()) };
+    let Some(write) = decide(store, me, &liveness, term, (&record, &pending), rng)? else { return Ok(()) };
     tracing::warn!(by = %pending.by, what = %pending.summary, why = %pending.why(), "an apply is taken back");
     match store.submit(Command::Write(write)).await? {
         Reply::Applied { .. } | Reply::Nothing => {}
@@ -105,7 +105,7 @@ fn decide(
     liveness: &Liveness,
     term: u64,
     (record, pending): (&Object, &Pending),
-    dice: &mut (dyn Dice + Send),
+    rng: &mut (dyn Rng + Send),
 ) -> Result<Option<Write>, StoreError> {
     let before: Before = read(store, &Before::key(&pending.apply))?;
     let written: Written = read(store, &Written::key())?;
@@ -119,7 +119,7 @@ fn decide(
     })?;
     let context = Context { here: me, liveness, mode: Mode::Declarative, claim: None };
     let is_known = !before.objects.is_empty();
-    let taken: TakenBack = match take_back(before, &written, &state, &context, dice) {
+    let taken: TakenBack = match take_back(before, &written, &state, &context, rng) {
         Ok(taken) if is_known => taken,
         Ok(taken) => {
             let why = "what it was before is not remembered".to_owned();

@@ -15,7 +15,7 @@ use super::member_status::Roster;
 use super::pending_joins::{self, Places};
 use super::voters::{Limits, voters};
 use crate::host::Clock;
-use crate::kinds::Dice;
+use crate::kinds::Rng;
 use crate::model::{Command, Config, Key, Reply};
 use crate::plan::{finish, read_set};
 use crate::store::{Leadership, Store, StoreError};
@@ -30,21 +30,21 @@ const SETTLE: Duration = Duration::from_millis(50);
 pub async fn run_leader(
     store: Store,
     clock: Arc<dyn Clock>,
-    dice: Box<dyn Dice + Send>,
+    rng: Box<dyn Rng + Send>,
     shutdown: watch::Receiver<bool>,
 ) {
-    run_patient_leader(store, clock, dice, pending_joins::PATIENCE, shutdown).await;
+    run_patient_leader(store, clock, rng, pending_joins::PATIENCE, shutdown).await;
 }
 
 /// The same with another patience with joiners that are not heard of any more.
 pub(super) async fn run_patient_leader(
     store: Store,
     clock: Arc<dyn Clock>,
-    dice: Box<dyn Dice + Send>,
+    rng: Box<dyn Rng + Send>,
     patience: Duration,
     shutdown: watch::Receiver<bool>,
 ) {
-    let unconfirmed = commit_confirm::run(store.clone(), Arc::clone(&clock), dice, shutdown.clone());
+    let unconfirmed = commit_confirm::run(store.clone(), Arc::clone(&clock), rng, shutdown.clone());
     tokio::join!(unconfirmed, run_duties(store, clock, patience, shutdown));
 }
 

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::attempts::Memory;
-use super::pass::{Look, pass};
+use super::pass::{PassScope, pass};
 use crate::host::{Clock, Host};
-use crate::kinds::{self, Dice};
+use crate::kinds::{self, Rng};
 use crate::model::{Command, Key, MemberName, Object, PlacementReport, Report, Rollout, Tally};
 use crate::store::{Store, StoreError};
 
@@ -35,7 +35,7 @@ pub async fn run_member(
     host: Host,
     clock: Arc<dyn Clock>,
     mut me: watch::Receiver<MemberName>,
-    mut dice: Box<dyn Dice + Send>,
+    mut rng: Box<dyn Rng + Send>,
     tally: watch::Sender<Tally>,
     mut shutdown: watch::Receiver<bool>,
 ) {
@@ -54,22 +54,22 @@ pub async fn run_member(
             member = Member { me: name, memory: Memory::default(), ..member };
             look_at_all = Instant::now();
         }
-        let look = if look_at_all <= Instant::now() { Look::AtAll } else { Look::AtWork };
-        let reports = member.pass(look, dice.as_mut()).await;
+        let look = if look_at_all <= Instant::now() { PassScope::AtAll } else { PassScope::AtWork };
+        let reports = member.pass(look, rng.as_mut()).await;
         let counted = member.memory.take_tally();
         tally.send_if_modified(|sum| {
             let has_more = !counted.is_empty();
             sum.merge(counted);
             has_more
         });
-        if look == Look::AtAll && reports.is_ok() {
+        if look == PassScope::AtAll && reports.is_ok() {
             look_at_all = Instant::now() + LOOK_AT_ALL_EVERY;
         }
         let sent = tokio::select! {
             sent = member.report(reports) => sent,
             _ = shutdown.changed() => continue,
         };
-        let rest = member.rest(sent, dice.as_mut());
+        let rest = member.rest(sent, rng.as_mut());
         tokio::select! {
             () = sleep_until(Instant::now() + rest) => {}
             _ = shutdown.changed() => continue,
@@ -105,14 +105,14 @@ struct Member {
 }
 
 impl Member {
-    async fn pass(&mut self, look: Look, dice: &mut (dyn Dice + Send)) -> Result<Vec<PlacementReport>, StoreError> {
+    async fn pass(&mut self, look: PassScope, rng: &mut (dyn Rng + Send)) -> Result<Vec<PlacementReport>, StoreError> {
         let holds = self.store.list("hold")?;
         self.memory.hold(kinds::hold::held(&holds, self.clock.now()).into_keys().collect());
         let objects = match look {
-            Look::AtAll => self.placed()?,
-            Look::AtWork => self.work()?,
+            PassScope::AtAll => self.placed()?,
+            PassScope::AtWork => self.work()?,
         };
-        Ok(pass(&self.host, &self.me, &objects, look, &mut self.memory, dice).await)
+        Ok(pass(&self.host, &self.me, &objects, look, &mut self.memory, rng).await)
     }
 
     /// Everything that this member holds, or is to hold.
@@ -153,14 +153,14 @@ impl Member {
     }
 
     /// How long to do nothing at all: a moment, or longer each time the store fails.
-    fn rest(&mut self, sent: Result<(), StoreError>, dice: &mut dyn Dice) -> Duration {
+    fn rest(&mut self, sent: Result<(), StoreError>, rng: &mut dyn Rng) -> Duration {
         let Err(error) = sent else {
             self.waited_ms = 0;
             return REST;
         };
         let (shortest, longest) = STORE_WAIT_MS;
         let spread = (self.waited_ms * 3).saturating_sub(shortest).max(1);
-        self.waited_ms = (shortest + dice.below(spread)).min(longest);
+        self.waited_ms = (shortest + rng.below(spread)).min(longest);
         tracing::warn!(member = %self.me, %error, again_in_ms = self.waited_ms, "the store did not take what was done");
         Duration::from_millis(self.waited_ms)
     }

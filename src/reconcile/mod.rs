@@ -25,5 +25,5 @@ pub use attempts::Memory;
 pub use leader::run_leader;
 pub use member::run_member;
 pub use member_status::Roster;
-pub use pass::{Look, pass};
+pub use pass::{PassScope, pass};
 pub use voters::{Candidate, Limits, voters};

@@ -5,10 +5,10 @@ use futures_util::stream;
 
 use super::attempts::{Memory, Next};
 use super::backoff::wait_ms;
-use super::status_update::Said;
+use super::status_update::StatusUpdate;
 use super::work_queue::{Actor, Task, agenda};
 use crate::host::{Host, HostError};
-use crate::kinds::{Dice, Intent, Outcome};
+use crate::kinds::{ActOutcome, Intent, Rng};
 use crate::model::{Config, Ending, MemberName, Object, PlacementReport, Timestamp};
 
 /// So many placements are brought about at the same time: programs are run for each.
@@ -16,7 +16,7 @@ const PARALLEL_MAX: usize = 8;
 
 /// How much of what stands on the host a pass looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum PassScope {
     /// At what is new, changed, or failed and due again.
     AtWork,
     /// Also at everything that was as it should be when it was last looked at.
@@ -25,16 +25,16 @@ pub enum Look {
 
 /// Brings about what is due among `objects`, and returns what the state does not say yet.
 ///
-/// With [`Look::AtAll`], `objects` are all that `me` has a placement of; otherwise those that need action
+/// With [`PassScope::AtAll`], `objects` are all that `me` has a placement of; otherwise those that need action
 /// ([`Store::work`](crate::store::Store::work)) and those that [`Memory::failing`] names. The caller tells
 /// `memory` when a report could not be sent. Dropping the future is a crash between two steps: it heals itself.
 pub async fn pass(
     host: &Host,
     me: &MemberName,
     objects: &[Object],
-    look: Look,
+    look: PassScope,
     memory: &mut Memory,
-    dice: &mut (dyn Dice + Send),
+    rng: &mut (dyn Rng + Send),
 ) -> Vec<PlacementReport> {
     memory.keep(me, objects, look);
     for group in agenda(me, objects, memory, look, host.clock.now()) {
@@ -45,14 +45,14 @@ pub async fn pass(
         }
         let done: Vec<Attempted<'_>> = stream::iter(attempts).buffered(PARALLEL_MAX).collect().await;
         for Attempted { task, outcome, took_ms } in done {
-            let ending = if matches!(outcome, Outcome::Failed(_)) { Ending::Failed } else { Ending::Done };
+            let ending = if matches!(outcome, ActOutcome::Failed(_)) { Ending::Failed } else { Ending::Done };
             memory.tally().record(&task.object.key.kind, ending, took_ms);
             match outcome {
-                Outcome::Failed(error) if task.is_kept => {
+                ActOutcome::Failed(error) if task.is_kept => {
                     tracing::warn!(object = %task.object.key, %error, "what it has until its turn is not kept up");
                 }
                 _ if task.is_kept => {}
-                outcome => remember(memory, &task, outcome, host.clock.now(), dice),
+                outcome => remember(memory, &task, outcome, host.clock.now(), rng),
             }
         }
     }
@@ -61,7 +61,7 @@ pub async fn pass(
 
 struct Attempted<'a> {
     task: Task<'a>,
-    outcome: Outcome,
+    outcome: ActOutcome,
     took_ms: u64,
 }
 
@@ -71,19 +71,19 @@ async fn attempted<'a>(host: &Host, task: Task<'a>) -> Attempted<'a> {
     Attempted { task, outcome, took_ms: host.clock.now().since_ms(begun) }
 }
 
-async fn attempt(host: &Host, task: &Task<'_>) -> Outcome {
+async fn attempt(host: &Host, task: &Task<'_>) -> ActOutcome {
     match task.actor {
         Actor::Node(node) if task.left.is_some() => match node.survey(host, &task.work).await {
-            Ok(steps) if steps.is_empty() => Outcome::Converged { learned: Config::default(), steps },
-            Ok(steps) => Outcome::Drifted { steps },
-            Err(error) => Outcome::Failed(error),
+            Ok(steps) if steps.is_empty() => ActOutcome::Converged { learned: Config::default(), steps },
+            Ok(steps) => ActOutcome::Drifted { steps },
+            Err(error) => ActOutcome::Failed(error),
         },
         Actor::Node(node) => node.converge(host, &task.work).await,
         Actor::Nothing => match task.work.intent {
-            Intent::Present => Outcome::Converged { learned: Config::default(), steps: Vec::new() },
-            Intent::Absent => Outcome::Gone,
+            Intent::Present => ActOutcome::Converged { learned: Config::default(), steps: Vec::new() },
+            Intent::Absent => ActOutcome::Gone,
         },
-        Actor::Unknown => Outcome::Failed(unknown_kind(task)),
+        Actor::Unknown => ActOutcome::Failed(unknown_kind(task)),
     }
 }
 
@@ -93,14 +93,14 @@ fn unknown_kind(task: &Task<'_>) -> HostError {
         .hinting("a newer version has written it: upgrade this member")
 }
 
-fn remember(memory: &mut Memory, task: &Task<'_>, outcome: Outcome, now: Timestamp, dice: &mut dyn Dice) {
-    let (said, next) = match Said::of(task, outcome, now) {
+fn remember(memory: &mut Memory, task: &Task<'_>, outcome: ActOutcome, now: Timestamp, rng: &mut dyn Rng) {
+    let (said, next) = match StatusUpdate::of(task, outcome, now) {
         Ok(said) => (said, Next::WithAll),
         Err(error) => {
             tracing::warn!(object = %task.object.key, %error, "not done");
-            let wait_ms = wait_ms(memory.waited_ms(task.object), error.lasting, dice);
+            let wait_ms = wait_ms(memory.waited_ms(task.object), error.lasting, rng);
             let due = Timestamp(now.0.saturating_add_unsigned(wait_ms));
-            (Said::failed(task, &error, wait_ms), Next::At { due, wait_ms })
+            (StatusUpdate::failed(task, &error, wait_ms), Next::At { due, wait_ms })
         }
     };
     memory.record(task.object, said, next);

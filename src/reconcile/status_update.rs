@@ -3,7 +3,7 @@
 use super::backoff;
 use super::work_queue::{Left, Task};
 use crate::host::{HostError, Lasting};
-use crate::kinds::Outcome;
+use crate::kinds::ActOutcome;
 use crate::model::{
     Condition, ConditionState, Config, Generation, MemberName, Object, Placement, PlacementPhase, PlacementReport,
     Timestamp,
@@ -11,7 +11,7 @@ use crate::model::{
 
 /// The result of one attempt in the words of a report, without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct StatusUpdate {
     /// `None` when the object is gone from the host.
     pub phase: Option<PlacementPhase>,
     pub state: ConditionState,
@@ -22,7 +22,7 @@ pub(super) struct Said {
     pub restored: Option<Timestamp>,
 }
 
-impl Said {
+impl StatusUpdate {
     /// After an attempt that worked.
     pub fn done(task: &Task<'_>, learned: Config, steps: &[String], now: Timestamp) -> Self {
         let was_made = was_made(task.object, task.placement);
@@ -67,13 +67,13 @@ impl Said {
         Self { phase, state, reason: error.reason.to_owned(), message, learned: Config::default(), restored: None }
     }
 
-    /// What [`AnyNode::converge`](crate::kinds::AnyNode::converge) gave, where it did not fail.
-    pub fn of(task: &Task<'_>, outcome: Outcome, now: Timestamp) -> Result<Self, HostError> {
+    /// What [`AnyNode::converge`](crate::kinds::AnyActuator::converge) gave, where it did not fail.
+    pub fn of(task: &Task<'_>, outcome: ActOutcome, now: Timestamp) -> Result<Self, HostError> {
         match outcome {
-            Outcome::Converged { learned, steps } => Ok(Self::done(task, learned, &steps, now)),
-            Outcome::Drifted { steps } => Ok(Self::left_alone(task, &steps)),
-            Outcome::Gone => Ok(Self::gone()),
-            Outcome::Failed(error) => Err(error),
+            ActOutcome::Converged { learned, steps } => Ok(Self::done(task, learned, &steps, now)),
+            ActOutcome::Drifted { steps } => Ok(Self::left_alone(task, &steps)),
+            ActOutcome::Gone => Ok(Self::gone()),
+            ActOutcome::Failed(error) => Err(error),
         }
     }
 

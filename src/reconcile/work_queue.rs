@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::attempts::Memory;
-use super::pass::Look;
-use crate::kinds::{self, AnyNode, Intent, Local, Work};
+use super::pass::PassScope;
+use crate::kinds::{self, AnyActuator, Intent, Local, Work};
 use crate::model::{
     Heal, Kept, Key, MemberName, Object, Phase, Placement, Progress, ProjectName, Rollout, Timestamp, may_act,
 };
@@ -34,7 +34,7 @@ pub(super) enum Left {
 #[derive(Clone, Copy)]
 pub(super) enum Actor {
     /// The kind's own half for members.
-    Node(&'static dyn AnyNode),
+    Node(&'static dyn AnyActuator),
     /// Nobody: the kind leaves nothing on a host.
     Nothing,
     /// Nobody here: a newer version wrote a kind that this one does not know.
@@ -47,7 +47,7 @@ pub(super) fn agenda<'a>(
     me: &MemberName,
     objects: &'a [Object],
     memory: &Memory,
-    look: Look,
+    look: PassScope,
     now: Timestamp,
 ) -> Vec<Vec<Task<'a>>> {
     let due = objects.iter().filter(|object| is_realised(object) && memory.is_due(object, look, now));
@@ -55,7 +55,7 @@ pub(super) fn agenda<'a>(
     let task = |object: &'a Object| match may_act(object, me, &waves) {
         true => task(me, object, memory),
         // What it has does not outlive a reboot by itself.
-        false => (look == Look::AtAll).then(|| kept(me, object, memory)).flatten(),
+        false => (look == PassScope::AtAll).then(|| kept(me, object, memory)).flatten(),
     };
     let tasks: Vec<Task<'a>> = due.filter_map(task).collect();
     let (present, absent): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.work.intent == Intent::Present);

@@ -3,7 +3,7 @@
 
 /// An instant of a join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrashPoint {
+pub enum Failpoint {
     /// The joiner has its place, and has written nothing down.
     Offered,
     /// The joiner has written down what it needs to come back.
@@ -24,7 +24,7 @@ pub enum CrashPoint {
     Admitted,
 }
 
-impl CrashPoint {
+impl Failpoint {
     const ALL: [Self; 9] = [
         Self::Offered,
         Self::Prepared,
@@ -52,7 +52,7 @@ impl CrashPoint {
     }
 }
 
-impl std::str::FromStr for CrashPoint {
+impl std::str::FromStr for Failpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -63,11 +63,11 @@ impl std::str::FromStr for CrashPoint {
 
 /// Where this daemon ends, if anywhere.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Crash(pub Option<CrashPoint>);
+pub struct Failpoints(pub Option<Failpoint>);
 
-impl Crash {
+impl Failpoints {
     /// Ends the process when this is the point.
-    pub fn at(self, point: CrashPoint) {
+    pub fn at(self, point: Failpoint) {
         if self.0 == Some(point) {
             std::process::abort();
         }

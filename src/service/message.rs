@@ -23,7 +23,7 @@ const PREFIX: usize = 12;
 
 /// One thing to tell.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Letter {
+pub struct WebhookMessage {
     /// The same for each attempt, whoever makes it: what a receiver knows repetitions by.
     pub id: String,
     /// The sort of it.
@@ -34,7 +34,7 @@ pub struct Letter {
     pub data: Value,
 }
 
-impl Letter {
+impl WebhookMessage {
     /// Sends it, signed with `key`. `dropped` says how many had to be given up so far.
     ///
     /// # Errors
@@ -74,9 +74,9 @@ fn signed(id: &str, seconds: i64, key: &[u8], text: &str) -> [(&'static str, Str
 }
 
 /// A letter for somebody who tries a webhook out.
-pub fn trial(now: Timestamp, by: &str) -> Letter {
+pub fn trial(now: Timestamp, by: &str) -> WebhookMessage {
     let id = format!("test-{}", uuid::Uuid::new_v4().simple());
-    Letter { id, kind: EventKind::Test, at: now, data: json!({ "by": by }) }
+    WebhookMessage { id, kind: EventKind::Test, at: now, data: json!({ "by": by }) }
 }
 
 /// The other end of a webhook, or why there is none.
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_text_has_a_version_and_tells_of_losses() {
-        let letter = Letter {
+        let letter = WebhookMessage {
             id: "7-apply".to_owned(),
             kind: EventKind::Apply,
             at: Timestamp(0),

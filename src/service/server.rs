@@ -11,10 +11,10 @@ use super::access::credentials::Credentials;
 use super::access::password::Passwords;
 use super::access::strangers::Strangers;
 use super::access::trust::Trust;
-use super::cluster::freshness::Told;
-use super::cluster::lifecycle::Former;
+use super::cluster::freshness::HeardReport;
+use super::cluster::lifecycle::ClusterLifecycle;
 use super::events::Events;
-use super::failpoints::Crash;
+use super::failpoints::Failpoints;
 use super::operations::Operations;
 use super::peers::connections::Peers;
 use crate::api::{ApiError, Environment};
@@ -23,7 +23,7 @@ use crate::model::{Key, MemberId, MemberName, Object, Tally, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// This member's place: its name and its store. Joining and leaving a cluster replace it.
-pub struct Node {
+pub struct LocalMember {
     /// Its replicated state.
     pub store: Store,
     /// Its name.
@@ -35,13 +35,13 @@ pub struct Node {
 /// The daemon as its handlers see it.
 pub struct Server {
     /// The place of this member.
-    pub node: watch::Sender<Arc<Node>>,
+    pub node: watch::Sender<Arc<LocalMember>>,
     /// The store of a join that is under way; it answers Raft only.
-    pub joining: watch::Sender<Option<Arc<Node>>>,
+    pub joining: watch::Sender<Option<Arc<LocalMember>>>,
     /// What a join that was interrupted, or a departure, waits for: until then this member is neither alone nor in a cluster.
     pub undecided: watch::Sender<Option<String>>,
     /// What the leader has last said of who answers.
-    pub told: watch::Sender<Told>,
+    pub told: watch::Sender<HeardReport>,
     /// Wakes whoever keeps the table of who answers.
     pub members_changed: Notify,
     /// Whom the store trusts.
@@ -73,9 +73,9 @@ pub struct Server {
     /// The machine in words.
     pub environment: Environment,
     /// Where tests end this daemon.
-    pub crash: Crash,
+    pub crash: Failpoints,
     /// Forms and leaves clusters.
-    pub former: Arc<dyn Former>,
+    pub lifecycle: Arc<dyn ClusterLifecycle>,
 }
 
 /// Where the record of the member list has the id of the cluster.
@@ -83,7 +83,7 @@ pub const CLUSTER_ID: &str = "id";
 
 impl Server {
     /// The place of this member now.
-    pub fn node(&self) -> Arc<Node> {
+    pub fn node(&self) -> Arc<LocalMember> {
         Arc::clone(&self.node.borrow())
     }
 

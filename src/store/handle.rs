@@ -28,7 +28,7 @@ use super::raft::types::{Raft, node};
 use super::raft::{members, rpc_server};
 use super::{disk, read_index, submit};
 use crate::model::{
-    AuditCheck, Audited, ClusterState, Command, Extent, Key, Known, MemberId, MemberName, Object, Reply, Revision,
+    AuditCheck, Audited, ClusterState, Command, Key, Known, MemberId, MemberName, Object, ReadSet, Reply, Revision,
 };
 
 /// How long a member whose vote is the only one takes to lead, at most.
@@ -150,7 +150,7 @@ impl Store {
 
     /// The part of the state that `ask` asks for, at one revision, as applied on this member. `ask` is given what was
     /// read so far, until it asks for nothing new.
-    pub fn part(&self, ask: &dyn Fn(&Known) -> Extent) -> Result<ClusterState, StoreError> {
+    pub fn part(&self, ask: &dyn Fn(&Known) -> ReadSet) -> Result<ClusterState, StoreError> {
         self.inner.machine.reads().part(ask)
     }
 

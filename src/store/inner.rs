@@ -19,7 +19,7 @@ use super::options::{Peer, Timing};
 use super::raft::leadership::Leadership;
 use super::raft::network::Network;
 use super::raft::types::{Config, Raft};
-use super::submit::{Parcel, millis};
+use super::submit::{PendingProposal, millis};
 
 /// The store behind its handle.
 pub(super) struct Inner {
@@ -32,7 +32,7 @@ pub(super) struct Inner {
     pub(super) network: Network,
     pub(super) failure: Failure,
     pub(super) leadership: watch::Sender<Leadership>,
-    pub(super) parcels: mpsc::UnboundedSender<Parcel>,
+    pub(super) parcels: mpsc::UnboundedSender<PendingProposal>,
     pub(super) readers: mpsc::UnboundedSender<oneshot::Sender<Option<u64>>>,
     pub(super) tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     /// Whether the store is being closed by its owner: nothing that ends from now on is a failure.
@@ -132,7 +132,7 @@ pub(super) type Owner = std::sync::Weak<Inner>;
 /// Everything that the store runs beside openraft.
 pub(super) fn start_tasks(
     inner: &Arc<Inner>,
-    parcels: mpsc::UnboundedReceiver<Parcel>,
+    parcels: mpsc::UnboundedReceiver<PendingProposal>,
     readers: mpsc::UnboundedReceiver<oneshot::Sender<Option<u64>>>,
 ) {
     let tasks = [

@@ -26,7 +26,7 @@ pub use freshness::Freshness;
 pub use handle::Store;
 pub use lock::DirLock;
 pub use machine::apply::{Transition, needs_action, transition};
-pub use machine::state_view::{Ledger, View};
+pub use machine::state_view::{MemoryState, View};
 pub use machine::{AuditAsk, Incoming};
 pub use options::{Peer, StoreOptions, Timing};
 pub use raft::leadership::{Leadership, PeerStatus, Role};

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const ATTEMPT: Duration = Duration::from_millis(2500);
 
 /// A command on its way to the leader.
-pub(super) struct Parcel {
+pub(super) struct PendingProposal {
     leader: Peer,
     proposal: Proposal,
     outcome: oneshot::Sender<Result<Outcome, TransportError>>,
@@ -84,7 +84,7 @@ async fn attempt(store: &Inner, leader: Peer, proposal: Proposal) -> Result<Outc
     }
     let (outcome, answer) = oneshot::channel();
     let gone = || TransportError::Unreachable("this member is stopping".to_owned());
-    store.parcels.send(Parcel { leader, proposal, outcome }).map_err(|_| gone())?;
+    store.parcels.send(PendingProposal { leader, proposal, outcome }).map_err(|_| gone())?;
     answer.await.map_err(|_| gone())?
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn propose(store: &Inner, proposals: Vec<Result<Proposal, Strin
 }
 
 /// Collects the commands of this member and takes them to the leader, until the store closes.
-pub(super) async fn forward(store: std::sync::Weak<Inner>, mut parcels: mpsc::UnboundedReceiver<Parcel>) {
+pub(super) async fn forward(store: std::sync::Weak<Inner>, mut parcels: mpsc::UnboundedReceiver<PendingProposal>) {
     let calls = Arc::new(Semaphore::new(CALLS_MAX));
     let mut batch = Vec::new();
     while parcels.recv_many(&mut batch, BATCH_MAX).await > 0 {
@@ -135,7 +135,7 @@ pub(super) async fn forward(store: std::sync::Weak<Inner>, mut parcels: mpsc::Un
     }
 }
 
-async fn deliver(store: &Inner, mut batch: Vec<Parcel>) {
+async fn deliver(store: &Inner, mut batch: Vec<PendingProposal>) {
     while let Some(leader) = batch.first().map(|parcel| parcel.leader.clone()) {
         let (mine, others): (Vec<_>, Vec<_>) = batch.into_iter().partition(|parcel| parcel.leader == leader);
         batch = others;
@@ -156,7 +156,7 @@ async fn deliver(store: &Inner, mut batch: Vec<Parcel>) {
     }
 }
 
-async fn call(store: &Inner, leader: &Peer, parcels: &[Parcel]) -> Result<Vec<Outcome>, TransportError> {
+async fn call(store: &Inner, leader: &Peer, parcels: &[PendingProposal]) -> Result<Vec<Outcome>, TransportError> {
     let failed = |error: StoreError| TransportError::Failed(error.to_string());
     let body = wire::submit(leader.id, parcels.iter().map(|parcel| &parcel.proposal)).map_err(failed)?;
     let answer = store.network.transport.call(leader, Rpc::Submit, body, ATTEMPT).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use seedbed::kinds::Dice;
+use seedbed::kinds::Rng;
 use seedbed::manifest::report::{Format, Run, markdown, report};
 use seedbed::manifest::{Colour, Layers, Limits, Loaded, Options, Source, Variables, load, load_layers, render};
 use seedbed::model::{
@@ -119,7 +119,7 @@ fn places_are_in_the_text(sources: &[Source], loaded: &Loaded) {
 
 struct Zeros;
 
-impl Dice for Zeros {
+impl Rng for Zeros {
     fn below(&mut self, _: u64) -> u64 {
         0
     }

@@ -1,6 +1,6 @@
 //! What plans look like.
 
-use seedbed::kinds::Seeded;
+use seedbed::kinds::SeededRng;
 use seedbed::plan::{Look, Meaning, Mode};
 
 use crate::world::{World, manifest};
@@ -176,7 +176,7 @@ fn the_digest_of_a_plan_with_a_seed_gives_the_choice_again_and_binds_it() {
     let plan = |seed: u64, desired| {
         let world = World::with_members(1);
         let context = world.context(Mode::Declarative);
-        seedbed::plan::plan(desired, world.state(), &context, &mut Seeded::new(seed)).expect("a plan")
+        seedbed::plan::plan(desired, world.state(), &context, &mut SeededRng::new(seed)).expect("a plan")
     };
     let one = plan(1, &auto);
     assert_eq!(seedbed::plan::seed_of(&one.digest), Some(1));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::collection::btree_map;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
-use seedbed::kinds::{self, Seeded};
+use seedbed::kinds::{self, SeededRng};
 use seedbed::model::{Config, Declared, Desired, Key, ProjectName};
 use seedbed::plan::{Mode, Plan, plan};
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ fn asked(declared: &Declared) -> Vec<(String, String)> {
 }
 
 fn seeded(world: &World, desired: &Desired, seed: u64) -> Result<Plan, Vec<seedbed::model::Finding>> {
-    plan(desired, world.state(), &world.context(Mode::Declarative), &mut Seeded::new(seed))
+    plan(desired, world.state(), &world.context(Mode::Declarative), &mut SeededRng::new(seed))
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! Decisions race: each is made on a state that may be history by the time its entry comes. Whatever is created,
 //! changed, renamed, removed and applied in whatever order, nothing that is stored refers to nothing.
 
-use seedbed::kinds::{self, Dice};
+use seedbed::kinds::{self, Rng};
 use seedbed::model::{
     Claim, ClusterState, Command, Config, Desired, Fault, Key, Object, Phase, ProjectName, Reply, Spec, Write,
 };

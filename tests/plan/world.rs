@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use seedbed::kinds::Dice;
+use seedbed::kinds::Rng;
 use seedbed::manifest::{self, Options, Source};
 use seedbed::model::{
     Change, Claim, ClusterState, Command, Condition, Config, Declared, Desired, Finding, Key, LastSeen, Liveness,
@@ -10,13 +10,13 @@ use seedbed::model::{
 };
 use seedbed::plan::lxd::{self, Ask, Stamp};
 use seedbed::plan::{Context, Mode, Plan, plan, read_set};
-use seedbed::store::Ledger;
+use seedbed::store::MemoryState;
 use serde_json::json;
 
 /// A repeatable sequence of numbers.
 pub struct Lcg(pub u64);
 
-impl Dice for Lcg {
+impl Rng for Lcg {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
@@ -24,7 +24,7 @@ impl Dice for Lcg {
 }
 
 pub struct World {
-    pub ledger: Ledger,
+    pub ledger: MemoryState,
     pub liveness: Liveness,
     pub here: MemberName,
     pub dice: Lcg,
@@ -39,7 +39,7 @@ impl World {
     /// A cluster of `node1` to `nodeN`, asked through `node1`.
     pub fn with_members(count: u64) -> Self {
         let mut world = Self {
-            ledger: Ledger::default(),
+            ledger: MemoryState::default(),
             liveness: Liveness { at: Timestamp(100_000), members: BTreeMap::new() },
             here: name("node1"),
             dice: Lcg(7),

@@ -1,6 +1,6 @@
 //! Randomness from a seed, one stream for each purpose: a change of one does not shift the others.
 
-use seedbed::kinds::Dice;
+use seedbed::kinds::Rng;
 
 /// A stream of numbers (splitmix64).
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Seeded {
     }
 }
 
-impl Dice for Seeded {
+impl Rng for Seeded {
     fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }

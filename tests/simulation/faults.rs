@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use seedbed::host::{Lasting, Link, PoolAsk, PoolMedium, PoolSeen, PoolStep};
-use seedbed::kinds::Dice;
+use seedbed::kinds::Rng;
 use seedbed::model::{Config, Key, MemberName, Revision, Timestamp};
 
 use crate::dice::Seeded;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use seedbed::host::fake::FakeHost;
 use seedbed::host::{Host, HostError, Lasting};
-use seedbed::kinds::{self, Intent, Local, Outcome, Work};
+use seedbed::kinds::{self, ActOutcome, Intent, Local, Work};
 use seedbed::model::{Generation, Key, MemberName, Object, Timestamp};
 
 use crate::faults::Foreign;
@@ -131,16 +131,16 @@ impl Machine {
 
     /// Whether all of the object stands, as of its generation in `object`.
     pub fn holds(&self, me: &MemberName, object: &Object) -> bool {
-        matches!(self.look(me, object, Intent::Present), Some(Outcome::Converged { .. }) | None)
+        matches!(self.look(me, object, Intent::Present), Some(ActOutcome::Converged { .. }) | None)
     }
 
     /// Whether anything of the object stands.
     pub fn has_traces(&self, me: &MemberName, object: &Object) -> bool {
-        matches!(self.look(me, object, Intent::Absent), Some(Outcome::Failed(_)))
+        matches!(self.look(me, object, Intent::Absent), Some(ActOutcome::Failed(_)))
     }
 
     /// What the kind would do, without letting it. `None` for kinds that leave nothing on a host.
-    fn look(&self, me: &MemberName, object: &Object, intent: Intent) -> Option<Outcome> {
+    fn look(&self, me: &MemberName, object: &Object, intent: Intent) -> Option<ActOutcome> {
         let node = kinds::find(object.key.kind.as_str())?.node()?;
         let config = object.placements.get(me).map(|placement| placement.config.clone()).unwrap_or_default();
         let known = object.placements.get(me).is_some_and(|placement| placement.realised > Generation(0));

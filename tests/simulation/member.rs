@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use seedbed::model::{ClusterState, MemberName, Object, PlacementReport, Timestamp};
-use seedbed::reconcile::{Look, Memory, pass};
+use seedbed::reconcile::{Memory, PassScope, pass};
 use seedbed::store::needs_action;
 
 use crate::bugs::Bug;
@@ -105,7 +105,7 @@ impl Member {
     }
 
     /// Runs the loop a little: starts a pass, or takes it a step further. Returns what it has to report.
-    pub fn run(&mut self, look: Look, bug: &'static Bug) -> Vec<PlacementReport> {
+    pub fn run(&mut self, look: PassScope, bug: &'static Bug) -> Vec<PlacementReport> {
         match std::mem::replace(&mut self.mind, State::Down) {
             State::Down => Vec::new(),
             State::Idle(mind) if self.n_applied < self.n_needed && !bug.hasty => {
@@ -136,8 +136,8 @@ impl Member {
         }
     }
 
-    fn begin(&mut self, look: Look, mut mind: Mind, bug: &'static Bug) -> Running {
-        let look = if self.has_looked_at_all { look } else { Look::AtAll };
+    fn begin(&mut self, look: PassScope, mut mind: Mind, bug: &'static Bug) -> Running {
+        let look = if self.has_looked_at_all { look } else { PassScope::AtAll };
         self.has_looked_at_all = true;
         let objects = self.objects(look, &mind.memory);
         let seen = (bug.objects)(objects.clone());
@@ -153,11 +153,11 @@ impl Member {
     }
 
     /// What [`seedbed::reconcile::run_member`] reads from the store.
-    fn objects(&self, look: Look, memory: &Memory) -> Vec<Object> {
+    fn objects(&self, look: PassScope, memory: &Memory) -> Vec<Object> {
         let failing: Vec<_> = memory.failing().collect();
         let is_wanted = |object: &&Object| match look {
-            Look::AtAll => object.placements.contains_key(&self.name),
-            Look::AtWork => needs_action(object, &self.name) || failing.contains(&&object.key),
+            PassScope::AtAll => object.placements.contains_key(&self.name),
+            PassScope::AtWork => needs_action(object, &self.name) || failing.contains(&&object.key),
         };
         self.replica.objects.values().filter(is_wanted).cloned().collect()
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use seedbed::kinds::{self, Dice};
+use seedbed::kinds::{self, Rng};
 use seedbed::model::{
     Canary, Change, Claim, ClusterState, Command, Declared, Desired, Expect, Finding, Key, Liveness, MemberName, Phase,
     Put, Rollout, Spec, Stage, Timestamp, Write,

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use seedbed::kinds::Dice;
+use seedbed::kinds::Rng;
 use seedbed::model::{
     Change, Command, Condition, ConditionState, Config, Generation, Key, Management, MemberName, Object,
     PlacementPhase, PlacementReport, Progress, Put, Report, Revision, Rollout, Spec, Stage, Timestamp, Waves, Write,
     may_act,
 };
-use seedbed::store::{Ledger, needs_action};
+use seedbed::store::{MemoryState, needs_action};
 
 use crate::dice::Seeded;
 
@@ -19,8 +19,8 @@ const EVENTS: u32 = 200;
 /// Some members, of which some cannot take up the change, and what each of them has seen of the log.
 struct Case {
     log: Vec<Command>,
-    head: Ledger,
-    seen: BTreeMap<MemberName, (Ledger, usize)>,
+    head: MemoryState,
+    seen: BTreeMap<MemberName, (MemoryState, usize)>,
     broken: BTreeSet<MemberName>,
     keys: Vec<Key>,
     waves: Waves,
@@ -39,8 +39,8 @@ impl Case {
         }
         let waves = Waves { order, max_failures: dice.index(3), ..Waves::default() };
         let keys = (0..1 + dice.below(3)).map(|n| Key::new("network", format!("br{n}").as_str())).collect();
-        let seen = members.iter().map(|member| (member.clone(), (Ledger::default(), 0))).collect();
-        let mut case = Self { log: Vec::new(), head: Ledger::default(), seen, broken, keys, waves };
+        let seen = members.iter().map(|member| (member.clone(), (MemoryState::default(), 0))).collect();
+        let mut case = Self { log: Vec::new(), head: MemoryState::default(), seen, broken, keys, waves };
         case.put(None);
         for member in members {
             case.look(&member, usize::MAX);

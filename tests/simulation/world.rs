@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use seedbed::kinds::Dice;
+use seedbed::kinds::Rng;
 use seedbed::model::{Command, LastSeen, Liveness, MemberName, PlacementReport, Report, Timestamp};
-use seedbed::reconcile::Look;
+use seedbed::reconcile::PassScope;
 
 use crate::bugs::Bug;
 use crate::dice::Seeded;
@@ -92,13 +92,13 @@ impl World {
     fn run_a_member(&mut self) {
         let names: Vec<MemberName> = self.members.keys().cloned().collect();
         let Some(name) = self.schedule.pick(&names).cloned() else { return };
-        let look = if self.schedule.percent(10) { Look::AtAll } else { Look::AtWork };
+        let look = if self.schedule.percent(10) { PassScope::AtAll } else { PassScope::AtWork };
         for _ in 0..1 + self.schedule.below(8) {
             self.run_member(&name, look);
         }
     }
 
-    fn run_member(&mut self, name: &MemberName, look: Look) {
+    fn run_member(&mut self, name: &MemberName, look: PassScope) {
         let Some(member) = self.members.get_mut(name) else { return };
         let entries = member.run(look, self.bug);
         if !entries.is_empty() {
@@ -275,8 +275,8 @@ impl World {
         for name in names {
             let member = self.members.get_mut(&name).expect("nobody leaves now");
             member.catch_up(&self.log, usize::MAX);
-            self.run_to_the_end(&name, Look::AtWork);
-            self.run_to_the_end(&name, Look::AtAll);
+            self.run_to_the_end(&name, PassScope::AtWork);
+            self.run_to_the_end(&name, PassScope::AtAll);
         }
         for command in std::mem::take(&mut self.under_way) {
             self.commit(command)?;
@@ -285,7 +285,7 @@ impl World {
         Ok(())
     }
 
-    fn run_to_the_end(&mut self, name: &MemberName, look: Look) {
+    fn run_to_the_end(&mut self, name: &MemberName, look: PassScope) {
         loop {
             let member = self.members.get_mut(name).expect("nobody leaves now");
             let entries = member.run(look, self.bug);

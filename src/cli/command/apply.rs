@@ -17,7 +17,7 @@ use crate::cli::follow::{Ended, Followed, Goal, follow};
 use crate::cli::input::{Input, plural};
 use crate::cli::layers::LayerArgs;
 use crate::cli::session::{Session, failure_in};
-use crate::cli::status_view::{Board, Moment, rfc3339};
+use crate::cli::status_view::{Moment, StatusView, rfc3339};
 use crate::client::ClientError;
 use crate::kinds::source::DELETES_MAX;
 use crate::manifest::Source;
@@ -110,7 +110,7 @@ pub struct Part {
 
 /// What is to be applied.
 #[derive(Debug)]
-pub struct Wish {
+pub struct Invocation {
     /// What the manifests declare.
     pub desired: Desired,
     /// Their texts: what the daemon finds is shown in them.
@@ -142,7 +142,7 @@ pub struct Done {
     pub followed: Followed,
 }
 
-impl Wish {
+impl Invocation {
     /// A wish with its files as heading.
     pub fn new(desired: Desired, sources: Vec<Source>, paths: &[String], how: &How) -> Self {
         let (title, selection, claim) = (paths.join(" "), Selection::default(), how.claim());
@@ -151,8 +151,8 @@ impl Wish {
 
     /// The way back to a revision.
     fn back_to(revision: Revision) -> Self {
-        let wish = Self::new(Desired::default(), Vec::new(), &[], &How::default());
-        Self { title: format!("back to revision {revision}"), back_to: Some(revision), ..wish }
+        let invocation = Self::new(Desired::default(), Vec::new(), &[], &How::default());
+        Self { title: format!("back to revision {revision}"), back_to: Some(revision), ..invocation }
     }
 
     /// What the daemon is asked to plan.
@@ -204,24 +204,24 @@ pub async fn run(args: &ApplyArgs, session: &Session) -> Result<Exit, Failure> {
     if let Some(file) = saved::find(&args.paths, args.plan.as_deref(), session).await? {
         return saved::apply(&file, args, session).await;
     }
-    let wish = match args.revision {
-        Some(revision) => Wish::back_to(Revision(revision)),
+    let invocation = match args.revision {
+        Some(revision) => Invocation::back_to(Revision(revision)),
         None => {
             let input = Input::read_valid(&args.paths, &args.layers, screen)?;
             let desired = resolved(input.loaded.desired, session).await?;
-            Wish::new(desired, input.sources, &args.paths, &args.how).of(&args.part)
+            Invocation::new(desired, input.sources, &args.paths, &args.how).of(&args.part)
         }
     };
-    let wish = Wish { confirm: args.confirm, ..wish };
-    let plan = plan(&wish, session).await?;
+    let invocation = Invocation { confirm: args.confirm, ..invocation };
+    let plan = plan(&invocation, session).await?;
     if !screen.format.is_for_programs() {
-        screen.write(&plan_command::text(&plan, &wish.title, screen))?;
+        screen.write(&plan_command::text(&plan, &invocation.title, screen))?;
     }
     if !plan.is_empty() && !args.yes && !is_wanted() {
         screen.say("Nothing was changed.");
         return Ok(Exit::Refused);
     }
-    let done = commit(plan, &wish, args.wait(), session).await?;
+    let done = commit(plan, &invocation, args.wait(), session).await?;
     finish(&done, args, session).await
 }
 
@@ -248,11 +248,11 @@ pub async fn finish(done: &Done, args: &ApplyArgs, session: &Session) -> Result<
 ///
 /// # Errors
 /// What the daemon says.
-pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
-    let plan = plan_command::whole(wish, session).await?;
-    let Some(failure) = plan_command::barred(&plan, wish) else { return Ok(plan) };
+pub async fn plan(invocation: &Invocation, session: &Session) -> Result<Plan, Failure> {
+    let plan = plan_command::whole(invocation, session).await?;
+    let Some(failure) = plan_command::barred(&plan, invocation) else { return Ok(plan) };
     if !session.screen.format.is_for_programs() {
-        session.screen.write(&plan_command::text(&plan, &wish.title, session.screen))?;
+        session.screen.write(&plan_command::text(&plan, &invocation.title, session.screen))?;
     }
     Err(failure)
 }
@@ -261,44 +261,44 @@ pub async fn plan(wish: &Wish, session: &Session) -> Result<Plan, Failure> {
 ///
 /// # Errors
 /// See [`commit`].
-pub async fn carry_out(wish: &Wish, limit: Duration, session: &Session) -> Result<Exit, Failure> {
-    let plan = plan(wish, session).await?;
+pub async fn carry_out(invocation: &Invocation, limit: Duration, session: &Session) -> Result<Exit, Failure> {
+    let plan = plan(invocation, session).await?;
     if !session.screen.format.is_for_programs() {
-        session.screen.write(&plan_command::text(&plan, &wish.title, session.screen))?;
+        session.screen.write(&plan_command::text(&plan, &invocation.title, session.screen))?;
     }
-    report(&commit(plan, wish, limit, session).await?, session)
+    report(&commit(plan, invocation, limit, session).await?, session)
 }
 
 /// Commits a plan that was seen, and waits until it stands.
 ///
 /// # Errors
 /// A stale plan, or what the daemon says.
-pub async fn commit(plan: Plan, wish: &Wish, limit: Duration, session: &Session) -> Result<Done, Failure> {
-    let sent = if plan.is_empty() { None } else { Some(send(&plan, wish, session).await?) };
+pub async fn commit(plan: Plan, invocation: &Invocation, limit: Duration, session: &Session) -> Result<Done, Failure> {
+    let sent = if plan.is_empty() { None } else { Some(send(&plan, invocation, session).await?) };
     let revision = sent.as_ref().and_then(|reply| reply.revision);
     let confirm_until = sent.and_then(|reply| reply.confirm_until);
     // What an earlier apply has left to do is waited for too.
     let keys: Vec<Key> = match revision {
         Some(_) => plan.changes.iter().map(|change| change.key.clone()).collect(),
-        None => wish.desired.objects.keys().filter(|key| !plan.left_out.contains(key)).cloned().collect(),
+        None => invocation.desired.objects.keys().filter(|key| !plan.left_out.contains(key)).cloned().collect(),
     };
     let goal = Goal { keys: &keys, revision: revision.unwrap_or_default(), limit };
     let followed = follow(&goal, session).await?;
     Ok(Done { plan, revision, confirm_until, followed })
 }
 
-async fn send(plan: &Plan, wish: &Wish, session: &Session) -> Result<ApplyReply, Failure> {
+async fn send(plan: &Plan, invocation: &Invocation, session: &Session) -> Result<ApplyReply, Failure> {
     let request = ApplyRequest {
-        desired: wish.desired.clone(),
+        desired: invocation.desired.clone(),
         expect: Some(plan.digest.clone()),
-        merge: wish.is_merge,
-        selection: wish.selection.clone(),
-        back_to: wish.back_to,
-        claim: wish.claim.clone(),
-        confirm_ms: wish.confirm.and_then(|confirm| u64::try_from(confirm.as_millis()).ok()),
+        merge: invocation.is_merge,
+        selection: invocation.selection.clone(),
+        back_to: invocation.back_to,
+        claim: invocation.claim.clone(),
+        confirm_ms: invocation.confirm.and_then(|confirm| u64::try_from(confirm.as_millis()).ok()),
         ..ApplyRequest::default()
     };
-    session.client.apply(&request).await.map_err(|error| refused(error, &wish.sources))
+    session.client.apply(&request).await.map_err(|error| refused(error, &invocation.sources))
 }
 
 /// Somebody else's change came between the plan and the commit, or the manifest is refused as a whole.
@@ -373,7 +373,7 @@ fn exit_of(ended: Ended) -> Exit {
     }
 }
 
-fn unfinished(board: &Board, ended: Ended, exit: Exit) -> String {
+fn unfinished(board: &StatusView, ended: Ended, exit: Exit) -> String {
     let all = board.rows.len();
     let open = all - board.converged();
     let wait = if open == 1 { "waits" } else { "wait" };

@@ -10,7 +10,7 @@ use super::check;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
 use crate::cli::session::Session;
-use crate::daemon::{self, Crash, CrashPoint, DaemonError, DaemonOptions, HostChoice, SourceReading};
+use crate::daemon::{self, DaemonError, DaemonOptions, Failpoint, Failpoints, HostChoice, SourceReading};
 use crate::store::Timing;
 
 /// The arguments of `seedbed daemon`.
@@ -37,7 +37,7 @@ pub struct DaemonArgs {
     source_memory_mib: u64,
     /// For tests of crashes: ends the process at this instant of a join, as kill -9 does
     #[arg(long, hide = true, value_name = "INSTANT")]
-    crash_at: Option<CrashPoint>,
+    crash_at: Option<Failpoint>,
     /// Only say what this machine can do and what is missing
     #[arg(long)]
     check: bool,
@@ -85,7 +85,7 @@ pub async fn run(args: &DaemonArgs, session: &Session) -> Result<Exit, Failure> 
             user: args.source_user.clone(),
             memory_bytes: args.source_memory_mib.saturating_mul(1 << 20),
         },
-        crash: Crash(args.crash_at),
+        crash: Failpoints(args.crash_at),
     };
     daemon::run(options).await.map_err(|error| told(&error))?;
     Ok(Exit::Done)

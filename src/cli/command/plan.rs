@@ -54,17 +54,17 @@ struct Keep {
 pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
     let input = Input::read_valid(&args.paths, &args.layers, session.screen)?;
     let desired = apply::resolved(input.loaded.desired, session).await?;
-    let wish = apply::Wish::new(desired, input.sources, &args.paths, &args.how).of(&args.part);
+    let invocation = apply::Invocation::new(desired, input.sources, &args.paths, &args.how).of(&args.part);
     let (plan, file) = match (&args.keep.out, &args.keep.save) {
-        (None, None) => (whole(&wish, session).await?, None),
-        (_, name) => saved::save(&wish, name.as_deref(), args.keep.expires, session).await?,
+        (None, None) => (whole(&invocation, session).await?, None),
+        (_, name) => saved::save(&invocation, name.as_deref(), args.keep.expires, session).await?,
     };
     match session.screen.format {
         Format::Json | Format::Yaml => session.screen.write_value(&serde_json::json!(plan))?,
         Format::Csv => session.screen.write(&rows(&plan).csv())?,
-        Format::Table | Format::Compact => session.screen.write(&text(&plan, &wish.title, session.screen))?,
+        Format::Table | Format::Compact => session.screen.write(&text(&plan, &invocation.title, session.screen))?,
     }
-    if let Some(failure) = barred(&plan, &wish) {
+    if let Some(failure) = barred(&plan, &invocation) {
         return Err(failure);
     }
     match file {
@@ -83,17 +83,17 @@ pub async fn run(args: &PlanArgs, session: &Session) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// What the daemon says.
-pub async fn whole(wish: &apply::Wish, session: &Session) -> Result<Plan, Failure> {
-    session.client.plan(&wish.request()).await.map_err(|error| apply::refused(error, &wish.sources))
+pub async fn whole(invocation: &apply::Invocation, session: &Session) -> Result<Plan, Failure> {
+    session.client.plan(&invocation.request()).await.map_err(|error| apply::refused(error, &invocation.sources))
 }
 
 /// Why nothing of a plan can be done, if something is in the way.
-pub fn barred(plan: &Plan, wish: &apply::Wish) -> Option<Failure> {
+pub fn barred(plan: &Plan, invocation: &apply::Invocation) -> Option<Failure> {
     if plan.barred.is_empty() {
         return None;
     }
     let ApiError { status, message, findings } = crate::service::barred(plan.barred.clone());
-    Some(apply::refused(ClientError::Api { status, message, findings }, &wish.sources))
+    Some(apply::refused(ClientError::Api { status, message, findings }, &invocation.sources))
 }
 
 /// The plan for people.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hyper::Method;
 use serde_json::Value;
 
-use super::apply::{self, ApplyArgs, Done, Wish};
+use super::apply::{self, ApplyArgs, Done, Invocation};
 use super::plan as plan_command;
 use crate::api::{ApplyReply, SavePlanRequest, paths};
 use crate::cli::exit::Exit;
@@ -36,19 +36,19 @@ pub struct File {
 /// # Errors
 /// What the daemon says.
 pub async fn save(
-    wish: &Wish,
+    invocation: &Invocation,
     name: Option<&str>,
     expires: Duration,
     session: &Session,
 ) -> Result<(Plan, Option<File>), Failure> {
     let request = SavePlanRequest {
-        request: wish.request(),
+        request: invocation.request(),
         name: name.map(str::to_owned),
-        title: wish.title.clone(),
+        title: invocation.title.clone(),
         expires_ms: u64::try_from(expires.as_millis()).ok(),
     };
     let answer: Result<Value, _> = session.client.post(paths::PLANS, &request).await;
-    let value = answer.map_err(|error| apply::refused(error, &wish.sources))?;
+    let value = answer.map_err(|error| apply::refused(error, &invocation.sources))?;
     Ok((plan(&value)?, file(value)))
 }
 

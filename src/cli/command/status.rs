@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Format;
 use crate::cli::session::{Session, failure};
-use crate::cli::status_view::{Board, Moment};
+use crate::cli::status_view::{Moment, StatusView};
 use crate::client::Waited;
 use crate::model::Key;
 
@@ -46,7 +46,7 @@ pub async fn run(args: &StatusArgs, session: &Session) -> Result<Exit, Failure> 
 /// # Errors
 /// What the daemon says, or an object that does not exist.
 pub async fn once(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
-    let board = Board::of(&session.client.objects(keys).await.map_err(failure)?, keys);
+    let board = StatusView::of(&session.client.objects(keys).await.map_err(failure)?, keys);
     for key in keys {
         if !board.rows.iter().any(|row| row.key == *key) {
             return Err(
@@ -66,7 +66,7 @@ pub async fn once(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn show(board: &Board, moment: &Moment, session: &Session) -> Result<(), Failure> {
+pub fn show(board: &StatusView, moment: &Moment, session: &Session) -> Result<(), Failure> {
     let screen = session.screen;
     match screen.format {
         Format::Table | Format::Compact => screen.write(&board.render(screen.data, moment)),
@@ -81,7 +81,7 @@ async fn watch(keys: &[Key], session: &Session) -> Result<Exit, Failure> {
     let skew = session.skew().await;
     let mut reply = session.client.objects(keys).await.map_err(failure)?;
     loop {
-        let board = Board::of(&reply, keys);
+        let board = StatusView::of(&reply, keys);
         if is_terminal {
             session.screen.clear()?;
         }

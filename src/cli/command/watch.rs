@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::apply::{self, How, Wish};
+use super::apply::{self, How, Invocation};
 use super::plan as plan_command;
 use crate::api::PlanRequest;
 use crate::cli::duration;
@@ -128,21 +128,25 @@ impl Watch<'_> {
             self.line(&format!("{} has {errors}; what was applied last stays in force", tree.digest.short()));
             return Ok(Done::Round(Verdict::Bad, Exit::Failed));
         }
-        let wish = Wish::new(loaded.desired, texts(tree), &self.args.paths, &self.args.how);
-        let claim = wish.claim.clone();
-        let request =
-            PlanRequest { desired: wish.desired.clone(), merge: wish.is_merge, claim, ..PlanRequest::default() };
+        let invocation = Invocation::new(loaded.desired, texts(tree), &self.args.paths, &self.args.how);
+        let claim = invocation.claim.clone();
+        let request = PlanRequest {
+            desired: invocation.desired.clone(),
+            merge: invocation.is_merge,
+            claim,
+            ..PlanRequest::default()
+        };
         let plan: Plan = match self.session.client.plan(&request).await {
             Ok(plan) => plan,
-            Err(error) => return Ok(self.failed(error, &wish.sources)),
+            Err(error) => return Ok(self.failed(error, &invocation.sources)),
         };
         if !screen.format.is_for_programs() && !plan.is_empty() {
-            screen.write(&plan_command::text(&plan, &wish.title, screen))?;
+            screen.write(&plan_command::text(&plan, &invocation.title, screen))?;
         }
         if self.args.dry_run {
             return self.dry(tree, &plan);
         }
-        match apply::commit(plan, &wish, self.args.timeout, self.session).await {
+        match apply::commit(plan, &invocation, self.args.timeout, self.session).await {
             Ok(done) => self.report(tree, &done),
             Err(failure) => Ok(self.failed_later(&failure)),
         }

@@ -107,9 +107,9 @@ impl Sandbox<'_> {
         let members = input.loaded.cluster.take().map(init::section).transpose()?.map(|section| section.members);
         let running = self.start(ground, &members.unwrap_or_default()).await?;
         let Some(first) = running.first() else { return Ok(Exit::NoInput) };
-        let wish = apply::Wish::new(input.loaded.desired, input.sources, &[file], &apply::How::default());
-        let exit = apply::carry_out(&wish, self.args.timeout, &first.session).await?;
-        show::ending(exit, &wish, &first.session).await?;
+        let invocation = apply::Invocation::new(input.loaded.desired, input.sources, &[file], &apply::How::default());
+        let exit = apply::carry_out(&invocation, self.args.timeout, &first.session).await?;
+        show::ending(exit, &invocation, &first.session).await?;
         Ok(exit)
     }
 
@@ -131,9 +131,9 @@ impl Sandbox<'_> {
             Ground::Loopback => "fake",
         };
         if ground == Ground::Namespaces {
-            let hub = format!("{}-hub", plot::label(self.room));
-            self.record.hub = Some(hub.clone());
-            netns::make(&hub, &self.record.plots).await?;
+            let daemon = format!("{}-hub", plot::label(self.room));
+            self.record.daemon = Some(daemon.clone());
+            netns::make(&daemon, &self.record.plots).await?;
         }
         let mut running = Vec::new();
         for plot in self.record.plots.clone() {
@@ -165,9 +165,9 @@ impl Input {
 }
 
 fn make_room() -> Result<PathBuf, Failure> {
-    let mut dice = [0u8; 3];
-    getrandom::fill(&mut dice).map_err(|cause| Failure::because("choose a name for the sandbox", &cause))?;
-    let [a, b, c] = dice;
+    let mut rng = [0u8; 3];
+    getrandom::fill(&mut rng).map_err(|cause| Failure::because("choose a name for the sandbox", &cause))?;
+    let [a, b, c] = rng;
     let room = std::env::temp_dir().join(format!("seedbed-{a:02x}{b:02x}{c:02x}"));
     std::fs::DirBuilder::new()
         .mode(0o700)

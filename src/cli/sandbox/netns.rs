@@ -10,10 +10,10 @@ use crate::host::linux::{Command, Runner, Tools};
 ///
 /// # Errors
 /// What `ip` complains about.
-pub async fn make(hub: &str, plots: &[Plot]) -> Result<(), Failure> {
-    let names = [hub].into_iter().chain(spaces(plots));
+pub async fn make(daemon: &str, plots: &[Plot]) -> Result<(), Failure> {
+    let names = [daemon].into_iter().chain(spaces(plots));
     ip(&["-batch", "-"], &names.map(|name| format!("netns add {name}\n")).collect::<String>()).await?;
-    ip(&["-n", hub, "-batch", "-"], &hub_script(plots)).await?;
+    ip(&["-n", daemon, "-batch", "-"], &hub_script(plots)).await?;
     let prefix = prefix(&plots.iter().map(|plot| plot.address).collect::<Vec<_>>());
     for plot in plots {
         let Some(space) = &plot.namespace else { continue };

@@ -15,7 +15,7 @@ const FILE: &str = "sandbox.json";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The namespace that joins the others.
-    pub hub: Option<String>,
+    pub daemon: Option<String>,
     /// The members.
     pub plots: Vec<Plot>,
     /// Their daemons' processes, in the same order.
@@ -57,7 +57,7 @@ impl Record {
             self.pids.iter().copied().zip(self.plots.iter().map(|plot| plot.state_dir.as_path())).collect();
         super::process::end(&daemons).await;
         let spaces = self.plots.iter().filter_map(|plot| plot.namespace.clone());
-        super::netns::remove(&spaces.chain(self.hub.clone()).collect::<Vec<_>>()).await;
+        super::netns::remove(&spaces.chain(self.daemon.clone()).collect::<Vec<_>>()).await;
         std::fs::remove_dir_all(room).map_err(|cause| Failure::because(format!("remove {}", room.display()), &cause))
     }
 

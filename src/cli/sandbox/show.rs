@@ -87,9 +87,9 @@ fn part(roles: &[String]) -> &'static str {
 ///
 /// # Errors
 /// What the daemon says.
-pub async fn ending(exit: Exit, wish: &apply::Wish, session: &Session) -> Result<(), Failure> {
+pub async fn ending(exit: Exit, invocation: &apply::Invocation, session: &Session) -> Result<(), Failure> {
     if exit == Exit::Done {
-        let again = apply::plan(wish, session).await?;
+        let again = apply::plan(invocation, session).await?;
         session.screen.say(if again.is_empty() {
             "Applying it again would change nothing."
         } else {
@@ -97,7 +97,7 @@ pub async fn ending(exit: Exit, wish: &apply::Wish, session: &Session) -> Result
         });
     }
     session.screen.say("");
-    let own = wish.desired.objects.keys().filter(|key| key.kind.as_str() != Key::MEMBER);
+    let own = invocation.desired.objects.keys().filter(|key| key.kind.as_str() != Key::MEMBER);
     status::once(&own.cloned().collect::<Vec<_>>(), session).await.map(|_| ())
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Board, Cell, Moment, Row, State};
+use super::{Cell, Moment, Row, State, StatusView};
 use crate::cli::input::plural;
 use crate::model::{MemberName, Phase, Revision};
 
-impl Board {
+impl StatusView {
     /// The lines under the table: first what members say, then who is silent, then whose log is in trouble.
     pub fn troubles(&self, moment: &Moment) -> Vec<String> {
         // What was in the way then is old like the rest; and nothing can be done about it now.

@@ -19,7 +19,7 @@ pub use time::{Moment, Skew, rfc3339, spoken};
 
 /// The objects of one answer of a daemon.
 #[derive(Clone, Debug)]
-pub struct Board {
+pub struct StatusView {
     /// The version of the state that it shows.
     pub revision: Revision,
     /// The members, in the order of their names.
@@ -84,7 +84,7 @@ fn is_listed(object: &Object) -> bool {
     }
 }
 
-impl Board {
+impl StatusView {
     /// The board of an answer: only these objects when `keys` is not empty.
     pub fn of(reply: &ObjectsReply, keys: &[Key]) -> Self {
         let silent = silent(&reply.liveness);

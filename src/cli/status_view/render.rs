@@ -1,6 +1,6 @@
 //! The board for people.
 
-use super::{Board, Cell, DEGRADED, Moment, Row, State};
+use super::{Cell, DEGRADED, Moment, Row, State, StatusView};
 use crate::cli::input::plural;
 use crate::cli::screen::{Palette, Table};
 use crate::model::{MemberName, Phase};
@@ -8,7 +8,7 @@ use crate::model::{MemberName, Phase};
 /// More members than this share one column: rows of a hundred words help nobody.
 const COLUMNS_MAX: usize = 8;
 
-impl Board {
+impl StatusView {
     /// The table, and what stands in the way of each object under it.
     pub fn render(&self, palette: Palette, moment: &Moment) -> String {
         let mut text = self.table(palette).aligned(palette);

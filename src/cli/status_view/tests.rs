@@ -48,7 +48,7 @@ fn reply(objects: Vec<Object>, silent: &[&str]) -> ObjectsReply {
 }
 
 fn screen(objects: Vec<Object>, silent: &[&str]) -> String {
-    let board = Board::of(&reply(objects, silent), &[]);
+    let board = StatusView::of(&reply(objects, silent), &[]);
     format!("{}{}\n", board.render(Palette::plain(), &Moment::utc(NOW)), board.summary())
 }
 
@@ -148,7 +148,7 @@ fn what_has_stopped_says_on_whom_and_how_to_go_on() {
     let broken = vec![("node1", placement(2, PlacementPhase::Errored, condition)), ("node2", old()), ("node3", old())];
     let fine = vec![("node1", ready()), ("node2", old()), ("node3", old())];
     let objects = vec![in_waves("br7", broken, &["node2", "node3"]), in_waves("br8", fine, &["node2", "node3"])];
-    assert!(Board::of(&reply(objects.clone(), &[]), &[]).is_blocked());
+    assert!(StatusView::of(&reply(objects.clone(), &[]), &[]).is_blocked());
     insta::assert_snapshot!(screen(objects, &[]), @r"
     OBJECT       STATUS    NODE1        NODE2    NODE3
     network/br7  Degraded  reconciling  stopped  stopped
@@ -166,8 +166,8 @@ fn what_has_stopped_says_on_whom_and_how_to_go_on() {
 fn who_has_not_had_its_turn_waits() {
     let old = || placement(1, PlacementPhase::Created, Condition::ready(NOW));
     let network = in_waves("br7", vec![("node1", ready()), ("node2", old()), ("node3", old())], &["node3"]);
-    assert!(!Board::of(&reply(vec![network.clone()], &[]), &[]).is_blocked());
-    let json = Board::of(&reply(vec![network.clone()], &[]), &[]).json(&Moment::utc(NOW));
+    assert!(!StatusView::of(&reply(vec![network.clone()], &[]), &[]).is_blocked());
+    let json = StatusView::of(&reply(vec![network.clone()], &[]), &[]).json(&Moment::utc(NOW));
     assert_eq!(json["objects"][0]["waves"]["wave"], 1);
     assert_eq!(json["objects"][0]["waves"]["stopped"], false);
     insta::assert_snapshot!(screen(vec![network], &[]), @r"
@@ -181,7 +181,7 @@ fn who_has_not_had_its_turn_waits() {
 fn only_what_waits_for_somebody_is_blocked() {
     let board = |placements: Vec<(&str, Placement)>, silent: &[&str]| {
         let pool = object(Key::new("storage-pool", "data"), Phase::Creating, placements);
-        Board::of(&reply(vec![pool], silent), &[])
+        StatusView::of(&reply(vec![pool], silent), &[])
     };
     assert!(board(vec![("node1", ready()), ("node3", waiting())], &["node3"]).is_blocked());
     assert!(!board(vec![("node1", waiting()), ("node3", waiting())], &["node3"]).is_blocked());
@@ -233,7 +233,7 @@ fn stalled_sources_and_held_objects_are_told_below_and_records_are_no_rows() {
     4 objects: 4 converged · 3 members · revision 12
     ");
     // Programs are told of the same: the hold on profile/db has ended.
-    let json = Board::of(&reply(objects, &[]), &[]).json(&Moment::utc(NOW));
+    let json = StatusView::of(&reply(objects, &[]), &[]).json(&Moment::utc(NOW));
     assert_eq!(about(&json), ["source/site", "source/lost", "profile/web"]);
 }
 
@@ -268,7 +268,7 @@ fn what_waits_to_be_confirmed_and_what_could_not_be_taken_back_is_told() {
       To show that no longer: seedbed confirm --dismiss
     1 object: 0 converged, 1 waits · 3 members · revision 12
     ");
-    let json = Board::of(&reply(objects, &[]), &[]).json(&Moment::utc(NOW));
+    let json = StatusView::of(&reply(objects, &[]), &[]).json(&Moment::utc(NOW));
     assert_eq!(about(&json), ["confirmation/pending", "network/br0", "storage-pool/data"]);
     assert_eq!(json["notices"][0]["until"], "2023-11-14T22:14:02Z");
 }
@@ -300,7 +300,7 @@ fn what_a_member_had_when_it_lost_touch_is_shown_as_that() {
         voters: ["node1", "node2", "node3"].map(MemberName::from).to_vec(),
     };
     let reply = ObjectsReply { outdated: Some(outdated), ..reply(vec![pool], &["node1", "node2"]) };
-    let board = Board::of(&reply, &[]);
+    let board = StatusView::of(&reply, &[]);
     let moment = Moment::utc(NOW);
     let shown = format!("{}{}\n", board.render(Palette::plain(), &moment), board.summary());
     insta::assert_snapshot!(shown, @r"

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::time::rfc3339;
-use super::{Board, Cell, Moment, Notice, Row, Waves};
+use super::{Cell, Moment, Notice, Row, StatusView, Waves};
 use crate::model::Outdated;
 
-impl Board {
+impl StatusView {
     /// The board as JSON, as it stands at a moment.
     pub fn json(&self, moment: &Moment) -> Value {
         let member = |name: &crate::model::MemberName| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::ApiError;
 use crate::model::{Claim, Desired, Revision};
 use crate::plan::Mode;
-use crate::service::{Order, Server, Terms};
+use crate::service::{ApplyOptions, PlanOptions, Server};
 
 /// How long an init waits for all members when it does not say.
 const WAIT_MS: u64 = 60_000;
@@ -20,8 +20,8 @@ pub async fn apply(
     timeout_ms: Option<u64>,
 ) -> Result<Option<Revision>, ApiError> {
     service::hide_secrets(server, &mut desired).await?;
-    let terms = Terms { mode: Mode::Merge, claim: &Claim::default() };
-    let applied = service::apply(server, &desired, terms, Order { by, expect: None, confirm: None }).await?;
+    let terms = PlanOptions { mode: Mode::Merge, claim: &Claim::default() };
+    let applied = service::apply(server, &desired, terms, ApplyOptions { by, expect: None, confirm: None }).await?;
     service::settle(server, &applied.keys, limit(timeout_ms)).await?;
     Ok(applied.revision)
 }

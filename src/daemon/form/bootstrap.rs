@@ -8,20 +8,20 @@ use super::apply::limit;
 use super::failed;
 use super::part::Part;
 use crate::api::{ApiError, InitOutcome, InitReply};
+use crate::daemon::context::DaemonContext;
 use crate::daemon::initial_records::{self, Clustering};
-use crate::daemon::runtime::Hub;
 use crate::kinds::member::Member;
 use crate::model::{
     Change, Claim, ClusterState, Command, Config, Desired, Expect, Key, MemberName, Reply, Revision, Write,
 };
 use crate::plan::{Context, Mode, Plan, plan};
 use crate::service::objects::records;
-use crate::service::{Node, Pair, Server, SystemDice, store_failed};
-use crate::store::{Ledger, Peer};
+use crate::service::{LocalMember, Pair, Server, SystemRng, store_failed};
+use crate::store::{MemoryState, Peer};
 
 /// Forms the cluster, or leaves everything as it was.
 pub async fn bootstrap(
-    hub: &Hub,
+    daemon: &DaemonContext,
     server: &Arc<Server>,
     part: &Part,
     mut desired: Desired,
@@ -31,13 +31,13 @@ pub async fn bootstrap(
     service::hide_secrets(server, &mut desired).await?;
     let node = server.node();
     let state = node.store.state().map_err(store_failed)?;
-    let shared = server.former.new_pair()?;
+    let shared = server.lifecycle.new_pair()?;
     let naming = naming(server, part, &node, (&state, &shared), by)?;
     let plan = rehearse(server, part, &desired, state, &naming)?;
     let listen = listen_keys(&desired, part);
-    server.former.listen(server, &listen).await?;
-    hub.dir.set_pair("cluster", Some(&shared)).map_err(failed)?;
-    let outcome = commit(hub, server, part, &node, naming, &plan, listen).await;
+    server.lifecycle.listen(server, &listen).await?;
+    daemon.dir.set_pair("cluster", Some(&shared)).map_err(failed)?;
+    let outcome = commit(daemon, server, part, &node, naming, &plan, listen).await;
     match outcome {
         Ok(revision) => {
             server.credentials.set_cluster(Some(shared));
@@ -50,8 +50,8 @@ pub async fn bootstrap(
             })
         }
         Err(error) => {
-            hub.dir.set_pair("cluster", None).map_err(failed)?;
-            server.former.listen(server, &service::configuration(server, &node.name)?).await?;
+            daemon.dir.set_pair("cluster", None).map_err(failed)?;
+            server.lifecycle.listen(server, &service::configuration(server, &node.name)?).await?;
             Err(error)
         }
     }
@@ -67,7 +67,7 @@ fn listen_keys(desired: &Desired, part: &Part) -> Config {
 fn naming(
     server: &Server,
     part: &Part,
-    node: &Node,
+    node: &LocalMember,
     (state, shared): (&ClusterState, &Pair),
     by: &str,
 ) -> Result<Write, ApiError> {
@@ -110,21 +110,21 @@ fn rehearse(
     naming: &Write,
 ) -> Result<Plan, ApiError> {
     let revision = Revision(state.revision.0 + 1);
-    let mut ledger = Ledger::default();
+    let mut ledger = MemoryState::default();
     ledger.state = state;
     ledger.apply(revision, &Command::Write(naming.clone()));
     let liveness = server.liveness();
     let context = Context { here: &part.name, liveness: &liveness, mode: Mode::Merge, claim: Some(&Claim::default()) };
-    plan(desired, &ledger.state, &context, &mut SystemDice).map_err(|findings| {
+    plan(desired, &ledger.state, &context, &mut SystemRng).map_err(|findings| {
         ApiError::bad_request("the manifest cannot be applied: nothing was changed").with_findings(findings)
     })
 }
 
 async fn commit(
-    hub: &Hub,
+    daemon: &DaemonContext,
     server: &Arc<Server>,
     part: &Part,
-    node: &Arc<Node>,
+    node: &Arc<LocalMember>,
     naming: Write,
     plan: &Plan,
     listen: Config,
@@ -132,12 +132,12 @@ async fn commit(
     let peer = Peer { id: node.id, address: part.address.clone() };
     node.store.set_address(peer.clone()).await.map_err(store_failed)?;
     let belongs = Belongs { id: node.id, address: peer.address, name: Some(part.name.clone()), listen };
-    hub.dir.set_belongs(&hub.dir.database(), &belongs).map_err(failed)?;
+    daemon.dir.set_belongs(&daemon.dir.database(), &belongs).map_err(failed)?;
     let command = in_one_entry(naming, plan);
     match node.store.submit(command).await.map_err(store_failed)? {
         Reply::Applied { revision } => {
             node.store.sync().await.map_err(store_failed)?;
-            take_name(hub, server, node, &part.name).await;
+            take_name(daemon, server, node, &part.name).await;
             Ok(revision)
         }
         Reply::Refused { .. } => Err(ApiError::conflict("changed by somebody else in between; try again")),
@@ -156,9 +156,9 @@ fn in_one_entry(naming: Write, plan: &Plan) -> Command {
     Command::Write(Write { request, at, by, origin, expect, changes })
 }
 
-async fn take_name(hub: &Hub, server: &Arc<Server>, node: &Arc<Node>, name: &MemberName) {
-    server.node.send_replace(Arc::new(Node { store: node.store.clone(), name: name.clone(), id: node.id }));
-    if let Some(loops) = hub.loops.lock().await.as_ref() {
+async fn take_name(daemon: &DaemonContext, server: &Arc<Server>, node: &Arc<LocalMember>, name: &MemberName) {
+    server.node.send_replace(Arc::new(LocalMember { store: node.store.clone(), name: name.clone(), id: node.id }));
+    if let Some(loops) = daemon.loops.lock().await.as_ref() {
         loops.rename(name);
     }
     server.trust.refresh(&node.store);

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::part::{Ask, Credential, Doors, List};
+use super::part::{Ask, Credential, Endpoints, List};
 use crate::api::{ApiError, JoinChallenge};
 use crate::client::{Client, Identity, fetch_certificate};
 use crate::model::MemberName;
@@ -40,7 +40,12 @@ pub async fn decide(list: List, is_new: bool, identity: &Identity) -> Result<Ask
     if !clustered.is_empty() {
         refuse_beside(&clustered, is_new, password.is_empty())?;
         let addresses = clustered.into_iter().map(|(_, address)| address.clone()).collect();
-        return Ok(Ask::Join(Doors { addresses, known, credential: Credential::Password(password), founder: None }));
+        return Ok(Ask::Join(Endpoints {
+            addresses,
+            known,
+            credential: Credential::Password(password),
+            founder: None,
+        }));
     }
     let unknown = found.iter().filter_map(|((name, _), found)| match found {
         OtherMember::Unknown(why) => Some(format!("{name} does not say ({why})")),

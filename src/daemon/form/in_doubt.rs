@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::failed;
 use crate::api::{ApiError, JoinEnd, JoinUndo};
+use crate::daemon::context::DaemonContext;
 use crate::daemon::join_journal::Prepared;
-use crate::daemon::runtime::Hub;
-use crate::model::{Key, Phase, Revision, Roll};
-use crate::service::{CrashPoint, Line, Node, Server, Told, id_of, store_failed};
+use crate::model::{Key, LivenessReport, Phase, Revision};
+use crate::service::{Channel, Failpoint, HeardReport, LocalMember, Server, id_of, store_failed};
 
 const ASK_EVERY: Duration = Duration::from_millis(500);
 const ASK_LIMIT: Duration = Duration::from_secs(5);
@@ -30,12 +30,16 @@ const CERTIFICATE_LIMIT: Duration = Duration::from_secs(5);
 const CERTIFICATE_AGAIN: Duration = Duration::from_millis(50);
 
 /// Answers as the member that this one may be already, so that the cluster can go on with it.
-pub async fn stand_by(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
+pub async fn stand_by(daemon: &DaemonContext, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
     server.trust.offer(&prepared.contacts.members).map_err(|error| ApiError::failed(error.to_string()))?;
     server.peers.forget();
     let belongs = &prepared.belongs;
-    let store = hub.open_store(&hub.dir.joining(), belongs).await.map_err(store_failed)?;
-    server.joining.send_replace(Some(Arc::new(Node { store, name: prepared.contacts.name.clone(), id: belongs.id })));
+    let store = daemon.open_store(&daemon.dir.joining(), belongs).await.map_err(store_failed)?;
+    server.joining.send_replace(Some(Arc::new(LocalMember {
+        store,
+        name: prepared.contacts.name.clone(),
+        id: belongs.id,
+    })));
     Ok(())
 }
 
@@ -65,7 +69,7 @@ pub async fn end(server: &Server, prepared: &Prepared, ask_from: Instant) -> Opt
 }
 
 /// Whether the cluster's state, as it has arrived here, has this member in it.
-fn is_member(node: &Node) -> bool {
+fn is_member(node: &LocalMember) -> bool {
     let record = node.store.get(&Key::member(&node.name)).ok().flatten();
     record.is_some_and(|record| record.phase == Phase::Created && id_of(&record) == node.id)
 }
@@ -74,7 +78,7 @@ fn is_member(node: &Node) -> bool {
 async fn ask(server: &Server, prepared: &Prepared) -> Option<JoinEnd> {
     let undo = JoinUndo { id: prepared.belongs.id, server_name: prepared.contacts.name.clone() };
     for member in &prepared.contacts.members {
-        let Ok(client) = server.peers.client(&member.address, Line::Calls) else { continue };
+        let Ok(client) = server.peers.client(&member.address, Channel::Calls) else { continue };
         match client.with_timeout(ASK_LIMIT).post::<JoinEnd>(service::UNDO, &undo).await {
             Ok(end) => return Some(end),
             Err(error) => tracing::debug!(member = %member.name, %error, "does not say how the join ended"),
@@ -96,11 +100,16 @@ pub fn waits_for(prepared: &Prepared) -> String {
 }
 
 /// Goes on as what this member is.
-pub async fn conclude(hub: &Hub, server: &Arc<Server>, prepared: &Prepared, end: JoinEnd) -> Result<(), ApiError> {
-    server.crash.at(CrashPoint::Ended);
+pub async fn conclude(
+    daemon: &DaemonContext,
+    server: &Arc<Server>,
+    prepared: &Prepared,
+    end: JoinEnd,
+) -> Result<(), ApiError> {
+    server.crash.at(Failpoint::Ended);
     let concluded = match end {
-        JoinEnd::Member => move_in(hub, server, prepared).await,
-        JoinEnd::Undone => move_out(hub, server).await,
+        JoinEnd::Member => move_in(daemon, server, prepared).await,
+        JoinEnd::Undone => move_out(daemon, server).await,
     };
     if concluded.is_ok() {
         server.undecided.send_replace(None);
@@ -109,24 +118,24 @@ pub async fn conclude(hub: &Hub, server: &Arc<Server>, prepared: &Prepared, end:
 }
 
 /// Puts the joined database in the place of the old one.
-async fn move_in(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
-    hub.end_loops().await;
+async fn move_in(daemon: &DaemonContext, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
+    daemon.end_loops().await;
     let goal = close_joining(server).await;
     server.node().store.shutdown().await;
     // The last word of the standalone loops must not count as news against what the leader says.
-    server.told.send_replace(Told::now(Roll::default()));
-    hub.dir.commit().map_err(failed)?;
-    server.crash.at(CrashPoint::Decided);
-    hub.dir.finish().map_err(failed)?;
-    server.crash.at(CrashPoint::Moved);
+    server.told.send_replace(HeardReport::now(LivenessReport::default()));
+    daemon.dir.commit().map_err(failed)?;
+    server.crash.at(Failpoint::Decided);
+    daemon.dir.finish().map_err(failed)?;
+    server.crash.at(Failpoint::Moved);
     let belongs = &prepared.belongs;
-    let store = hub.open_store(&hub.dir.database(), belongs).await.map_err(store_failed)?;
+    let store = daemon.open_store(&daemon.dir.database(), belongs).await.map_err(store_failed)?;
     let mut applied = store.applied();
     let caught_up = applied.wait_for(|applied| Some(*applied) >= goal);
     if timeout(CATCH_UP_LIMIT, caught_up).await.is_err() {
         tracing::warn!("the cluster's state has not arrived again yet; it follows");
     }
-    server.node.send_replace(Arc::new(Node {
+    server.node.send_replace(Arc::new(LocalMember {
         store: store.clone(),
         name: prepared.contacts.name.clone(),
         id: belongs.id,
@@ -134,7 +143,7 @@ async fn move_in(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result
     forget_offer(server)?;
     server.trust.refresh(&store);
     take_certificate(server).await;
-    hub.restart_loops(server).await;
+    daemon.restart_loops(server).await;
     // Whoever is told that this member has joined finds the present here. The leader is heard once its calls reach
     // this store.
     let present = async {
@@ -168,14 +177,14 @@ async fn take_certificate(server: &Server) {
 }
 
 /// Stands alone as before.
-pub async fn move_out(hub: &Hub, server: &Arc<Server>) -> Result<(), ApiError> {
+pub async fn move_out(daemon: &DaemonContext, server: &Arc<Server>) -> Result<(), ApiError> {
     close_joining(server).await;
     forget_offer(server)?;
     server.credentials.set_cluster(None);
     server.peers.forget();
-    hub.dir.drop_joining().map_err(failed)?;
-    server.former.listen(server, &service::configuration(server, &server.node().name)?).await?;
-    hub.restart_loops(server).await;
+    daemon.dir.drop_joining().map_err(failed)?;
+    server.lifecycle.listen(server, &service::configuration(server, &server.node().name)?).await?;
+    daemon.restart_loops(server).await;
     Ok(())
 }
 
@@ -188,9 +197,9 @@ async fn close_joining(server: &Server) -> Option<Revision> {
 }
 
 /// Brings a join to its end that was left open, however long that takes.
-pub async fn resume(hub: &Hub, server: &Arc<Server>) {
-    let _one_at_a_time = hub.busy.lock().await;
-    let prepared = match hub.dir.prepared() {
+pub async fn resume(daemon: &DaemonContext, server: &Arc<Server>) {
+    let _one_at_a_time = daemon.busy.lock().await;
+    let prepared = match daemon.dir.prepared() {
         Ok(Some(prepared)) => prepared,
         Ok(None) => return,
         Err(error) => {
@@ -200,7 +209,7 @@ pub async fn resume(hub: &Hub, server: &Arc<Server>) {
     };
     tracing::warn!("{}", waits_for(&prepared));
     let Some(end) = end(server, &prepared, Instant::now()).await else { return };
-    match conclude(hub, server, &prepared, end).await {
+    match conclude(daemon, server, &prepared, end).await {
         Ok(()) => tracing::info!(?end, member = %server.node().name, "the interrupted join has come to its end"),
         Err(error) => tracing::error!(error = %error.message, "the interrupted join goes on at the next start"),
     }

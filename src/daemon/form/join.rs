@@ -10,16 +10,16 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::super::machine;
 use super::super::state_dir::Belongs;
 use super::apply::limit;
-use super::contact::{self, Contact};
 use super::failed;
 use super::in_doubt;
-use super::part::{Doors, Part};
+use super::join_client::{self, JoinClient};
+use super::part::{Endpoints, Part};
 use crate::api::{ApiError, InitOutcome, InitReply, JoinCommit, JoinEnd, JoinOffer, JoinRequest, JoinUndo};
+use crate::daemon::context::DaemonContext;
 use crate::daemon::join_journal::{Contacts, Prepared};
-use crate::daemon::runtime::Hub;
 use crate::kinds::server::TRUST_PASSWORD;
-use crate::model::{Desired, Extent, Key, MemberName, Object, Phase, PlacementPhase, Revision};
-use crate::service::{CrashPoint, Server, store_failed};
+use crate::model::{Desired, Key, MemberName, Object, Phase, PlacementPhase, ReadSet, Revision};
+use crate::service::{Failpoint, Server, store_failed};
 
 const COMMIT_LIMIT: Duration = Duration::from_secs(50);
 const UNDO_LIMIT: Duration = Duration::from_secs(5);
@@ -30,28 +30,28 @@ const DECIDE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Joins, or leaves both sides as they were.
 pub async fn join(
-    hub: &Hub,
+    daemon: &DaemonContext,
     server: &Arc<Server>,
     part: &Part,
-    doors: &Doors,
+    doors: &Endpoints,
     desired: Desired,
     timeout_ms: Option<u64>,
 ) -> Result<InitReply, ApiError> {
     refuse_if_not_empty(server)?;
     let identity = server.credentials.identity()?;
     let contact =
-        contact::reach(doors, (&part.name, &server.passwords), &identity, &server.credentials.server().certificate)
+        join_client::reach(doors, (&part.name, &server.passwords), &identity, &server.credentials.server().certificate)
             .await?;
     let request = request(server, part, desired, &contact);
     let own = request.desired.objects.get(&Key::server()).map(|server| server.of(&part.name)).unwrap_or_default();
-    server.former.listen(server, &own).await?;
+    server.lifecycle.listen(server, &own).await?;
     let outcome = match contact.ask(&request).await {
-        Ok(offer) => enter(hub, server, &contact, request, offer).await,
+        Ok(offer) => enter(daemon, server, &contact, request, offer).await,
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
         if server.undecided.borrow().is_none() {
-            server.former.listen(server, &service::configuration(server, &server.node().name)?).await?;
+            server.lifecycle.listen(server, &service::configuration(server, &server.node().name)?).await?;
         }
         return Err(error);
     }
@@ -61,7 +61,7 @@ pub async fn join(
     Ok(InitReply { outcome: InitOutcome::Joined, server_name: part.name.clone(), revision })
 }
 
-fn request(server: &Server, part: &Part, mut desired: Desired, contact: &Contact) -> JoinRequest {
+fn request(server: &Server, part: &Part, mut desired: Desired, contact: &JoinClient) -> JoinRequest {
     // The password is proven, never sent; and the cluster compares it with nothing.
     if let Some(declared) = desired.objects.get_mut(&Key::server()) {
         let mut config = declared.spec.config();
@@ -109,32 +109,32 @@ fn refuse_if_not_empty(server: &Server) -> Result<(), ApiError> {
 
 /// From the offer on: writes down what is needed to come back, asks the cluster to commit, and learns how it ended.
 async fn enter(
-    hub: &Hub,
+    daemon: &DaemonContext,
     server: &Arc<Server>,
-    contact: &Contact,
+    contact: &JoinClient,
     request: JoinRequest,
     offer: JoinOffer,
 ) -> Result<(), ApiError> {
-    server.crash.at(CrashPoint::Offered);
+    server.crash.at(Failpoint::Offered);
     let prepared = prepared(&request, offer);
     let undo = JoinUndo { id: prepared.belongs.id, server_name: prepared.contacts.name.clone() };
-    if let Err(error) = follow(hub, server, &prepared).await {
+    if let Err(error) = follow(daemon, server, &prepared).await {
         let client = contact.client.with_timeout(UNDO_LIMIT);
         if let Err(undone) = client.post::<JoinEnd>(service::UNDO, &undo).await {
             tracing::warn!(error = %undone, "the cluster could not be told that the join failed; it forgets by itself");
         }
-        in_doubt::move_out(hub, server).await?;
+        in_doubt::move_out(daemon, server).await?;
         return Err(error);
     }
     let commit = JoinCommit { id: prepared.belongs.id, request };
     let client = contact.client.with_timeout(COMMIT_LIMIT);
-    let asked = client.post::<Revision>(service::COMMIT, &commit).await.map_err(contact::refused);
+    let asked = client.post::<Revision>(service::COMMIT, &commit).await.map_err(join_client::refused);
     // After a good answer the cluster's state is on its way; after any other one nobody knows what was committed.
     let patience = if asked.is_ok() { ARRIVE_LIMIT } else { Duration::ZERO };
     let end = timeout(DECIDE_LIMIT, in_doubt::end(server, &prepared, Instant::now() + patience)).await;
     match end {
         Ok(Some(end)) => {
-            in_doubt::conclude(hub, server, &prepared, end).await?;
+            in_doubt::conclude(daemon, server, &prepared, end).await?;
             match (end, asked) {
                 (JoinEnd::Member, _) => Ok(()),
                 (JoinEnd::Undone, Err(error)) => Err(error),
@@ -146,7 +146,7 @@ async fn enter(
             let text = in_doubt::waits_for(&prepared);
             server.undecided.send_replace(Some(text.clone()));
             let server = Arc::clone(server);
-            tokio::spawn(async move { server.former.resume(&server).await });
+            tokio::spawn(async move { server.lifecycle.resume(&server).await });
             Err(ApiError::unavailable(text))
         }
     }
@@ -163,11 +163,11 @@ fn prepared(request: &JoinRequest, offer: JoinOffer) -> Prepared {
 }
 
 /// Writes down that the join may be committed from now on, and answers as the member that this one may become.
-async fn follow(hub: &Hub, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
-    hub.dir.prepare(prepared).map_err(failed)?;
-    server.crash.at(CrashPoint::Prepared);
-    in_doubt::stand_by(hub, server, prepared).await?;
-    server.crash.at(CrashPoint::Following);
+async fn follow(daemon: &DaemonContext, server: &Arc<Server>, prepared: &Prepared) -> Result<(), ApiError> {
+    daemon.dir.prepare(prepared).map_err(failed)?;
+    server.crash.at(Failpoint::Prepared);
+    in_doubt::stand_by(daemon, server, prepared).await?;
+    server.crash.at(Failpoint::Following);
     Ok(())
 }
 
@@ -180,7 +180,7 @@ pub async fn settle(server: &Server, done: &str, limit: Duration) -> Result<(), 
     let (mut applied, deadline) = (node.store.applied(), Instant::now() + limit);
     loop {
         applied.borrow_and_update();
-        let state = node.store.part(&|_| Extent { placed: true, ..Extent::default() }).map_err(store_failed)?;
+        let state = node.store.part(&|_| ReadSet { placed: true, ..ReadSet::default() }).map_err(store_failed)?;
         let left: Vec<&Object> = state.objects.values().filter(|object| is_awaited(object, &node.name)).collect();
         let troubles: Vec<String> = left.iter().filter_map(|object| trouble(object, &node.name)).collect();
         if troubles.len() == left.len() {

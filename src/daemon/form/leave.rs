@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::failed;
 use crate::api::ApiError;
-use crate::daemon::runtime::Hub;
-use crate::model::{Config, Extent, Object, Roll, Rollout};
-use crate::service::{Leaving, Server, Told, store_failed};
+use crate::daemon::context::DaemonContext;
+use crate::model::{Config, LivenessReport, Object, ReadSet, Rollout};
+use crate::service::{HeardReport, Leaving, Server, store_failed};
 
 /// Starts anew with an empty store.
-pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
-    let _one_at_a_time = hub.busy.lock().await;
+pub async fn leave(daemon: &DaemonContext, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
+    let _one_at_a_time = daemon.busy.lock().await;
     if !server.is_clustered()? {
         return Ok(());
     }
@@ -20,31 +20,31 @@ pub async fn leave(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), 
     let name = server.node().name.clone();
     let text = format!("{name} is leaving its cluster, and stands alone in a moment: ask again then");
     server.undecided.send_replace(Some(text));
-    let left = stand_alone(hub, server, why).await;
+    let left = stand_alone(daemon, server, why).await;
     server.undecided.send_replace(None);
     left
 }
 
-async fn stand_alone(hub: &Hub, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
+async fn stand_alone(daemon: &DaemonContext, server: &Arc<Server>, why: Leaving) -> Result<(), ApiError> {
     let node = server.node();
-    hub.end_loops().await;
-    server.former.listen(server, &Config::default()).await?;
+    daemon.end_loops().await;
+    server.lifecycle.listen(server, &Config::default()).await?;
     node.store.shutdown().await;
     match why {
-        Leaving::Asked | Leaving::Told => hub.dir.drop_database().map_err(failed)?,
+        Leaving::Asked | Leaving::Told => daemon.dir.drop_database().map_err(failed)?,
         Leaving::Found => {
-            let kept = hub.dir.set_database_aside().map_err(failed)?;
+            let kept = daemon.dir.set_database_aside().map_err(failed)?;
             tracing::error!(member = %node.name, kept, "this member stands alone now; its old database is kept");
         }
     }
-    hub.dir.set_pair("cluster", None).map_err(failed)?;
+    daemon.dir.set_pair("cluster", None).map_err(failed)?;
     server.credentials.set_cluster(None);
     server.peers.forget();
-    let place = hub.open_place(server.credentials.server(), server.host.clock.as_ref()).await.map_err(failed)?;
-    server.told.send_replace(Told::now(Roll::default()));
+    let place = daemon.open_place(server.credentials.server(), server.host.clock.as_ref()).await.map_err(failed)?;
+    server.told.send_replace(HeardReport::now(LivenessReport::default()));
     server.node.send_replace(Arc::new(place));
     server.trust.refresh(&server.store());
-    hub.restart_loops(server).await;
+    daemon.restart_loops(server).await;
     Ok(())
 }
 
@@ -56,7 +56,7 @@ fn refuse_if_needed(server: &Server) -> Result<(), ApiError> {
             "this member is still part of its cluster: remove it with `seedbed cluster remove {name}`"
         )));
     }
-    let state = server.store().part(&|_| Extent { placed: true, ..Extent::default() }).map_err(store_failed)?;
+    let state = server.store().part(&|_| ReadSet { placed: true, ..ReadSet::default() }).map_err(store_failed)?;
     let stands = |object: &&Object| object.rollout != Rollout::RecordOnly && object.key.kind.as_str() != "config";
     let kept: Vec<String> = state.objects.values().filter(stands).map(|object| object.key.to_string()).collect();
     if kept.is_empty() {

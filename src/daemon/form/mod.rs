@@ -2,17 +2,17 @@
 
 mod apply;
 mod bootstrap;
-mod contact;
 mod found;
 mod in_doubt;
 mod join;
+mod join_client;
 mod leave;
 mod part;
 
 use crate::service;
 use std::sync::Arc;
 
-use super::runtime::{Hub, told};
+use super::context::{DaemonContext, told};
 use crate::api::{ApiError, ClusterPut, ClusterSection, InitOutcome, InitReply, InitRequest};
 use crate::model::{Config, Declared, Desired, Key};
 use crate::service::Server;
@@ -23,8 +23,13 @@ pub use leave::leave;
 use part::{Ask, Part};
 
 /// Brings about what a preseed asks for, all of it or nothing.
-pub async fn init(hub: &Hub, server: &Arc<Server>, request: InitRequest, by: &str) -> Result<InitReply, ApiError> {
-    let _one_at_a_time = hub.busy.lock().await;
+pub async fn init(
+    daemon: &DaemonContext,
+    server: &Arc<Server>,
+    request: InitRequest,
+    by: &str,
+) -> Result<InitReply, ApiError> {
+    let _one_at_a_time = daemon.busy.lock().await;
     let InitRequest { mut desired, cluster, timeout_ms, new_cluster } = request;
     let wanted = cluster.filter(is_meant).map(|section| part::read(&section, &desired)).transpose()?;
     let Some(part) = wanted else {
@@ -52,13 +57,18 @@ pub async fn init(hub: &Hub, server: &Arc<Server>, request: InitRequest, by: &st
         ask @ (Ask::Bootstrap | Ask::Join(_)) => ask,
     };
     match ask {
-        Ask::Bootstrap | Ask::Found(_) => bootstrap::bootstrap(hub, server, &part, desired, by, timeout_ms).await,
-        Ask::Join(doors) => join::join(hub, server, &part, &doors, desired, timeout_ms).await,
+        Ask::Bootstrap | Ask::Found(_) => bootstrap::bootstrap(daemon, server, &part, desired, by, timeout_ms).await,
+        Ask::Join(doors) => join::join(daemon, server, &part, &doors, desired, timeout_ms).await,
     }
 }
 
 /// LXD's own form of the same.
-pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str) -> Result<InitReply, ApiError> {
+pub async fn put(
+    daemon: &DaemonContext,
+    server: &Arc<Server>,
+    request: ClusterPut,
+    by: &str,
+) -> Result<InitReply, ApiError> {
     let mut desired = Desired::default();
     let config = service::configuration(server, &server.node().name)?;
     let own = config.value(service::CLUSTER_ADDRESS).or(config.value(service::HTTPS_ADDRESS));
@@ -76,7 +86,7 @@ pub async fn put(hub: &Hub, server: &Arc<Server>, request: ClusterPut, by: &str)
         member_config: request.member_config,
         ..ClusterSection::default()
     };
-    init(hub, server, InitRequest { desired, cluster: Some(section), ..InitRequest::default() }, by).await
+    init(daemon, server, InitRequest { desired, cluster: Some(section), ..InitRequest::default() }, by).await
 }
 
 fn nothing() -> Declared {

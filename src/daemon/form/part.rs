@@ -34,7 +34,7 @@ pub enum Ask {
     /// Form the cluster of a list, unless that was done before.
     Found(List),
     /// Join one.
-    Join(Doors),
+    Join(Endpoints),
 }
 
 /// The list of members that the first of them reads.
@@ -50,7 +50,7 @@ pub struct List {
 
 /// Where and how to get into a cluster.
 #[derive(Clone, Debug)]
-pub struct Doors {
+pub struct Endpoints {
     /// Members to try, in this order.
     pub addresses: Vec<String>,
     /// What they must show.
@@ -220,7 +220,7 @@ fn address(section: &ClusterSection, declared: &DeclaredMember, configured: Opti
 
 fn ask(section: &ClusterSection, token: Option<JoinToken>, name: &MemberName, own: &str) -> Result<Ask, ApiError> {
     if let Some(token) = token {
-        return Ok(Ask::Join(Doors {
+        return Ok(Ask::Join(Endpoints {
             addresses: token.addresses.iter().map(|address| with_port(address)).collect(),
             known: Known::Fingerprint(token.fingerprint),
             credential: Credential::Token(token.secret),
@@ -250,7 +250,7 @@ fn ask(section: &ClusterSection, token: Option<JoinToken>, name: &MemberName, ow
     }
     let credential = Credential::Password(section.cluster_password.clone());
     let founder = section.members.first().map(|first| first.name.clone()).filter(|_| !is_first);
-    Ok(Ask::Join(Doors { addresses, known: known(section)?, credential, founder }))
+    Ok(Ask::Join(Endpoints { addresses, known: known(section)?, credential, founder }))
 }
 
 fn known(section: &ClusterSection) -> Result<Known, ApiError> {

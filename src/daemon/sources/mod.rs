@@ -20,7 +20,7 @@ use tokio::time::sleep;
 
 use crate::kinds::source::{SourceSpec, SourceStatus};
 use crate::model::{Change, Expect, Generation, Key, Object, Revision};
-use crate::service::{Node, Server, submit_as, typed};
+use crate::service::{LocalMember, Server, submit_as, typed};
 use crate::store::StoreError;
 use crate::watch::git;
 use reader::Reader;
@@ -50,7 +50,7 @@ struct Running {
 }
 
 /// Keeps the readers of this place running until `stop`.
-pub async fn run(readers: Readers, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+pub async fn run(readers: Readers, node: Arc<LocalMember>, mut stop: watch::Receiver<bool>) {
     let mut applied = node.store.applied();
     let mut leadership = node.store.leadership();
     let mut running = BTreeMap::new();
@@ -79,7 +79,7 @@ pub async fn run(readers: Readers, node: Arc<Node>, mut stop: watch::Receiver<bo
 /// Starts and ends readers, and gives the names of all sources.
 async fn look(
     readers: &Readers,
-    node: &Arc<Node>,
+    node: &Arc<LocalMember>,
     is_leader: bool,
     running: &mut BTreeMap<String, Running>,
 ) -> Result<Vec<String>, StoreError> {

@@ -88,13 +88,13 @@ async fn patches_of_different_keys_all_stay() {
 /// A follower that hears nothing from the leader until it listens again.
 async fn deaf(machine: &Machine) {
     let server = machine.daemon.server();
-    server.former.listen(server, &crate::model::Config::default()).await.expect("a closed port");
+    server.lifecycle.listen(server, &crate::model::Config::default()).await.expect("a closed port");
 }
 
 async fn hear(machine: &Machine) {
     let server = machine.daemon.server();
     let own = crate::service::configuration(server, &server.node().name).expect("its keys");
-    server.former.listen(server, &own).await.expect("an open port");
+    server.lifecycle.listen(server, &own).await.expect("an open port");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use crate::api::{ClusterSection, Secret};
 use crate::client::Client;
 use crate::kinds::token::TokenSpec;
 use crate::model::{Key, MemberName, Timestamp};
-use crate::service::Line;
+use crate::service::Channel;
 use crate::service::objects::records;
 use crate::store::Role;
 
@@ -124,7 +124,7 @@ async fn a_removal_answers_when_the_member_stands_alone() {
 async fn only_who_is_meant_is_reset() {
     let machines = three().await;
     let server = machines[0].daemon.server();
-    let client = server.peers.client(&machines[1].address, Line::Calls).expect("a client");
+    let client = server.peers.client(&machines[1].address, Channel::Calls).expect("a client");
     let body = json!({"id": 99, "held": []});
     let refused = client.post::<Value>("/internal/cluster/reset", &body).await.expect_err("refused");
     assert_eq!(refused.status(), Some(421), "{refused}");

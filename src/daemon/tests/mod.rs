@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Crash, Daemon, DaemonOptions, HostChoice, SourceReading};
+use super::{Daemon, DaemonOptions, Failpoints, HostChoice, SourceReading};
 use crate::api::{ClusterMember, ClusterSection, InitReply, InitRequest, Secret};
 use crate::client::{Client, ClientError};
 use crate::model::{Config, Declared, Desired, Key, Spec};
@@ -43,7 +43,7 @@ fn options(dir: &std::path::Path) -> DaemonOptions {
         timing: Timing::default(),
         notify_socket: None,
         sources: SourceReading::Here,
-        crash: Crash::default(),
+        crash: Failpoints::default(),
     }
 }
 

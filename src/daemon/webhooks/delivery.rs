@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::SETTLE;
-use super::outbox::{Ledger, record_of};
+use super::outbox::{Outbox, record_of};
 use super::retry::{News, hold_ms, wait_ms};
 use super::watched_status::standings;
 use crate::api::ApiError;
@@ -15,7 +15,7 @@ use crate::client::Outside;
 use crate::kinds::records::history::Applied;
 use crate::kinds::webhook::{WebhookSpec, WebhookStatus};
 use crate::model::{Audited, Generation, Key, Object, Revision};
-use crate::service::{Node, Server, SystemDice, set_webhook_status, store_failed, typed};
+use crate::service::{LocalMember, Server, SystemRng, set_webhook_status, store_failed, typed};
 use crate::store::StoreError;
 
 /// How often it is looked whether a member or a source stands otherwise: silence makes no entry in the log.
@@ -28,11 +28,11 @@ const WRITE_LIMIT: Duration = Duration::from_secs(2);
 /// The courier of one webhook.
 pub struct Courier {
     server: Arc<Server>,
-    node: Arc<Node>,
+    node: Arc<LocalMember>,
     key: Key,
     uid: Revision,
     stop: watch::Receiver<bool>,
-    ledger: Ledger,
+    ledger: Outbox,
     status: WebhookStatus,
     kept: Kept,
     way: Option<Way>,
@@ -69,7 +69,7 @@ impl Courier {
     /// A courier that goes on where the one before has stopped.
     pub fn new(
         server: Arc<Server>,
-        node: Arc<Node>,
+        node: Arc<LocalMember>,
         webhook: &Object,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, StoreError> {
@@ -78,7 +78,7 @@ impl Courier {
         let status = status.filter(|status| status.of == webhook.uid);
         let status = status.unwrap_or_else(|| WebhookStatus { of: webhook.uid, ..WebhookStatus::default() });
         let kept = Kept { generation: stored.map(|object| object.generation), status: status.clone(), at: None };
-        let (key, uid, ledger) = (webhook.key.clone(), webhook.uid, Ledger::after(&status));
+        let (key, uid, ledger) = (webhook.key.clone(), webhook.uid, Outbox::after(&status));
         let due = Instant::now();
         Ok(Self { server, node, key, uid, stop, ledger, status, kept, way: None, failures: 0, due })
     }
@@ -180,7 +180,7 @@ impl Courier {
 
     fn failed(&mut self, why: String) -> Sent {
         self.failures = self.failures.saturating_add(1);
-        self.due = Instant::now() + Duration::from_millis(wait_ms(self.failures, &mut SystemDice));
+        self.due = Instant::now() + Duration::from_millis(wait_ms(self.failures, &mut SystemRng));
         if self.status.failing_since.is_none() {
             self.status.failing_since = Some(self.server.now());
             tracing::warn!(webhook = %self.key.name, %why, "a message was not taken; it is sent again until it is");

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use crate::kinds::webhook::WebhookStatus;
 use crate::model::{Change, Expect, Key, Object, Revision};
-use crate::service::{Node, Server, submit_as};
+use crate::service::{LocalMember, Server, submit_as};
 use crate::store::StoreError;
 use delivery::Courier;
 
@@ -30,7 +30,7 @@ struct Running {
 }
 
 /// Keeps the couriers of this place running until `stop`.
-pub async fn run(server: Arc<Server>, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+pub async fn run(server: Arc<Server>, node: Arc<LocalMember>, mut stop: watch::Receiver<bool>) {
     let mut applied = node.store.applied();
     let mut leadership = node.store.leadership();
     let mut running = BTreeMap::new();
@@ -69,7 +69,7 @@ fn end(running: &mut BTreeMap<String, Running>) -> Vec<JoinHandle<()>> {
 /// Starts and ends couriers.
 async fn look(
     server: &Arc<Server>,
-    node: &Arc<Node>,
+    node: &Arc<LocalMember>,
     running: &mut BTreeMap<String, Running>,
 ) -> Result<(), StoreError> {
     let webhooks = node.store.list("webhook")?;

@@ -12,14 +12,14 @@ use crate::kinds::records::history::{self, Applied};
 use crate::kinds::records::saved_plan::SavedPlan;
 use crate::kinds::webhook::{EventKind, WebhookSpec, WebhookStatus};
 use crate::model::{AuditEntry, Audited, Deed, Did, Key, Origin, Revision, Timestamp};
-use crate::service::Letter;
+use crate::service::WebhookMessage;
 
 /// A message names no more objects than these; it counts them all.
 const NAMED_MAX: usize = 20;
 
 /// How something stands that can be well or not.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub struct WatchedStatus {
     /// What it is, with its uid: another of the same name is another.
     pub subject: String,
     /// The sort of message that it is worth.
@@ -33,7 +33,7 @@ pub struct Standing {
 /// A message, and what is done with once it was taken.
 #[derive(Clone, Debug, PartialEq)]
 struct Waiting {
-    letter: Letter,
+    letter: WebhookMessage,
     mark: Mark,
 }
 
@@ -49,13 +49,13 @@ enum Mark {
 
 /// What waits for one webhook.
 #[derive(Default)]
-pub struct Ledger {
+pub struct Outbox {
     read: Revision,
     turns: BTreeMap<String, u64>,
     waiting: VecDeque<Waiting>,
 }
 
-impl Ledger {
+impl Outbox {
     /// What there is to tell after all that was told.
     pub fn after(status: &WebhookStatus) -> Self {
         // What happened before there was the webhook is none of its business.
@@ -73,7 +73,7 @@ impl Ledger {
     }
 
     /// The next message.
-    pub fn first(&self) -> Option<&Letter> {
+    pub fn first(&self) -> Option<&WebhookMessage> {
         self.waiting.front().map(|waiting| &waiting.letter)
     }
 
@@ -99,7 +99,7 @@ impl Ledger {
     }
 
     /// Reads how members and sources stand now.
-    pub fn take_standings(&mut self, standings: &[Standing], wanted: &WebhookSpec, now: Timestamp) {
+    pub fn take_standings(&mut self, standings: &[WatchedStatus], wanted: &WebhookSpec, now: Timestamp) {
         let known: BTreeSet<&String> = standings.iter().map(|standing| &standing.subject).collect();
         self.turns.retain(|subject, _| known.contains(subject));
         for standing in standings.iter().filter(|standing| wanted.wants(standing.kind)) {
@@ -109,7 +109,7 @@ impl Ledger {
             }
             self.turns.insert(standing.subject.clone(), count + 1);
             let id = format!("{}-{}", standing.subject.replace(['/', '#'], "-"), count + 1);
-            let letter = Letter { id, kind: standing.kind, at: now, data: standing.data.clone() };
+            let letter = WebhookMessage { id, kind: standing.kind, at: now, data: standing.data.clone() };
             self.waiting.push_back(Waiting { letter, mark: Mark::Turn(standing.subject.clone(), count + 1) });
         }
     }
@@ -135,11 +135,11 @@ pub fn record_of(entry: &AuditEntry) -> Option<Key> {
     keys.find(|key| key.kind.as_str() == Applied::KIND)
 }
 
-fn letters(audited: &Audited, applied: Option<&Applied>) -> Vec<Letter> {
+fn letters(audited: &Audited, applied: Option<&Applied>) -> Vec<WebhookMessage> {
     let Audited { revision, entry, hash: _ } = audited;
     let letter = |kind: EventKind, data: Value| {
         let id = format!("{revision}-{kind}");
-        Letter { id, kind, at: entry.at, data }
+        WebhookMessage { id, kind, at: entry.at, data }
     };
     if record_of(entry).is_some() {
         return vec![letter(EventKind::Apply, committed(*revision, entry, applied))];
@@ -195,7 +195,7 @@ mod tests {
         entry(revision, vec![deed(Did::Create, "history/1-a", ""), deed(Did::Change, "profile/web", "")])
     }
 
-    fn ids(ledger: &Ledger) -> Vec<&str> {
+    fn ids(ledger: &Outbox) -> Vec<&str> {
         ledger.waiting.iter().map(|waiting| waiting.letter.id.as_str()).collect()
     }
 
@@ -203,9 +203,9 @@ mod tests {
         WebhookSpec::default()
     }
 
-    fn node3(is_bad: bool) -> Standing {
+    fn node3(is_bad: bool) -> WatchedStatus {
         let subject = "member/node3#9".to_owned();
-        Standing { subject, kind: EventKind::Member, is_bad: Some(is_bad), data: json!({ "member": "node3" }) }
+        WatchedStatus { subject, kind: EventKind::Member, is_bad: Some(is_bad), data: json!({ "member": "node3" }) }
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn one_entry_may_be_two_messages_and_is_told_with_the_last() {
         let both = vec![deed(Did::Healed, "network/a", "n1"), deed(Did::Drifted, "network/b", "n1")];
-        let mut ledger = Ledger::default();
+        let mut ledger = Outbox::default();
         ledger.take_entry(&entry(4, both), None, &all());
         assert_eq!(ids(&ledger), ["4-drift", "4-heal"]);
         let mut status = WebhookStatus::default();
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_is_no_apply_and_what_nobody_asked_for_is_not_told() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Outbox::default();
         ledger.take_entry(&entry(4, vec![deed(Did::Change, "webhook-status/ci", "")]), None, &all());
         let drift = WebhookSpec { events: vec!["drift".to_owned()], ..all() };
         ledger.take_entry(&apply(5), None, &drift);
@@ -251,23 +251,23 @@ mod tests {
 
     #[test]
     fn a_turn_is_told_once_and_under_the_same_id_by_whoever_leads_next() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Outbox::default();
         let mut status = WebhookStatus::default();
         ledger.take_standings(&[node3(false)], &all(), Timestamp(0));
         assert_eq!(ids(&ledger), [""; 0]);
         ledger.take_standings(&[node3(true)], &all(), Timestamp(0));
         ledger.take_standings(&[node3(true)], &all(), Timestamp(0));
         assert_eq!(ids(&ledger), ["member-node3-9-1"]);
-        let mut next = Ledger::after(&status);
+        let mut next = Outbox::after(&status);
         next.take_standings(&[node3(true)], &all(), Timestamp(0));
         assert_eq!(ids(&next), ids(&ledger));
         ledger.done(&mut status);
-        let mut next = Ledger::after(&status);
+        let mut next = Outbox::after(&status);
         next.take_standings(&[node3(true)], &all(), Timestamp(0));
         assert_eq!(ids(&next), [""; 0]);
         next.take_standings(&[node3(false)], &all(), Timestamp(0));
         assert_eq!(ids(&next), ["member-node3-9-2"]);
-        let unknown = Standing { is_bad: None, ..node3(false) };
+        let unknown = WatchedStatus { is_bad: None, ..node3(false) };
         next.take_standings(&[unknown], &all(), Timestamp(0));
         assert_eq!(ids(&next), ["member-node3-9-2"]);
         next.take_standings(&[], &all(), Timestamp(0));
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn when_too_many_wait_the_oldest_are_given_up_and_counted() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Outbox::default();
         let mut status = WebhookStatus::default();
         let count = u64::try_from(WAITING_MAX).expect("a small number") + 2;
         (1..=count).for_each(|revision| ledger.take_entry(&apply(revision), None, &all()));

@@ -1,6 +1,6 @@
 //! How long to wait before the next attempt, and what may be written or kept: the limits of webhooks, as pure functions.
 
-use crate::kinds::Dice;
+use crate::kinds::Rng;
 
 /// The wait after the first failure, which each further one doubles.
 const RETRY_MS: u64 = 500;
@@ -14,10 +14,10 @@ const PROGRESS_MS: u64 = 30_000;
 const TURN_MS: u64 = 2_000;
 
 /// The wait after so many failures in a row, at least one: half of it is by chance, so that hooks do not fall in step.
-pub fn wait_ms(failures: u32, dice: &mut dyn Dice) -> u64 {
+pub fn wait_ms(failures: u32, rng: &mut dyn Rng) -> u64 {
     let doubled = RETRY_MS.saturating_mul(1u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX));
     let whole = doubled.min(RETRY_MS_MAX);
-    whole / 2 + dice.below(whole / 2 + 1)
+    whole / 2 + rng.below(whole / 2 + 1)
 }
 
 /// What there is to write down.
@@ -44,11 +44,11 @@ pub fn hold_ms(news: News, written_ms: Option<u64>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::registry::fixed_dice::{Highest, Lowest};
+    use crate::kinds::registry::fixed_rng::{Highest, Lowest};
 
     #[test]
     fn waits_double_up_to_a_bound_and_half_of_each_is_by_chance() {
-        let waits = |dice: &mut dyn Dice| [1, 2, 3, 8, 9, 64, u32::MAX].map(|failures| wait_ms(failures, dice));
+        let waits = |rng: &mut dyn Rng| [1, 2, 3, 8, 9, 64, u32::MAX].map(|failures| wait_ms(failures, rng));
         assert_eq!(waits(&mut Highest), [500, 1_000, 2_000, 64_000, 120_000, 120_000, 120_000]);
         assert_eq!(waits(&mut Lowest), [250, 500, 1_000, 32_000, 60_000, 60_000, 60_000]);
     }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::outbox::Standing;
+use super::outbox::WatchedStatus;
 use crate::api::ApiError;
 use crate::kinds::source::{self, SourceStatus};
 use crate::kinds::webhook::EventKind;
 use crate::model::{LastSeen, MemberName, Object, Timestamp};
-use crate::service::{Node, Server, offline_after_ms, rfc3339, store_failed, typed};
+use crate::service::{LocalMember, Server, offline_after_ms, rfc3339, store_failed, typed};
 
 /// How all members and sources stand now.
-pub fn standings(server: &Server, node: &Node) -> Result<Vec<Standing>, ApiError> {
+pub fn standings(server: &Server, node: &LocalMember) -> Result<Vec<WatchedStatus>, ApiError> {
     let offline_after_ms = offline_after_ms(server)?;
     let liveness = server.liveness();
     let of_member = |member: &Object| {
@@ -21,7 +21,7 @@ pub fn standings(server: &Server, node: &Node) -> Result<Vec<Standing>, ApiError
         member_standing(member, seen.copied(), liveness.at, offline_after_ms)
     };
     let members = server.members()?;
-    let mut standings: Vec<Standing> = members.iter().map(of_member).collect();
+    let mut standings: Vec<WatchedStatus> = members.iter().map(of_member).collect();
     let members: Vec<MemberName> = members.into_iter().map(|member| MemberName(member.key.name)).collect();
     let statuses = node.store.list(SourceStatus::KIND).map_err(store_failed)?;
     let statuses: BTreeMap<&String, &Object> = statuses.iter().map(|status| (&status.key.name, status)).collect();
@@ -38,7 +38,7 @@ fn subject(object: &Object) -> String {
 }
 
 /// A member that was just missed may be back at once: it is offline when `cluster list` says so.
-fn member_standing(member: &Object, seen: Option<LastSeen>, now: Timestamp, offline_after_ms: u64) -> Standing {
+fn member_standing(member: &Object, seen: Option<LastSeen>, now: Timestamp, offline_after_ms: u64) -> WatchedStatus {
     let is_bad = seen.and_then(|seen| match (seen.reachable, now.since_ms(seen.heard) >= offline_after_ms) {
         (true, _) => Some(false),
         (false, true) => Some(true),
@@ -47,10 +47,10 @@ fn member_standing(member: &Object, seen: Option<LastSeen>, now: Timestamp, offl
     let state = if is_bad == Some(true) { "offline" } else { "online" };
     let heard = seen.map(|seen| rfc3339(seen.heard));
     let data = json!({ "member": member.key.name, "state": state, "heard": heard });
-    Standing { subject: subject(member), kind: EventKind::Member, is_bad, data }
+    WatchedStatus { subject: subject(member), kind: EventKind::Member, is_bad, data }
 }
 
-fn source_standing(source: &Object, status: &SourceStatus) -> Standing {
+fn source_standing(source: &Object, status: &SourceStatus) -> WatchedStatus {
     let is_bad = match status.standing {
         source::Standing::Stalled => Some(true),
         source::Standing::Ready => Some(false),
@@ -60,7 +60,7 @@ fn source_standing(source: &Object, status: &SourceStatus) -> Standing {
         "source": source.key.name, "state": status.standing, "reason": status.reason, "message": status.message,
         "commit": status.commit, "digest": status.digest,
     });
-    Standing { subject: subject(source), kind: EventKind::Source, is_bad, data }
+    WatchedStatus { subject: subject(source), kind: EventKind::Source, is_bad, data }
 }
 
 #[cfg(test)]

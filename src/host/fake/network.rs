@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::Faults;
 use crate::host::{
     BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Counters, Disturbance, Family, HostError, HostFuture,
-    Lease, Link, LinkAddress, Mac, Network, Reach, Rules, Service, Standing, Unfit,
+    Lease, Link, LinkAddress, Mac, Network, Reach, Rules, Service, ServiceState, Unfit,
 };
 use crate::model::Revision;
 
@@ -165,11 +165,11 @@ fn medium(ask: &BridgeAsk, bridge: &FakeBridge, foreign: Option<&Link>) -> Bridg
     }
 }
 
-fn standing<T: PartialEq>(have: Option<&T>, want: Option<&T>) -> Standing {
+fn standing<T: PartialEq>(have: Option<&T>, want: Option<&T>) -> ServiceState {
     match have {
-        None => Standing::Absent,
-        Some(_) if have == want => Standing::AsAsked,
-        Some(_) => Standing::Otherwise,
+        None => ServiceState::Absent,
+        Some(_) if have == want => ServiceState::AsAsked,
+        Some(_) => ServiceState::Otherwise,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::api::{
     ApiError, JoinChallenge, JoinCommit, JoinHello, JoinProof, JoinRequest, JoinUndo, JoinWelcome, Secret,
 };
 use crate::client::fingerprint;
-use crate::http::server::response::{Answer, Outcome, passed_on};
+use crate::http::server::response::{Answer, ApiResult, passed_on};
 use crate::model::{Key, MemberId, Object, Phase};
 use crate::service::access::caller::Caller;
 use crate::service::access::password;
@@ -23,20 +23,20 @@ use crate::service::cluster::join::{
     COMMIT, OFFER, UNDO, check_proof, end, follow_and_commit, give_up, own_certificate, own_print, place, replace,
     stored_password, write_down,
 };
-use crate::service::failpoints::CrashPoint;
+use crate::service::failpoints::Failpoint;
 use crate::service::peers::forward;
 use crate::service::server::{Server, store_failed};
 use crate::service::wire::parse;
 
 /// `GET /internal/cluster/challenge`: what anybody may know.
-pub async fn challenge(State(server): State<Arc<Server>>) -> Outcome {
+pub async fn challenge(State(server): State<Arc<Server>>) -> ApiResult {
     let stored = stored_password(&server)?;
     let parameters = stored.as_deref().map(password::challenge).transpose()?.unwrap_or_default();
     Answer::of(&JoinChallenge { enabled: server.is_clustered()?, parameters })
 }
 
 /// `POST /internal/cluster/join/hello`: whoever has shown here that it may join may send what it wants to join with.
-pub async fn hello(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn hello(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     let JoinHello { server_name, proof } = parse(&body)?;
     if !server.is_clustered()? {
         return Err(ApiError::bad_request("Clustering isn't enabled"));
@@ -89,7 +89,7 @@ pub async fn offer(
     let record = write_down(&server, &request, &print).await?;
     server.trust.refresh(&server.store());
     let id = MemberId(record.uid.0);
-    server.crash.at(CrashPoint::Recorded);
+    server.crash.at(Failpoint::Recorded);
     Ok(Answer::of(&place(&server, id)?)?.into_response())
 }
 

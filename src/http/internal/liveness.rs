@@ -7,9 +7,9 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use tokio::time::timeout;
 
-use crate::api::{ApiError, Reset, Standing};
-use crate::http::server::response::{Answer, Outcome};
-use crate::model::{Key, MemberId, Roll};
+use crate::api::{ApiError, MemberStanding, Reset};
+use crate::http::server::response::{Answer, ApiResult};
+use crate::model::{Key, LivenessReport, MemberId};
 use crate::service::access::caller::Caller;
 use crate::service::cluster::departure::{CURRENT_LIMIT, take_down};
 use crate::service::cluster::lifecycle::Leaving;
@@ -22,9 +22,9 @@ pub async fn set_liveness(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.member()?;
-    let roll: Roll = parse(&body)?;
+    let roll: LivenessReport = parse(&body)?;
     let at = roll.at;
     // One that arrives late says nothing new; who sent it has been heard all the same.
     if server.take_roll(roll) {
@@ -34,23 +34,23 @@ pub async fn set_liveness(
 }
 
 /// `GET /internal/liveness`: for a member that has just started.
-pub async fn liveness(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+pub async fn liveness(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.member()?;
     let told = server.told.borrow().roll.clone();
-    Answer::of(&Roll { at: server.now(), ..told })
+    Answer::of(&LivenessReport { at: server.now(), ..told })
 }
 
 /// `POST /internal/cluster/reset`: this member is out. It takes down what it had and stands alone from now on.
 ///
 /// The answer comes when it does: the connection outlives the port, and the request its caller.
-pub async fn reset(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn reset(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     caller.member()?;
     let Reset { id, held } = parse(&body)?;
     if id != server.node().id {
         return Err(ApiError::new(421, format!("member {id} is not here: its address belongs to another one now")));
     }
     let troubles = take_down(&server, held).await;
-    if let Err(error) = server.former.leave(&server, Leaving::Told).await {
+    if let Err(error) = server.lifecycle.leave(&server, Leaving::Told).await {
         tracing::error!(error = %error.message, "cannot stand alone after leaving the cluster; restart the daemon");
         return Err(error);
     }
@@ -63,7 +63,7 @@ pub async fn standing(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<u64>,
-) -> Outcome {
+) -> ApiResult {
     let node = server.node();
     // A leader that is only remembered proves nothing: this member may have missed a join, and would send somebody away.
     let is_current = timeout(CURRENT_LIMIT, node.store.barrier()).await.is_ok_and(|current| current.is_ok());
@@ -78,5 +78,5 @@ pub async fn standing(
     // Somebody who joins answers before it has the cluster's records.
     let is_certain = is_current && server.is_clustered()?;
     let is_member = caller.member().is_ok() && (is_known || is_recorded);
-    Answer::of(&Standing { is_certain, is_member })
+    Answer::of(&MemberStanding { is_certain, is_member })
 }

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::api::ApiError;
 use crate::model::MemberId;
 use crate::service::access::caller::Caller;
-use crate::service::server::{Node, Server, store_failed};
+use crate::service::server::{LocalMember, Server, store_failed};
 use crate::store::Rpc;
 
 /// What all of it begins with: it is answered on the threads of Raft.
@@ -70,7 +70,7 @@ async fn receive(body: Body, path: &std::path::Path) -> Result<(), ApiError> {
 }
 
 /// The store that the caller means: this member's, or the one of a join under way.
-fn addressed(server: &Server, headers: &HeaderMap) -> Result<Arc<Node>, ApiError> {
+fn addressed(server: &Server, headers: &HeaderMap) -> Result<Arc<LocalMember>, ApiError> {
     let id = headers.get(TO).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok()).map(MemberId);
     let id = id.ok_or_else(|| ApiError::bad_request("a Raft call that names no member"))?;
     let joining = server.joining.borrow().clone();

@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::model::{MemberId, MemberName};
 use crate::service::access::caller::Caller;
 use crate::service::cluster::removal::id_of;
@@ -16,7 +16,11 @@ use crate::service::wire::parse;
 use crate::store::Role;
 
 /// `POST /internal/cluster/resign`: a voter is about to stop; on the leader.
-pub async fn resigned(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn resigned(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> ApiResult {
     caller.member()?;
     let id: MemberId = parse(&body)?;
     let peers = server.store().peers();

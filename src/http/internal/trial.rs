@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Extension, Router};
 
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::service::access::caller::Caller;
 use crate::service::objects::trial::{Case, PATH, look};
 use crate::service::server::Server;
@@ -19,7 +19,7 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `POST /internal/judge`: what this member's host would not take.
-async fn judge(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+async fn judge(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     caller.member()?;
     let cases: Vec<Case> = parse(&body)?;
     Answer::of(&look(&server, &cases).await)

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method};
 use serde_json::{Map, Value};
 
 use crate::api::ApiError;
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds::certificate::CertificateSpec;
 use crate::service::access::caller::Caller;
 use crate::service::access::certificates::{found, shown};
@@ -25,7 +25,7 @@ pub async fn replace(
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     records::commit(&server, &caller.audit(), || {
         let object = found(&server, &fingerprint)?;

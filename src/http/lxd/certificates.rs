@@ -8,8 +8,8 @@ use axum::extract::{Path, State};
 
 use crate::api::{ApiError, CertificateAdd};
 use crate::client::pem_of;
-use crate::http::server::query::Asked;
-use crate::http::server::response::{Answer, Outcome, url};
+use crate::http::server::query::RequestQuery;
+use crate::http::server::response::{Answer, ApiResult, url};
 use crate::kinds::certificate::{CertificateSpec, CertificateUsage};
 use crate::model::{Change, Key};
 use crate::service::access::caller::Caller;
@@ -20,7 +20,11 @@ use crate::service::server::{Server, store_failed};
 use crate::service::wire::parse;
 
 /// `GET /1.0/certificates`.
-pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+pub async fn list(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: RequestQuery,
+) -> ApiResult {
     caller.trusted()?;
     let all = server.store().list(KIND).map_err(store_failed)?;
     if asked.wants_objects() {
@@ -34,14 +38,14 @@ pub async fn show(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(fingerprint): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let certificate = shown(&found(&server, &fingerprint)?)?;
     Ok(Answer::of(&certificate)?.tagged(&certificate))
 }
 
 /// `POST /1.0/certificates`: a trusted caller adds any, a stranger with the trust password its own.
-pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     let request: CertificateAdd = parse(&body)?;
     if !caller.is_trusted() {
         check_password(&server, &request).await?;
@@ -97,7 +101,7 @@ pub async fn remove(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(fingerprint): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     if fingerprint.len() < PREFIX_MIN {
         let text = format!("{PREFIX_MIN} digits of a fingerprint are needed to name a certificate");

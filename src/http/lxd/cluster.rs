@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use crate::api::{ApiError, Cluster, ClusterPut};
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::service::access::caller::Caller;
 use crate::service::cluster::lifecycle::Leaving;
 use crate::service::cluster::membership::{check, member_config};
@@ -18,7 +18,7 @@ use crate::service::server::Server;
 use crate::service::wire::parse;
 
 /// `GET /1.0/cluster`.
-pub async fn show(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+pub async fn show(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     let enabled = server.is_clustered()?;
     let server_name = if enabled { server.node().name.0.clone() } else { String::new() };
@@ -35,7 +35,7 @@ pub async fn put(
     let request: ClusterPut = parse(&body)?;
     check(&server, &request)?;
     if !request.enabled {
-        server.former.leave(&server, Leaving::Asked).await?;
+        server.lifecycle.leave(&server, Leaving::Asked).await?;
         return Ok(Answer::done()?.into_response());
     }
     let subject = Subject {
@@ -47,6 +47,6 @@ pub async fn put(
     let (worker, by) = (Arc::clone(&server), caller.audit());
     let operation = server
         .operations
-        .start(&server, subject, async move { worker.former.put(&worker, request, &by).await.map(|_| Map::new()) });
+        .start(&server, subject, async move { worker.lifecycle.put(&worker, request, &by).await.map(|_| Map::new()) });
     Ok(Answer::operation(&operation)?.into_response())
 }

@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use serde_json::json;
 
 use crate::api::{ApiError, ClusterCertificatePut, SharedPair};
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::model::{MemberName, Object};
 use crate::service::access::caller::Caller;
 use crate::service::cluster::shared_certificate::{given, late, print_of, renew, wanted};
@@ -18,7 +18,11 @@ use crate::service::server::Server;
 use crate::service::wire::parse;
 
 /// `PUT /1.0/cluster/certificate`: another certificate for all members, the given one or a new one.
-pub async fn replace(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn replace(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> ApiResult {
     caller.trusted()?;
     let request: ClusterCertificatePut = if body.is_empty() { Default::default() } else { parse(&body)? };
     if !server.is_clustered()? {
@@ -26,7 +30,7 @@ pub async fn replace(State(server): State<Arc<Server>>, Extension(caller): Exten
     }
     let pair = match given(&server, request)? {
         Some(pair) => pair,
-        None => server.former.new_pair()?,
+        None => server.lifecycle.new_pair()?,
     };
     // The caller may hang up; what has begun is brought to an end all the same.
     let work = tokio::spawn(async move {
@@ -38,7 +42,7 @@ pub async fn replace(State(server): State<Arc<Server>>, Extension(caller): Exten
 }
 
 /// `GET /internal/cluster/certificate`: for another member, when this one has what the log names.
-pub async fn show(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+pub async fn show(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.member()?;
     // What is remembered of trust may be a moment old, and whoever was removed must not get the next key.
     let is_member = |member: &Object| caller == Caller::Member(MemberName(member.key.name.clone()));

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::broadcast;
 
 use crate::api::{ApiError, Event};
-use crate::http::server::query::Asked;
+use crate::http::server::query::RequestQuery;
 use crate::service::access::caller::Caller;
 use crate::service::server::Server;
 
@@ -18,7 +18,7 @@ use crate::service::server::Server;
 pub async fn stream(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
+    asked: RequestQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     caller.trusted()?;

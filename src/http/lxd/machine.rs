@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::api::ApiError;
 use crate::host::{Link, PoolAsk};
-use crate::http::server::query::Asked;
-use crate::http::server::response::{Answer, Outcome, passed_on};
+use crate::http::server::query::RequestQuery;
+use crate::http::server::response::{Answer, ApiResult, passed_on};
 use crate::model::Key;
 use crate::service::access::caller::Caller;
 use crate::service::machine::{INTERFACE_BYTES_MAX, failed, stored};
@@ -20,14 +20,14 @@ use crate::service::peers::forward;
 use crate::service::server::Server;
 
 /// What is asked about one object: by whom, of which member.
-type Question = (State<Arc<Server>>, Extension<Caller>, Uri, Path<String>, Asked);
+type Question = (State<Arc<Server>>, Extension<Caller>, Uri, Path<String>, RequestQuery);
 
 /// `GET /1.0/storage-pools/X/resources`.
 pub async fn resources(question: Question) -> Result<Response, ApiError> {
     answered(question, usage).await
 }
 
-async fn usage(server: Arc<Server>, name: String) -> Outcome {
+async fn usage(server: Arc<Server>, name: String) -> ApiResult {
     let pool = stored(&server, &Key::new("storage-pool", &name), "Storage pool not found")?;
     let me = server.node().name.clone();
     let own = pool.placements.get(&me).map(|placement| placement.config.clone()).unwrap_or_default();
@@ -50,7 +50,7 @@ pub async fn state(question: Question) -> Result<Response, ApiError> {
     answered(question, link).await
 }
 
-async fn link(server: Arc<Server>, name: String) -> Outcome {
+async fn link(server: Arc<Server>, name: String) -> ApiResult {
     let missing = || ApiError::not_found(format!("Network interface {name:?} not found"));
     // The kernel calls a longer name out of range.
     if name.len() > INTERFACE_BYTES_MAX {
@@ -66,7 +66,7 @@ pub async fn leases(question: Question) -> Result<Response, ApiError> {
     answered(question, leased).await
 }
 
-async fn leased(server: Arc<Server>, name: String) -> Outcome {
+async fn leased(server: Arc<Server>, name: String) -> ApiResult {
     stored(&server, &Key::new("network", &name), "Network not found")?;
     let me = server.node().name.clone();
     let found = server.host.network.leases(&name).await.map_err(failed)?;
@@ -83,7 +83,7 @@ async fn leased(server: Arc<Server>, name: String) -> Outcome {
 }
 
 /// The answer of this member, or of the one that `?target=` names.
-async fn answered<F: Future<Output = Outcome>>(
+async fn answered<F: Future<Output = ApiResult>>(
     (State(server), Extension(caller), uri, Path(name), asked): Question,
     here: impl FnOnce(Arc<Server>, String) -> F,
 ) -> Result<Response, ApiError> {

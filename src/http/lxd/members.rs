@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::{ApiError, paths};
-use crate::http::server::query::Asked;
-use crate::http::server::response::{Answer, Outcome, passed_on, url};
+use crate::http::server::query::RequestQuery;
+use crate::http::server::response::{Answer, ApiResult, passed_on, url};
 use crate::model::MemberName;
 use crate::service::access::caller::Caller;
 use crate::service::cluster::lifecycle::Leaving;
@@ -22,7 +22,11 @@ use crate::service::server::Server;
 use crate::service::wire::{check_match, parse};
 
 /// `GET /1.0/cluster/members`.
-pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+pub async fn list(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: RequestQuery,
+) -> ApiResult {
     caller.trusted()?;
     let members = server.members()?;
     if !asked.wants_objects() {
@@ -37,7 +41,7 @@ pub async fn show(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<MemberName>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let member = server.member(&name)?;
     Ok(Answer::of(&View::new(&server)?.show(&member)?)?.tagged(&editable(&member)?))
@@ -51,7 +55,7 @@ pub async fn replace(
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     records::commit(&server, &caller.audit(), || {
         let object = server.member(&name)?;
@@ -77,7 +81,7 @@ pub async fn rename(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<MemberName>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     server.member(&name)?;
     Err(ApiError::new(
@@ -93,7 +97,7 @@ pub async fn remove(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<MemberName>,
-    asked: Asked,
+    asked: RequestQuery,
 ) -> Result<Response, ApiError> {
     caller.trusted()?;
     let force = if asked.is_set("force") { removal::Force::Yes } else { removal::Force::No };
@@ -105,7 +109,7 @@ pub async fn remove(
     if is_me {
         if server.is_clustered()? && server.members()?.len() == 1 {
             // Nobody is left to let it go: it stands alone, as nothing of the cluster is anywhere else.
-            server.former.leave(&server, Leaving::Asked).await?;
+            server.lifecycle.leave(&server, Leaving::Asked).await?;
             return Ok(Answer::done()?.into_response());
         }
         removal::hand_over(&server).await?;

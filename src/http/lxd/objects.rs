@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::api::ApiError;
-use crate::http::server::query::Asked;
-use crate::http::server::response::{Answer, Outcome, url};
+use crate::http::server::query::RequestQuery;
+use crate::http::server::response::{Answer, ApiResult, url};
 use crate::kinds::{self, Kind};
 use crate::model::{Key, Object};
 use crate::service::access::caller::Caller;
@@ -29,7 +29,7 @@ use crate::service::wire::parse;
 const ELSEWHERE: &[&str] = &[Key::MEMBER, "certificate", "token"];
 
 /// Who asks for which object.
-type One = (State<Arc<Server>>, Extension<Caller>, Path<String>, Asked);
+type One = (State<Arc<Server>>, Extension<Caller>, Path<String>, RequestQuery);
 
 /// One collection and one object path for each kind.
 pub fn routes() -> Router<Arc<Server>> {
@@ -57,8 +57,8 @@ async fn list(
     kind: &'static dyn Kind,
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
-) -> Outcome {
+    asked: RequestQuery,
+) -> ApiResult {
     caller.trusted()?;
     let words = kind.words();
     let project = ObjectPath::new(kind, asked.project(), "").key(&server.store())?.project;
@@ -79,7 +79,7 @@ async fn list(
     Answer::of(&all)
 }
 
-async fn show(kind: &'static dyn Kind, one: One) -> Outcome {
+async fn show(kind: &'static dyn Kind, one: One) -> ApiResult {
     let (server, _, asked, path) = meant(kind, one)?;
     let target = asked.target();
     let object = match path.object(&server) {
@@ -102,9 +102,9 @@ async fn create(
     kind: &'static dyn Kind,
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
+    asked: RequestQuery,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let mut fields: Map<String, Value> = parse(&body)?;
     let name = fields.remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
@@ -121,7 +121,7 @@ async fn create(
     Answer::created(location(kind, &key, &asked))
 }
 
-async fn replace(kind: &'static dyn Kind, one: One, method: Method, headers: HeaderMap, body: Bytes) -> Outcome {
+async fn replace(kind: &'static dyn Kind, one: One, method: Method, headers: HeaderMap, body: Bytes) -> ApiResult {
     let (server, caller, asked, path) = meant(kind, one)?;
     let mut fields: Map<String, Value> = parse(&body)?;
     fields.remove("name");
@@ -157,7 +157,7 @@ async fn rename(kind: &'static dyn Kind, one: One, body: Bytes) -> Result<Respon
     Ok(Answer::operation(&server.operations.start(&server, subject, async { Ok(Map::new()) }))?.into_response())
 }
 
-async fn remove(kind: &'static dyn Kind, one: One) -> Outcome {
+async fn remove(kind: &'static dyn Kind, one: One) -> ApiResult {
     let (server, caller, _, path) = meant(kind, one)?;
     let key = change::delete(&server, &caller, &path).await?;
     tell(&server, kind, &key, "deleted");
@@ -165,7 +165,7 @@ async fn remove(kind: &'static dyn Kind, one: One) -> Outcome {
 }
 
 /// What a request is about, for somebody who may ask.
-fn meant(kind: &'static dyn Kind, one: One) -> Result<(Arc<Server>, Caller, Asked, ObjectPath), ApiError> {
+fn meant(kind: &'static dyn Kind, one: One) -> Result<(Arc<Server>, Caller, RequestQuery, ObjectPath), ApiError> {
     let (State(server), Extension(caller), Path(name), asked) = one;
     caller.trusted()?;
     let path = ObjectPath::new(kind, asked.project(), &name);
@@ -188,7 +188,7 @@ fn address(collection: &str, object: &Object) -> Value {
     }
 }
 
-fn location(kind: &dyn Kind, key: &Key, asked: &Asked) -> String {
+fn location(kind: &dyn Kind, key: &Key, asked: &RequestQuery) -> String {
     let name = crate::api::paths::escape(&key.name);
     let project = asked.value("project").map(|project| format!("?project={project}")).unwrap_or_default();
     format!("/1.0/{}/{name}{project}", kind.words().collection)

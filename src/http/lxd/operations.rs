@@ -12,8 +12,8 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use crate::api::{ApiError, paths};
-use crate::http::server::query::Asked;
-use crate::http::server::response::{Answer, Outcome, passed_on};
+use crate::http::server::query::RequestQuery;
+use crate::http::server::response::{Answer, ApiResult, passed_on};
 use crate::model::MemberName;
 use crate::service::access::caller::Caller;
 use crate::service::access::tokens;
@@ -22,7 +22,11 @@ use crate::service::peers::forward;
 use crate::service::server::Server;
 
 /// `GET /1.0/operations`: those of this member and the cluster's tokens, by status as LXD groups them.
-pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+pub async fn list(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: RequestQuery,
+) -> ApiResult {
     caller.trusted()?;
     let mut all = tokens::operations(&server)?;
     all.extend(server.operations.all());
@@ -56,7 +60,7 @@ pub async fn wait(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-    asked: Asked,
+    asked: RequestQuery,
 ) -> Result<Response, ApiError> {
     caller.trusted()?;
     let seconds = asked.number::<i64>("timeout").and_then(|seconds| u64::try_from(seconds).ok());
@@ -103,7 +107,7 @@ pub async fn cancel(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     if tokens::revoke(&server, &id, &caller.audit()).await? {
         return Answer::done();

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::api::{ApiError, Environment, ServerInfo, ServerPut, paths};
-use crate::http::server::query::Asked;
+use crate::http::server::query::RequestQuery;
 use crate::http::server::response::{Answer, passed_on};
 use crate::kinds;
 use crate::model::Config;
@@ -32,7 +32,7 @@ pub async fn versions() -> Result<Answer, ApiError> {
 pub async fn show(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
+    asked: RequestQuery,
 ) -> Result<Response, ApiError> {
     if !caller.is_trusted() {
         return Ok(Answer::of(&info("untrusted"))?.into_response());
@@ -54,7 +54,7 @@ pub async fn show(
 pub async fn replace(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
+    asked: RequestQuery,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
@@ -98,7 +98,7 @@ fn info(auth: &str) -> ServerInfo {
     }
 }
 
-fn environment(server: &Server, asked: &Asked) -> Result<Environment, ApiError> {
+fn environment(server: &Server, asked: &RequestQuery) -> Result<Environment, ApiError> {
     let node = server.node();
     let listening = configuration(server, &node.name)?.value("core.https_address").map(str::to_owned);
     let mut drivers: Vec<String> = node

@@ -8,7 +8,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use crate::api::ApiError;
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds::token::TokenSpec;
 use crate::model::{MemberName, Timestamp};
 use crate::service::access::caller::Caller;
@@ -24,7 +24,7 @@ struct TokenAsked {
 
 /// `POST /1.0/cluster/members`: a token for a new member. An older one for the same name is taken back, and those that
 /// have expired go.
-pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn add(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     caller.trusted()?;
     let TokenAsked { server_name } = parse(&body)?;
     let mut bytes = [0; SECRET_BYTES];

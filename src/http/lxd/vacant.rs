@@ -8,7 +8,7 @@ use axum::{Extension, Router};
 use serde_json::Value;
 
 use crate::api::ApiError;
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::model::Key;
 use crate::service::access::caller::Caller;
 use crate::service::server::{Server, store_failed};
@@ -54,7 +54,7 @@ pub fn routes() -> Router<Arc<Server>> {
     router
 }
 
-async fn none(Extension(caller): Extension<Caller>) -> Outcome {
+async fn none(Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     Answer::of(&Vec::<Value>::new())
 }
@@ -64,7 +64,7 @@ async fn none_of(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     if server.store().get(&Key::new(kind, &name)).map_err(store_failed)?.is_none() {
         let text = if kind == "network" { "Network not found" } else { "Storage pool not found" };
@@ -73,12 +73,12 @@ async fn none_of(
     Answer::of(&Vec::<Value>::new())
 }
 
-async fn missing(noun: &'static str, Extension(caller): Extension<Caller>) -> Outcome {
+async fn missing(noun: &'static str, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     Err(ApiError::not_found(format!("{noun} not found")))
 }
 
-async fn unserved(noun: &'static str, Extension(caller): Extension<Caller>) -> Outcome {
+async fn unserved(noun: &'static str, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     Err(ApiError::new(501, format!("{noun}: this version of Seedbed does not make any")))
 }

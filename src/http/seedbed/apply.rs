@@ -9,10 +9,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 
 use crate::api::{ApiError, ClusterTime, InitRequest, ObjectsReply};
-use crate::http::server::query::Asked;
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::query::RequestQuery;
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds;
-use crate::model::{ClusterState, Extent, Key, KindName, Object, Revision};
+use crate::model::{ClusterState, Key, KindName, Object, ReadSet, Revision};
 use crate::service::access::caller::Caller;
 use crate::service::blocking;
 use crate::service::plans::planning::{carry_out, planned};
@@ -27,7 +27,11 @@ const WAIT_MS_MAX: u64 = 600_000;
 const WAIT_MS: u64 = 60_000;
 
 /// `GET /1.0/seedbed/objects`.
-pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+pub async fn objects(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: RequestQuery,
+) -> ApiResult {
     caller.trusted()?;
     let keys = asked.values("key").map(|text| text.parse::<Key>()).collect::<Result<_, _>>();
     let keys: BTreeSet<Key> = keys.map_err(|error| ApiError::bad_request(error.to_string()))?;
@@ -43,9 +47,9 @@ pub async fn objects(State(server): State<Arc<Server>>, Extension(caller): Exten
 pub async fn named_objects(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
+    asked: RequestQuery,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let keys: BTreeSet<Key> = parse(&body)?;
     if keys.is_empty() {
@@ -57,7 +61,7 @@ pub async fn named_objects(
 }
 
 /// The state is shown whether there is news or not.
-async fn wait_for_news(server: &Server, asked: &Asked) {
+async fn wait_for_news(server: &Server, asked: &RequestQuery) {
     let Some(after) = asked.number("after").map(Revision) else { return };
     let limit = asked.number("timeout_ms").unwrap_or(30_000).min(WAIT_MS_MAX);
     let mut applied = server.store().applied();
@@ -68,11 +72,11 @@ async fn wait_for_news(server: &Server, asked: &Asked) {
 /// These objects and the members.
 fn these(store: &Store, keys: &BTreeSet<Key>) -> Result<ClusterState, ApiError> {
     let kinds = BTreeSet::from([KindName::from(Key::MEMBER)]);
-    let extent = Extent { keys: keys.clone(), kinds, ..Extent::default() };
+    let extent = ReadSet { keys: keys.clone(), kinds, ..ReadSet::default() };
     store.part(&|_| extent.clone()).map_err(store_failed)
 }
 
-fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome {
+fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> ApiResult {
     // The table is some 500 ms old: a member may have left or got another name since.
     let members = state.members();
     let mut liveness = server.liveness().members;
@@ -95,13 +99,13 @@ fn shown(server: &Server, state: ClusterState, keys: &BTreeSet<Key>) -> Outcome 
 }
 
 /// `GET /1.0/seedbed/clock`: the time by which everything ends that ends at a moment.
-pub async fn clock(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+pub async fn clock(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     Answer::of(&ClusterTime { now: server.now() })
 }
 
 /// `POST /1.0/seedbed/plan`.
-pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     caller.trusted()?;
     let request = blocking::plan(|| parse(&body)).await?;
     Answer::of(&planned(&server, request).await?)
@@ -111,9 +115,9 @@ pub async fn plan(State(server): State<Arc<Server>>, Extension(caller): Extensio
 pub async fn apply(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
+    asked: RequestQuery,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let request = blocking::plan(|| parse(&body)).await?;
     let wait = asked.is_set("wait").then(|| asked.number("timeout_ms").unwrap_or(WAIT_MS).min(WAIT_MS_MAX));
@@ -121,10 +125,10 @@ pub async fn apply(
 }
 
 /// `POST /1.0/seedbed/init`.
-pub async fn init(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn init(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     caller.trusted()?;
     let request: InitRequest = parse(&body)?;
-    Answer::of(&server.former.init(&server, request, &caller.audit()).await?)
+    Answer::of(&server.lifecycle.init(&server, request, &caller.audit()).await?)
 }
 
 fn secrets(object: &Object) -> Vec<String> {

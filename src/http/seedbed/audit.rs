@@ -7,8 +7,8 @@ use axum::routing::get;
 use axum::{Extension, Router};
 
 use crate::api::{AuditRecord, paths};
-use crate::http::server::query::Asked;
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::query::RequestQuery;
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds::records::history;
 use crate::model::Revision;
 use crate::service::access::caller::Caller;
@@ -22,7 +22,11 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /1.0/seedbed/audit`.
-async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+async fn list(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: RequestQuery,
+) -> ApiResult {
     caller.trusted()?;
     let ask = AuditAsk {
         key: asked.value("object").map(str::to_owned),
@@ -37,14 +41,18 @@ async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Ca
 }
 
 /// `GET /internal/audit?from=REVISION&to=REVISION`: the chain of this member.
-async fn check(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, asked: Asked) -> Outcome {
+async fn check(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    asked: RequestQuery,
+) -> ApiResult {
     caller.member()?;
     let bound = |name| Revision(asked.number(name).unwrap_or(0));
     Answer::of(&walk(&server, bound("from"), bound("to")).await?)
 }
 
 /// `GET /1.0/seedbed/audit/verify`.
-async fn verify(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+async fn verify(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     // First what each has, then what all have: members keep more or less, and none is ahead for long.
     let (found, must_have) = what_each_has(&server).await?;

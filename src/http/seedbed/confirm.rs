@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use crate::api::{ApiError, paths};
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds::records::confirmation::{Left, Pending, Written};
 use crate::model::Change;
 use crate::service::access::caller::Caller;
@@ -24,14 +24,14 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /1.0/seedbed/confirm`.
-async fn show(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+async fn show(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     server.store().barrier().await.map_err(store_failed)?;
     Answer::of(&state(&server)?)
 }
 
 /// `POST /1.0/seedbed/confirm`: the apply stays.
-async fn confirm(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+async fn confirm(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     let (record, pending) = waiting(&server).await?;
     let from = request_origin::now().map(|origin| origin.address).unwrap_or_default();
@@ -47,7 +47,7 @@ async fn confirm(State(server): State<Arc<Server>>, Extension(caller): Extension
 }
 
 /// `POST /1.0/seedbed/confirm/revert`: the apply is taken back now.
-async fn revert(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+async fn revert(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     let (record, pending) = waiting(&server).await?;
     let shown = shown(&server, &pending)?;
@@ -58,7 +58,7 @@ async fn revert(State(server): State<Arc<Server>>, Extension(caller): Extension<
 }
 
 /// `DELETE /1.0/seedbed/confirm`: somebody has seen what could not be taken back.
-async fn dismiss(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+async fn dismiss(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     records::commit(&server, &caller.audit(), || {
         let found = server.store().get(&Left::key()).map_err(store_failed)?;

@@ -8,12 +8,12 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use crate::api::{ApiError, DRIFT_FORMAT, DriftReport, DriftRequest, paths};
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::model::Key;
 use crate::service::access::caller::Caller;
 use crate::service::blocking;
 use crate::service::peers::fanout;
-use crate::service::plans::drift::{Asked, LIMIT, SURVEY, gone, look, on_hosts, stored, unfinished};
+use crate::service::plans::drift::{DriftScope, LIMIT, SURVEY, gone, look, on_hosts, stored, unfinished};
 use crate::service::server::{Server, store_failed};
 use crate::service::wire::parse;
 use crate::store::AuditAsk;
@@ -24,13 +24,13 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /internal/drift`: what stands otherwise on this member's host.
-async fn survey(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+async fn survey(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.member()?;
     Answer::of(&look(&server).await?)
 }
 
 /// `POST /1.0/seedbed/drift`.
-async fn drift(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+async fn drift(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     caller.trusted()?;
     let request: DriftRequest = parse(&body)?;
     server.store().barrier().await.map_err(store_failed)?;
@@ -41,7 +41,7 @@ async fn drift(State(server): State<Arc<Server>>, Extension(caller): Extension<C
     let hosts = fanout::ask(&server, SURVEY, LIMIT, look(&server)).await?;
     let state = blocking::apart(|| server.store().state()).map_err(store_failed)?;
     let history = server.store().audit(&AuditAsk::default()).map_err(store_failed)?;
-    let asked = Asked { request: &request };
+    let asked = DriftScope { request: &request };
     let mut report =
         DriftReport { format_version: DRIFT_FORMAT.to_owned(), revision: state.revision, ..DriftReport::default() };
     stored(&server, &state, &asked, &history, &mut report);

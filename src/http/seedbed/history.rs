@@ -7,9 +7,9 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 use crate::api::ApiError;
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds::records::history::Applied;
-use crate::model::{Extent, Revision};
+use crate::model::{ReadSet, Revision};
 use crate::plan::recall;
 use crate::service::access::caller::Caller;
 use crate::service::objects::records;
@@ -17,7 +17,7 @@ use crate::service::plans::history::{before, forgotten, past, records, shown};
 use crate::service::server::{Server, store_failed};
 
 /// `GET /1.0/seedbed/history`: the newest first.
-pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+pub async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     let mut records = records(&server)?;
     records.sort_by_key(|record| std::cmp::Reverse(record.uid));
@@ -31,7 +31,7 @@ pub async fn show(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(revision): Path<u64>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let revision = Revision(revision);
     let records = records(&server)?;
@@ -39,7 +39,7 @@ pub async fn show(
     let applied: Applied = records::typed(record)?;
     let before = before(&server, record)?;
     let keys = before.objects.iter().map(|was| was.key.clone()).collect();
-    let extent = Extent { keys, ..Extent::default() };
+    let extent = ReadSet { keys, ..ReadSet::default() };
     let state = server.store().part(&|_| extent.clone()).map_err(store_failed)?;
     let later = past(&server, &records, revision)?;
     let mut value = shown(record, &applied);

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 
 use crate::api::{ApiError, ManageRequest};
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::model::Change;
 use crate::plan;
 use crate::service::access::caller::Caller;
@@ -17,7 +17,7 @@ use crate::service::server::Server;
 use crate::service::wire::parse;
 
 /// `POST /1.0/seedbed/manage`.
-pub async fn manage(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn manage(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     caller.trusted()?;
     let request: ManageRequest = parse(&body)?;
     if request.keys.is_empty() || (request.source.is_none() && request.protect.is_none()) {

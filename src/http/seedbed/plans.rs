@@ -9,14 +9,14 @@ use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use crate::api::{ApiError, PlanRequest, SavePlanRequest, paths};
-use crate::http::server::query::Asked;
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::query::RequestQuery;
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds::records::saved_plan::{EXPIRES_MS, SavedPlan, SavedWork};
 use crate::model::{Change, Object, Timestamp};
 use crate::service::access::caller::Caller;
 use crate::service::events::rfc3339;
 use crate::service::objects::records;
-use crate::service::plans::apply::{self, Order};
+use crate::service::plans::apply::{self, ApplyOptions};
 use crate::service::plans::confirm;
 use crate::service::plans::planning;
 use crate::service::plans::saved::{carry_out, file, found, own_address, ready, records, room_for};
@@ -34,7 +34,7 @@ pub fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /1.0/seedbed/plans`.
-async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> Outcome {
+async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>) -> ApiResult {
     caller.trusted()?;
     let now = server.now();
     let shown = |record: &Object| {
@@ -54,7 +54,7 @@ async fn list(State(server): State<Arc<Server>>, Extension(caller): Extension<Ca
 }
 
 /// `POST /1.0/seedbed/plans`: plans and keeps it. The answer is the plan file.
-async fn save(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+async fn save(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     caller.trusted()?;
     let SavePlanRequest { request, name, title, expires_ms } = parse(&body)?;
     // What is in the way cannot be kept.
@@ -92,7 +92,7 @@ async fn show(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let record = found(&server, &name)?;
     Answer::of(&file(&server, (&name, record.uid), &records::typed(&record)?)?)
@@ -103,7 +103,7 @@ async fn forget(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     records::commit(&server, &caller.audit(), || {
         let record = found(&server, &name)?;
@@ -118,19 +118,19 @@ async fn apply(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    asked: Asked,
+    asked: RequestQuery,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let limit = confirm::limit(asked.number("confirm_ms"))?;
     let (record, saved, plan) = ready(&server, &name, &body).await?;
     let by = caller.audit();
-    let order = Order { by: &by, expect: None, confirm: limit };
+    let order = ApplyOptions { by: &by, expect: None, confirm: limit };
     let wanted = own_address(&plan, &server.node().name);
     let listening = apply::listen_first(&server, wanted.as_ref()).await?;
     let outcome = carry_out(&server, &plan, &record, saved, order).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
-        server.former.listen(&server, &before).await?;
+        server.lifecycle.listen(&server, &before).await?;
     }
     Answer::of(&outcome?)
 }
@@ -141,7 +141,7 @@ async fn check(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     ready(&server, &name, &body).await?;
     Answer::done()

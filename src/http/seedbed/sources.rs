@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::api::ApiError;
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds::source::{SourceSpec, SourceStatus};
 use crate::model::Timestamp;
 use crate::service::access::caller::Caller;
@@ -33,7 +33,7 @@ async fn status(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let object = found(&server, &name)?;
     let status = source_status_now(&server, &object)?;
@@ -47,7 +47,7 @@ async fn sync(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     if found(&server, &name).is_err() {
         // It may have been added through another member just now.
@@ -70,7 +70,7 @@ async fn suspend(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     body: Bytes,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     let SuspendAsked { until } = parse(&body)?;
     if until <= server.now() {
@@ -84,12 +84,12 @@ async fn resume(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     change(&server, &caller, &name, |spec| spec.suspended_until = None).await
 }
 
-async fn change(server: &Server, caller: &Caller, name: &str, edit: impl Fn(&mut SourceSpec)) -> Outcome {
+async fn change(server: &Server, caller: &Caller, name: &str, edit: impl Fn(&mut SourceSpec)) -> ApiResult {
     records::commit(server, &caller.audit(), || {
         let object = found(server, name)?;
         let mut spec: SourceSpec = records::typed(&object)?;

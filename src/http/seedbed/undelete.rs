@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 
 use crate::api::{ApiError, UndeleteRequest};
-use crate::http::server::response::{Answer, Outcome};
+use crate::http::server::response::{Answer, ApiResult};
 use crate::kinds;
 use crate::model::Object;
 use crate::service::access::caller::Caller;
@@ -19,14 +19,22 @@ use crate::service::server::Server;
 use crate::service::wire::parse;
 
 /// `POST /internal/removal`.
-pub async fn surveyed(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn surveyed(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> ApiResult {
     caller.member()?;
     let objects: Vec<Object> = parse(&body)?;
     Answer::of(&survey(&server, &objects).await)
 }
 
 /// `POST /1.0/seedbed/undelete`: what is being removed stays, or is made anew where it has gone already.
-pub async fn undelete(State(server): State<Arc<Server>>, Extension(caller): Extension<Caller>, body: Bytes) -> Outcome {
+pub async fn undelete(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> ApiResult {
     caller.trusted()?;
     let UndeleteRequest { keys } = parse(&body)?;
     if keys.is_empty() {

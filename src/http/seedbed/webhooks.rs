@@ -11,7 +11,7 @@ use axum::{Extension, Router};
 use serde_json::json;
 
 use crate::api::{ApiError, paths};
-use crate::http::server::response::{Answer, Outcome, passed_on};
+use crate::http::server::response::{Answer, ApiResult, passed_on};
 use crate::kinds::webhook::WebhookSpec;
 use crate::service::access::caller::Caller;
 use crate::service::message;
@@ -30,7 +30,7 @@ async fn status(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-) -> Outcome {
+) -> ApiResult {
     caller.trusted()?;
     found(&server, &name)?;
     let status = webhook_status(&server, &name)?;

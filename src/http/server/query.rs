@@ -10,11 +10,11 @@ use crate::model::{MemberName, ProjectName};
 
 /// What stands after the question mark.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct RequestQuery {
     pairs: Vec<(String, String)>,
 }
 
-impl Asked {
+impl RequestQuery {
     /// The first value under this name; an empty one counts as absent.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
@@ -51,7 +51,7 @@ impl Asked {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+impl<S: Send + Sync> FromRequestParts<S> for RequestQuery {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {

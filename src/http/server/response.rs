@@ -21,28 +21,28 @@ pub struct Answer {
 }
 
 /// What every handler returns.
-pub type Outcome = Result<Answer, ApiError>;
+pub type ApiResult = Result<Answer, ApiError>;
 
 impl Answer {
     /// 200 with what was asked for.
-    pub fn of(metadata: &impl Serialize) -> Outcome {
+    pub fn of(metadata: &impl Serialize) -> ApiResult {
         Self::written(StatusCode::OK, &Envelope::sync(metadata))
     }
 
     /// 200 with nothing to say.
-    pub fn done() -> Outcome {
+    pub fn done() -> ApiResult {
         Self::of(&json!({}))
     }
 
     /// 201 with the path of what now exists, and as little else as LXD says.
-    pub fn created(location: String) -> Outcome {
+    pub fn created(location: String) -> ApiResult {
         let mut answer = Self::written(StatusCode::CREATED, &Envelope::sync(Value::Null))?;
         answer.location = Some(location);
         Ok(answer)
     }
 
     /// 202: the work goes on.
-    pub fn operation(operation: &Operation) -> Outcome {
+    pub fn operation(operation: &Operation) -> ApiResult {
         let path = paths::operation(&operation.id);
         let mut answer = Self::written(StatusCode::ACCEPTED, &Envelope::operation(path.clone(), operation))?;
         answer.location = Some(path);

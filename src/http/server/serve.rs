@@ -38,7 +38,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Who is at the other end of a connection.
 #[derive(Clone)]
-enum Line {
+enum ConnectionInfo {
     Unix { uid: u32 },
     Tls { certificate: Option<Arc<PeerCertificate>>, address: String },
 }
@@ -55,7 +55,7 @@ pub async fn serve_unix(server: Arc<Server>, router: Router, listener: UnixListe
                 // The kernel vouches for the user; who it is only matters for the audit trail.
                 let uid = stream.peer_cred().map_or(u32::MAX, |credentials| credentials.uid());
                 let service = (router.clone(), None);
-                tokio::spawn(serve(Arc::clone(&server), service, stream, Line::Unix { uid }, stop.clone()));
+                tokio::spawn(serve(Arc::clone(&server), service, stream, ConnectionInfo::Unix { uid }, stop.clone()));
             }
             Err(error) => pause("the unix socket", &error).await,
         }
@@ -125,7 +125,7 @@ fn serve_one(
     // A member may come from another address than the one that it listens on.
     let is_member = caller.is_some_and(|caller| caller.member().is_ok());
     let (runtime, elsewhere) = if is_member { (server.peer_runtime.clone(), Some(clients)) } else { (clients, None) };
-    let line = Line::Tls { certificate, address: address.to_string() };
+    let line = ConnectionInfo::Tls { certificate, address: address.to_string() };
     runtime.spawn(async move {
         serve(server, (router, elsewhere), stream, line, stop).await;
         drop(slot);
@@ -148,7 +148,7 @@ async fn serve<S>(
     server: Arc<Server>,
     (router, elsewhere): (Router, Option<Handle>),
     stream: S,
-    line: Line,
+    line: ConnectionInfo,
     mut stop: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -189,11 +189,11 @@ async fn serve<S>(
     }
 }
 
-fn caller_of(server: &Server, line: &Line, request: &Request) -> Caller {
+fn caller_of(server: &Server, line: &ConnectionInfo, request: &Request) -> Caller {
     match line {
-        Line::Unix { uid } => Caller::Local { uid: *uid },
-        Line::Tls { certificate: None, .. } => Caller::Stranger { certificate: None },
-        Line::Tls { certificate: Some(certificate), .. } => {
+        ConnectionInfo::Unix { uid } => Caller::Local { uid: *uid },
+        ConnectionInfo::Tls { certificate: None, .. } => Caller::Stranger { certificate: None },
+        ConnectionInfo::Tls { certificate: Some(certificate), .. } => {
             let (store, now) = (server.store(), server.now());
             let caller = server.trust.caller(certificate, &store, now);
             match (caller, request.headers().get(ON_BEHALF)) {
@@ -207,7 +207,7 @@ fn caller_of(server: &Server, line: &Line, request: &Request) -> Caller {
 }
 
 /// Who asks over the unix socket has no address; for whom a member speaks, the member knows it, and is named.
-fn origin_of(line: &Line, caller: &Caller, request: &Request) -> Origin {
+fn origin_of(line: &ConnectionInfo, caller: &Caller, request: &Request) -> Origin {
     let via = match caller {
         Caller::Forwarded { via, .. } => Some(via),
         Caller::Stranger { certificate: Some(certificate) } => certificate.via.as_ref(),
@@ -215,7 +215,7 @@ fn origin_of(line: &Line, caller: &Caller, request: &Request) -> Origin {
     };
     match (via, line) {
         (Some(via), _) => Origin { via: via.0.clone(), ..request_origin::told(request.headers()).unwrap_or_default() },
-        (None, Line::Unix { .. }) => Origin::default(),
-        (None, Line::Tls { address, .. }) => Origin { address: address.clone(), ..Origin::default() },
+        (None, ConnectionInfo::Unix { .. }) => Origin::default(),
+        (None, ConnectionInfo::Tls { address, .. }) => Origin { address: address.clone(), ..Origin::default() },
     }
 }

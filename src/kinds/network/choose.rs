@@ -3,7 +3,7 @@
 use super::settings::{Settings, of};
 use super::{NetworkSpec, NetworkType};
 use crate::host::{Cidr, Family};
-use crate::kinds::registry::kind::{Completion, Dice};
+use crate::kinds::registry::kind::{Completion, Rng};
 use crate::model::{ClusterState, Config, Key};
 
 const THROWS_MAX: u32 = 10_000;
@@ -30,7 +30,7 @@ pub fn complete(spec: &mut NetworkSpec, with: &mut Completion<'_>) {
         }
         let chosen = held(with, &key).or_else(|| {
             let taken = taken(with.key, with.around.state());
-            free(family, with.dice, &taken).map(|address| address.to_string())
+            free(family, with.rng, &taken).map(|address| address.to_string())
         });
         if let Some(address) = chosen {
             spec.config.insert(key, address);
@@ -90,19 +90,19 @@ fn on_wire(address: &str) -> Option<Cidr> {
     Some(Cidr { address, prefix })
 }
 
-fn free(family: Family, dice: &mut dyn Dice, taken: &[Cidr]) -> Option<Cidr> {
-    let throws = (0..THROWS_MAX).map(|_| throw(family, dice));
+fn free(family: Family, rng: &mut dyn Rng, taken: &[Cidr]) -> Option<Cidr> {
+    let throws = (0..THROWS_MAX).map(|_| throw(family, rng));
     throws.into_iter().find(|subnet| !taken.iter().any(|other| other.overlaps(*subnet)))
 }
 
-fn throw(family: Family, dice: &mut dyn Dice) -> Cidr {
+fn throw(family: Family, rng: &mut dyn Rng) -> Cidr {
     match family {
         Family::V4 => {
-            let [second, third] = [(); 2].map(|()| u8::try_from(dice.below(256)).unwrap_or_default());
+            let [second, third] = [(); 2].map(|()| u8::try_from(rng.below(256)).unwrap_or_default());
             Cidr { address: std::net::Ipv4Addr::new(10, second, third, 1).into(), prefix: 24 }
         }
         Family::V6 => {
-            let [second, third, fourth] = [(); 3].map(|()| u16::try_from(dice.below(65_536)).unwrap_or_default());
+            let [second, third, fourth] = [(); 3].map(|()| u16::try_from(rng.below(65_536)).unwrap_or_default());
             let address = std::net::Ipv6Addr::new(0xfd42, second, third, fourth, 0, 0, 0, 1);
             Cidr { address: address.into(), prefix: 64 }
         }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::registry::actuator::AnyNode;
+use super::registry::actuator::AnyActuator;
 use super::registry::field::lenient;
 use super::registry::kind::{Completion, Resource, Scope, Variants, Words};
 use super::registry::problem::Problem;
@@ -159,7 +159,7 @@ impl Resource for Network {
         spec.kind == NetworkType::Bridge && (is_new || has("raw.dnsmasq") || has("bridge.external_interfaces"))
     }
 
-    fn node(&self) -> Option<&'static dyn AnyNode> {
+    fn node(&self) -> Option<&'static dyn AnyActuator> {
         Some(&node::NetworkNode)
     }
 }

@@ -4,7 +4,7 @@ use super::ask::{ask, bare};
 use super::steps::steps;
 use super::{NetworkSpec, NetworkType};
 use crate::host::{BridgeAsk, BridgeSeen, BridgeStep, Host, HostError, Lasting, Unfit};
-use crate::kinds::registry::actuator::{Intent, Local, Node};
+use crate::kinds::registry::actuator::{Actuator, Intent, Local};
 
 /// Makes and removes networks on one member.
 pub struct NetworkNode;
@@ -17,7 +17,7 @@ pub enum Observed {
     Parent,
 }
 
-impl Node for NetworkNode {
+impl Actuator for NetworkNode {
     type Spec = NetworkSpec;
     type Observed = Observed;
     type Step = BridgeStep;

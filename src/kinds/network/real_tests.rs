@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::NetworkSpec;
 use super::node::NetworkNode;
 use crate::host::{BridgeFacts, BridgeMedium, Host, Lasting, Link, Reach, linux};
-use crate::kinds::registry::actuator::{AnyNode, Intent, Local, Node, Outcome, Work};
+use crate::kinds::registry::actuator::{ActOutcome, Actuator, AnyActuator, Intent, Local, Work};
 use crate::model::{Config, Key, Revision, Spec};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -89,27 +89,27 @@ impl Machine {
         self.host = linux::host(self.state.path());
     }
 
-    async fn converge(&self, work: &Work) -> Outcome {
+    async fn converge(&self, work: &Work) -> ActOutcome {
         NetworkNode.converge(&self.host, work).await
     }
 
     async fn steps(&self, pairs: &[(&str, &str)]) -> Vec<String> {
         match self.converge(&work(pairs, Intent::Present)).await {
-            Outcome::Converged { steps, .. } => steps,
+            ActOutcome::Converged { steps, .. } => steps,
             other => panic!("it should converge: {other:?}"),
         }
     }
 
     async fn reason(&self, pairs: &[(&str, &str)]) -> &'static str {
         match self.converge(&work(pairs, Intent::Present)).await {
-            Outcome::Failed(error) => error.reason,
+            ActOutcome::Failed(error) => error.reason,
             other => panic!("it should fail: {other:?}"),
         }
     }
 
     async fn remove(&self) {
         let outcome = self.converge(&work(NONE, Intent::Absent)).await;
-        assert!(matches!(outcome, Outcome::Gone), "{outcome:?}");
+        assert!(matches!(outcome, ActOutcome::Gone), "{outcome:?}");
     }
 
     async fn facts(&self) -> BridgeFacts {
@@ -271,7 +271,7 @@ fn what_was_changed_behind_the_daemons_back_is_noticed_and_mended() {
 fn a_server_that_cannot_listen_says_why_and_is_tried_again() {
     on_a_machine(|machine| async move {
         let other = UdpSocket::bind("0.0.0.0:53").expect("a free port");
-        let Outcome::Failed(error) = machine.converge(&work(NAT, Intent::Present)).await else {
+        let ActOutcome::Failed(error) = machine.converge(&work(NAT, Intent::Present)).await else {
             panic!("the port is taken");
         };
         assert!(error.to_string().contains("Address already in use; another DNS or DHCP server"), "{error}");
@@ -291,7 +291,7 @@ fn a_setting_that_the_server_does_not_take_leaves_the_one_that_runs_alone() {
         let unfit =
             NetworkNode.judge(&machine.host, &wanted.local, None).await.expect("a judgement").expect("it is wrong");
         assert_eq!(unfit.to_string(), "raw.dnsmasq was not taken: dnsmasq: bad option `no-such` (line 2)");
-        let Outcome::Failed(error) = machine.converge(&wanted).await else { panic!("the setting is wrong") };
+        let ActOutcome::Failed(error) = machine.converge(&wanted).await else { panic!("the setting is wrong") };
         assert_eq!((error.reason, error.lasting), ("SettingRefused", Lasting::UntilMended), "{error}");
         // Neither its addresses nor its server were touched.
         assert_eq!(machine.steps(NAT).await, [""; 0]);
@@ -310,7 +310,7 @@ fn a_server_that_cannot_start_otherwise_goes_on_as_it_was() {
         let without_names = [NAT, &[("dns.mode", "none")]].concat();
         machine.steps(&without_names).await;
         let other = UdpSocket::bind("0.0.0.0:53").expect("a free port");
-        let Outcome::Failed(error) = machine.converge(&work(NAT, Intent::Present)).await else {
+        let ActOutcome::Failed(error) = machine.converge(&work(NAT, Intent::Present)).await else {
             panic!("the port is taken");
         };
         assert_eq!(error.reason, "ServiceFailed", "{error}");

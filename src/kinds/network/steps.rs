@@ -1,6 +1,6 @@
 //! What is to be done with a bridge: the difference between what is asked for and what stands. Pure.
 
-use crate::host::{BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, HostError, Standing};
+use crate::host::{BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, HostError, ServiceState};
 use crate::kinds::registry::actuator::Intent;
 
 /// The steps, in order.
@@ -33,8 +33,8 @@ fn making(ask: &BridgeAsk, have: &BridgeSeen) -> Vec<BridgeStep> {
     let made = BridgeFacts { mtu: ask.mtu, hwaddr: ask.hwaddr, ipv6: !ask.ipv6, ..BridgeFacts::default() };
     let mut have = have.clone();
     // A server that outlived its bridge listens on an interface that is no more.
-    if have.service == Standing::AsAsked {
-        have.service = Standing::Otherwise;
+    if have.service == ServiceState::AsAsked {
+        have.service = ServiceState::Otherwise;
     }
     let mut steps = vec![BridgeStep::Make];
     steps.extend(mending(ask, &made, &have));
@@ -80,18 +80,18 @@ fn ports(ask: &BridgeAsk, facts: &BridgeFacts) -> Vec<BridgeStep> {
     missing(&facts.ports, &ask.ports).map(BridgeStep::Detach).chain(attach).chain(mtu).collect()
 }
 
-fn brought_to(wanted: bool, have: Standing, make: BridgeStep, remove: BridgeStep) -> Option<BridgeStep> {
+fn brought_to(wanted: bool, have: ServiceState, make: BridgeStep, remove: BridgeStep) -> Option<BridgeStep> {
     match (wanted, have) {
-        (true, Standing::AsAsked) | (false, Standing::Absent) => None,
-        (true, Standing::Absent | Standing::Otherwise) => Some(make),
-        (false, Standing::AsAsked | Standing::Otherwise) => Some(remove),
+        (true, ServiceState::AsAsked) | (false, ServiceState::Absent) => None,
+        (true, ServiceState::Absent | ServiceState::Otherwise) => Some(make),
+        (false, ServiceState::AsAsked | ServiceState::Otherwise) => Some(remove),
     }
 }
 
 fn removal(have: &BridgeSeen) -> Vec<BridgeStep> {
     let mut steps = Vec::new();
-    steps.extend((have.service != Standing::Absent).then_some(BridgeStep::StopService));
-    steps.extend((have.rules != Standing::Absent).then_some(BridgeStep::DropRules));
+    steps.extend((have.service != ServiceState::Absent).then_some(BridgeStep::StopService));
+    steps.extend((have.rules != ServiceState::Absent).then_some(BridgeStep::DropRules));
     steps.extend(matches!(have.medium, BridgeMedium::Ours(_)).then_some(BridgeStep::Remove));
     let does_something = !steps.is_empty();
     steps.extend((have.files || does_something).then_some(BridgeStep::Forget));

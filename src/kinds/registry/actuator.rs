@@ -10,7 +10,7 @@ use crate::host::{Host, HostError, Lasting, Unfit};
 use crate::model::{Config, Generation, Key, MemberName, Object, Revision, Spec};
 
 /// The per-member half of a kind with its spec as a type.
-pub trait Node: Send + Sync + 'static {
+pub trait Actuator: Send + Sync + 'static {
     /// The kind's spec.
     type Spec: DeserializeOwned + Send + Sync;
     /// What stands on the host.
@@ -126,7 +126,7 @@ pub struct Work {
 
 /// How an attempt ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum ActOutcome {
     /// The host is as it should be.
     Converged {
         /// Member-specific keys that the member has worked out itself.
@@ -145,17 +145,17 @@ pub enum Outcome {
     Failed(HostError),
 }
 
-/// What [`AnyNode::converge`] returns.
-pub type OutcomeFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+/// What [`AnyActuator::converge`] returns.
+pub type OutcomeFuture<'a> = Pin<Box<dyn Future<Output = ActOutcome> + Send + 'a>>;
 
-/// What [`AnyNode::judge`] returns.
+/// What [`AnyActuator::judge`] returns.
 pub type JudgeFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Unfit>, HostError>> + Send + 'a>>;
 
-/// What [`AnyNode::survey`] returns.
+/// What [`AnyActuator::survey`] returns.
 pub type SurveyFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, HostError>> + Send + 'a>>;
 
 /// The per-member half of a kind with its types erased.
-pub trait AnyNode: Send + Sync {
+pub trait AnyActuator: Send + Sync {
     /// Observes and decides, and does nothing: what would be done, in words. Empty when the host is as it should be.
     fn survey<'a>(&'a self, host: &'a Host, work: &'a Work) -> SurveyFuture<'a>;
 
@@ -168,7 +168,7 @@ pub trait AnyNode: Send + Sync {
     fn converge<'a>(&'a self, host: &'a Host, work: &'a Work) -> OutcomeFuture<'a>;
 }
 
-impl<N: Node> AnyNode for N {
+impl<N: Actuator> AnyActuator for N {
     fn survey<'a>(&'a self, host: &'a Host, work: &'a Work) -> SurveyFuture<'a> {
         Box::pin(async move {
             let local = typed::<N>(&work.local)?;
@@ -208,13 +208,13 @@ impl<N: Node> AnyNode for N {
         Box::pin(async move {
             match drive(self, host, work).await {
                 Ok(outcome) => outcome,
-                Err(error) => Outcome::Failed(error),
+                Err(error) => ActOutcome::Failed(error),
             }
         })
     }
 }
 
-async fn drive<N: Node>(node: &N, host: &Host, work: &Work) -> Result<Outcome, HostError> {
+async fn drive<N: Actuator>(node: &N, host: &Host, work: &Work) -> Result<ActOutcome, HostError> {
     let local = typed::<N>(&work.local)?;
     let mut have = node.observe(host, &local).await?;
     let steps = node.steps(&local, work.intent, have.as_ref())?;
@@ -232,14 +232,14 @@ async fn drive<N: Node>(node: &N, host: &Host, work: &Work) -> Result<Outcome, H
     }
     let steps = steps.iter().map(ToString::to_string).collect();
     Ok(match (work.intent, &have) {
-        (Intent::Present, Some(have)) => Outcome::Converged { learned: node.learned(&local, have), steps },
-        (Intent::Present, None) => Outcome::Converged { learned: Config::default(), steps },
-        (Intent::Absent, _) => Outcome::Gone,
+        (Intent::Present, Some(have)) => ActOutcome::Converged { learned: node.learned(&local, have), steps },
+        (Intent::Present, None) => ActOutcome::Converged { learned: Config::default(), steps },
+        (Intent::Absent, _) => ActOutcome::Gone,
     })
 }
 
 // A step that leaves something to do would make the loop act for ever.
-fn must_be_done<N: Node>(
+fn must_be_done<N: Actuator>(
     node: &N,
     local: &Local<N::Spec>,
     intent: Intent,
@@ -255,7 +255,7 @@ fn must_be_done<N: Node>(
     }
 }
 
-fn typed<N: Node>(local: &Local<Spec>) -> Result<Local<N::Spec>, HostError> {
+fn typed<N: Actuator>(local: &Local<Spec>) -> Result<Local<N::Spec>, HostError> {
     let spec = local.spec.read().map_err(|cause| {
         HostError::lasting(format!("read the spec of {}", local.key), "UnreadableSpec", cause)
             .hinting("a newer version may have written it: upgrade this member")

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::actuator::AnyNode;
+use super::actuator::AnyActuator;
 use super::admit::drop_empty;
 pub use super::need::Need;
 use super::problem::Problem;
@@ -112,7 +112,7 @@ pub trait Resource: Send + Sync + 'static {
     }
 
     /// The half that runs on each member; record-only kinds have none.
-    fn node(&self) -> Option<&'static dyn AnyNode> {
+    fn node(&self) -> Option<&'static dyn AnyActuator> {
         None
     }
 }
@@ -164,7 +164,7 @@ pub struct Completion<'a> {
     /// What else is stored or declared of the kinds in [`Resource::LOOKS_AT`]: chosen values must not clash with it.
     pub around: &'a mut dyn Around,
     /// Randomness, given from outside so that a simulation can repeat it.
-    pub dice: &'a mut dyn Dice,
+    pub rng: &'a mut dyn Rng,
 }
 
 /// The state around an object, made when somebody asks for it: most completions choose nothing.
@@ -180,7 +180,7 @@ impl Around for &ClusterState {
 }
 
 /// Randomness as an argument.
-pub trait Dice {
+pub trait Rng {
     /// A number below `bound`, which is not 0.
     fn below(&mut self, bound: u64) -> u64;
 
@@ -242,7 +242,7 @@ pub trait Kind: Send + Sync {
     /// See [`Resource::is_judged`]; false for a spec that does not parse.
     fn is_judged(&self, spec: &Spec, own: &BTreeMap<MemberName, Config>, is_new: bool) -> bool;
     /// See [`Resource::node`].
-    fn node(&self) -> Option<&'static dyn AnyNode>;
+    fn node(&self) -> Option<&'static dyn AnyActuator>;
 }
 
 /// A spec that its kind has read.
@@ -394,7 +394,7 @@ impl<R: Resource> Kind for R {
         parse::<R>(spec).is_ok_and(|typed| Resource::is_judged(self, &typed, own, is_new))
     }
 
-    fn node(&self) -> Option<&'static dyn AnyNode> {
+    fn node(&self) -> Option<&'static dyn AnyActuator> {
         Resource::node(self)
     }
 }

@@ -6,9 +6,9 @@ pub mod check;
 pub mod effective_project;
 pub mod field;
 #[cfg(test)]
-pub mod fixed_dice;
+pub mod fixed_rng;
 pub mod kind;
 pub mod need;
 pub mod problem;
-pub mod seeded;
+pub mod seeded_rng;
 pub mod unknown_fields;

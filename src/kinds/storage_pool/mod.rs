@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::registry::actuator::AnyNode;
+use super::registry::actuator::AnyActuator;
 use super::registry::field::lenient;
 use super::registry::kind::{Resource, Variants, Words};
 use super::registry::problem::Problem;
@@ -92,7 +92,7 @@ impl Resource for StoragePool {
         is_new && own.values().chain([&spec.config]).any(|config| config.value("source").is_some())
     }
 
-    fn node(&self) -> Option<&'static dyn AnyNode> {
+    fn node(&self) -> Option<&'static dyn AnyActuator> {
         Some(&node::PoolNode)
     }
 }

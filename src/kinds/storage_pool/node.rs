@@ -2,7 +2,7 @@
 
 use super::StoragePoolSpec;
 use crate::host::{BTRFS_MOUNT_OPTIONS, Host, HostError, PoolAsk, PoolMedium, PoolSeen, PoolStep, Unfit};
-use crate::kinds::registry::actuator::{Intent, Local, Node};
+use crate::kinds::registry::actuator::{Actuator, Intent, Local};
 use crate::model::{ByteSize, Config};
 
 /// The reasons of a source that somebody else uses.
@@ -11,7 +11,7 @@ const OCCUPIED: [&str; 2] = ["SourceInUse", "SourceNotEmpty"];
 /// The per-member half.
 pub struct PoolNode;
 
-impl Node for PoolNode {
+impl Actuator for PoolNode {
     type Spec = StoragePoolSpec;
     type Observed = PoolSeen;
     type Step = PoolStep;

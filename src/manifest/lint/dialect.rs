@@ -6,7 +6,7 @@ use crate::kinds::Spot;
 use crate::kinds::tables::dialect::{Gap, Product, gap_of_field, gap_of_key, gap_of_section, gap_of_value};
 use crate::manifest::set::index::Survey;
 use crate::manifest::set::object_set::{Origin, Set};
-use crate::manifest::yaml::dom::{Document, Entry, Node};
+use crate::manifest::yaml::dom::{Document, Entry, YamlNode};
 use crate::model::{Finding, Key, Place, Severity, pointer};
 
 /// For whom a set of manifests is written.
@@ -72,7 +72,7 @@ pub fn uses(document: &Document<'_>, into: &mut Vec<Use>) {
 }
 
 // A strict reader refuses a field that it does not know even when it is empty; a key without a value is unset.
-fn is_empty(node: &Node<'_>) -> bool {
+fn is_empty(node: &YamlNode<'_>) -> bool {
     node.text() == Some("") || node.text().is_none() && node.entries().is_empty() && node.items().is_empty()
 }
 
@@ -82,9 +82,9 @@ struct Walk<'a, 'd> {
 }
 
 impl Walk<'_, '_> {
-    fn object(&mut self, section: &str, object: &Node<'_>, path: &[&str]) {
+    fn object(&mut self, section: &str, object: &YamlNode<'_>, path: &[&str]) {
         self.fields(section, object, path);
-        let text = |field: &str| object.get(field).and_then(Node::text).filter(|text| !text.is_empty());
+        let text = |field: &str| object.get(field).and_then(YamlNode::text).filter(|text| !text.is_empty());
         let entity = match section {
             "storage_pools" => format!("storage-{}", text("driver").unwrap_or_default()),
             "networks" => format!("network-{}", text("type").unwrap_or("bridge")),
@@ -95,12 +95,12 @@ impl Walk<'_, '_> {
         if let Some(config) = object.entry("config") {
             self.keys(&entity, config, &[path, &["config"]].concat());
         }
-        for device in object.get("devices").map(Node::entries).unwrap_or_default() {
+        for device in object.get("devices").map(YamlNode::entries).unwrap_or_default() {
             self.keys(&device_entity(&device.value), device, &[path, &["devices", &*device.key]].concat());
         }
     }
 
-    fn fields(&mut self, section: &str, node: &Node<'_>, path: &[&str]) {
+    fn fields(&mut self, section: &str, node: &YamlNode<'_>, path: &[&str]) {
         for entry in node.entries() {
             if let Some(gap) = gap_of_field(section, &entry.key) {
                 self.add(Class::Field, gap, entry, path);
@@ -128,8 +128,8 @@ impl Walk<'_, '_> {
     }
 }
 
-fn device_entity(device: &Node<'_>) -> String {
-    let text = |field: &str| device.get(field).and_then(Node::text).filter(|text| !text.is_empty());
+fn device_entity(device: &YamlNode<'_>) -> String {
+    let text = |field: &str| device.get(field).and_then(YamlNode::text).filter(|text| !text.is_empty());
     match text("type").unwrap_or_default() {
         "nic" => format!("device-nic-{}", text("nictype").unwrap_or("bridged")),
         "gpu" => format!("device-gpu-{}", text("gputype").unwrap_or("physical")),

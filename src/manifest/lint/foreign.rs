@@ -1,7 +1,7 @@
 //! Documents of other programs that stand beside manifests: one finding names them, instead of one for each key.
 
 use crate::manifest::schema::section;
-use crate::manifest::yaml::dom::{Document, Node, Value};
+use crate::manifest::yaml::dom::{Document, Value, YamlNode};
 use crate::model::{Finding, pointer};
 
 /// The form of another program's files.
@@ -78,9 +78,9 @@ pub fn check(document: &Document<'_>) -> Option<Finding> {
 }
 
 // What `show` prints of an object tells its kind by its fields, or by the keys of its configuration.
-fn section_of(root: &Node<'_>) -> Option<&'static str> {
+fn section_of(root: &YamlNode<'_>) -> Option<&'static str> {
     let has = |key: &str| root.entry(key).is_some();
-    let config = || root.get("config").map(Node::entries).unwrap_or_default();
+    let config = || root.get("config").map(YamlNode::entries).unwrap_or_default();
     let configures =
         |prefixes: &[&str]| config().iter().any(|entry| prefixes.iter().any(|prefix| entry.key.starts_with(prefix)));
     match () {
@@ -107,7 +107,7 @@ fn stand_in(document: &Document<'_>) -> Option<Finding> {
     Some(finding.helping("decrypt it first, for instance: sops decrypt FILE | seedbed validate -"))
 }
 
-fn playbook(document: &Document<'_>, items: &[Node<'_>]) -> Option<Finding> {
+fn playbook(document: &Document<'_>, items: &[YamlNode<'_>]) -> Option<Finding> {
     let entry = items.iter().find_map(|item| item.entry("hosts").or_else(|| item.entry("import_playbook")))?;
     let finding = Finding::error("SB106", "this is a playbook of Ansible, not a manifest");
     Some(finding.at(document.place(entry.key_span, String::new())).helping(LEAVE_OUT))

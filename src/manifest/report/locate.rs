@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::manifest::loaded::Limits;
 use crate::manifest::source::Source;
-use crate::manifest::yaml::dom::{Document, Entry, Node, Span};
+use crate::manifest::yaml::dom::{Document, Entry, Span, YamlNode};
 use crate::manifest::yaml::parse::{Parsed, parse};
 use crate::model::{Finding, Place, steps_of};
 
@@ -47,7 +47,7 @@ fn span_of(document: &Document<'_>, steps: &[String]) -> Option<Span> {
     span
 }
 
-fn child<'n, 't>(node: &'n Node<'t>, step: &str) -> Option<(&'n Node<'t>, Option<Span>)> {
+fn child<'n, 't>(node: &'n YamlNode<'t>, step: &str) -> Option<(&'n YamlNode<'t>, Option<Span>)> {
     match node.entry(step) {
         Some(entry) => Some((&entry.value, Some(span_in(entry)))),
         None => Some((node.items().get(step.parse::<usize>().ok()?)?, None)),

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::kinds::tables::quick::QuickMap;
-use crate::manifest::yaml::dom::{Node, Value};
+use crate::manifest::yaml::dom::{Value, YamlNode};
 
 /// As many values that do not fit are shown to the full validation: more than it may find, so that the end is told.
 const MISFITS_MAX: usize = 2_000;
@@ -100,7 +100,7 @@ impl Fit {
     }
 
     /// Whether the value fits. `false` also when only a full validation can tell.
-    pub fn holds(&self, node: &Node<'_>) -> bool {
+    pub fn holds(&self, node: &YamlNode<'_>) -> bool {
         match &node.value {
             Value::Scalar(_) if self.options.is_none() && self.types.has(Types::SCALAR) => true,
             Value::Scalar(scalar) => {
@@ -112,10 +112,11 @@ impl Fit {
                     && self.items.as_ref().is_none_or(|fit| items.iter().all(|item| fit.holds(item)))
             }
             Value::Map(entries) => {
-                let fits = |key: &str, value: &Node<'_>| match self.properties.get(key).or(self.additional.as_deref()) {
-                    Some(fit) => fit.holds(value),
-                    None => true,
-                };
+                let fits =
+                    |key: &str, value: &YamlNode<'_>| match self.properties.get(key).or(self.additional.as_deref()) {
+                        Some(fit) => fit.holds(value),
+                        None => true,
+                    };
                 self.takes(Types::OBJECT)
                     && self.required.iter().all(|name| node.entry(name).is_some())
                     && entries.iter().all(|entry| fits(&entry.key, &entry.value))
@@ -125,19 +126,19 @@ impl Fit {
 
     /// What a full validation has to see of a value that does not fit: the rest is left out, and of a million mistakes
     /// all but the first.
-    pub fn misfits(&self, node: &Node<'_>) -> Json {
+    pub fn misfits(&self, node: &YamlNode<'_>) -> Json {
         let mut left = MISFITS_MAX;
         self.excerpt(node, &mut left)
     }
 
-    fn excerpt(&self, node: &Node<'_>, left: &mut usize) -> Json {
+    fn excerpt(&self, node: &YamlNode<'_>, left: &mut usize) -> Json {
         *left = left.saturating_sub(1);
         match &node.value {
             Value::Scalar(scalar) => scalar.typed(),
             Value::List(_) if !self.takes(Types::ARRAY) => Json::Array(Vec::new()),
             Value::Map(_) if !self.takes(Types::OBJECT) => Json::Object(Map::new()),
             Value::List(items) => {
-                let item = |item: &Node<'_>, left: &mut usize| match &self.items {
+                let item = |item: &YamlNode<'_>, left: &mut usize| match &self.items {
                     Some(fit) => fit.part(item, left).unwrap_or(Json::Null),
                     None => Json::Null,
                 };
@@ -158,7 +159,7 @@ impl Fit {
     }
 
     // `None` for what fits nowhere when there is enough of it.
-    fn part(&self, node: &Node<'_>, left: &mut usize) -> Option<Json> {
+    fn part(&self, node: &YamlNode<'_>, left: &mut usize) -> Option<Json> {
         match &node.value {
             _ if !self.holds(node) => (*left > 0).then(|| self.excerpt(node, left)),
             Value::List(_) | Value::Map(_) if self.types.has(Types::NULL) => Some(Json::Null),
@@ -219,7 +220,7 @@ mod tests {
         fn verdicts(&self, text: &str) -> Vec<(bool, bool)> {
             let source = Source::new("a.yaml", text);
             let parsed = parse::parse(&source, &Limits::default());
-            let verdict = |root: &Node<'_>| (self.full.is_valid(&root.typed_json()), self.short.holds(root));
+            let verdict = |root: &YamlNode<'_>| (self.full.is_valid(&root.typed_json()), self.short.holds(root));
             parsed.documents.iter().map(|document| verdict(&document.root)).collect()
         }
     }

@@ -15,7 +15,7 @@ use crate::manifest::lint::foreign;
 use crate::manifest::lint::suppress::Allowances;
 use crate::manifest::report::findings::Findings;
 use crate::manifest::set::object_set::LIKELY_MAX;
-use crate::manifest::yaml::dom::{Document, Node, Value};
+use crate::manifest::yaml::dom::{Document, Value, YamlNode};
 use crate::model::{Finding, Place, pointer};
 
 /// Unknown keys of one mapping: nobody reads on after so many.
@@ -41,11 +41,11 @@ pub struct Shape {
 
 impl Shape {
     /// The value as JSON, every scalar as its text, without the parts that cannot be used.
-    pub fn usable(&self, node: &Node<'_>, path: impl FnOnce() -> Vec<String>) -> Json {
+    pub fn usable(&self, node: &YamlNode<'_>, path: impl FnOnce() -> Vec<String>) -> Json {
         if self.broken.is_empty() { node.text_json() } else { self.usable_at(node, &path()) }
     }
 
-    fn usable_at(&self, node: &Node<'_>, path: &[String]) -> Json {
+    fn usable_at(&self, node: &YamlNode<'_>, path: &[String]) -> Json {
         let below = |step: &str| [path, &[step.to_owned()]].concat();
         let is_usable = |path: &[String]| !self.broken.contains(&pointer(path));
         match &node.value {
@@ -128,7 +128,7 @@ impl Fault<'_, '_> {
         shape.findings.extend(finding);
     }
 
-    fn node(&self) -> Option<&Node<'_>> {
+    fn node(&self) -> Option<&YamlNode<'_>> {
         self.document.root.at(&self.path)
     }
 
@@ -233,7 +233,7 @@ impl Fault<'_, '_> {
         let options: Vec<&str> =
             options.as_array().into_iter().flatten().filter_map(Json::as_str).filter(|word| !word.is_empty()).collect();
         let step = self.path.last().map_or("value", String::as_str);
-        let text = self.node().and_then(Node::text).unwrap_or_default();
+        let text = self.node().and_then(YamlNode::text).unwrap_or_default();
         let shown =
             if key_table::is_secret_key(step) || text.is_empty() { "this".to_owned() } else { format!("`{text}`") };
         let finding = Finding::error("SB104", format!("{shown} is no {step}")).at(self.place());
@@ -292,7 +292,7 @@ fn wanted(kind: &TypeKind) -> &'static str {
     }
 }
 
-fn found(node: &Node<'_>) -> &'static str {
+fn found(node: &YamlNode<'_>) -> &'static str {
     match &node.value {
         Value::Map(_) => "a mapping",
         Value::List(_) => "a list",

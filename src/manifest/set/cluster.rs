@@ -7,7 +7,7 @@ use crate::manifest::report::findings::Findings;
 use crate::manifest::schema::grammar::{ClusterGrammar, MemberConfigGrammar, MemberGrammar};
 use crate::manifest::schema::validate::Shape;
 use crate::manifest::secret::Secret;
-use crate::manifest::yaml::dom::{Document, Node, Span};
+use crate::manifest::yaml::dom::{Document, Span, YamlNode};
 use crate::manifest::yaml::pem::{self, Pasted};
 use crate::model::{Config, Finding, MemberName, Place, pointer};
 
@@ -175,7 +175,7 @@ impl Section<'_> {
     /// As the file has them: maps of JSON know no order.
     fn members(&self, mut grammars: BTreeMap<MemberName, Option<MemberGrammar>>) -> Vec<MemberSection> {
         let list = self.document.root.at(&["cluster", "members"]);
-        let names = list.into_iter().flat_map(Node::entries).map(|entry| MemberName::from(entry.key.as_ref()));
+        let names = list.into_iter().flat_map(YamlNode::entries).map(|entry| MemberName::from(entry.key.as_ref()));
         let members = names.filter_map(|name| grammars.remove(&name).map(|grammar| (name, grammar)));
         members.map(|(name, grammar)| self.member(name, grammar.unwrap_or_default())).collect()
     }
@@ -202,7 +202,7 @@ impl Section<'_> {
     pub fn key_place(&self, path: &[&str]) -> Place {
         let Some((last, above)) = path.split_last() else { return self.cluster.at.clone() };
         let steps: Vec<&str> = ["cluster"].iter().chain(above).copied().collect();
-        let span = |node: &Node<'_>| -> Option<Span> { Some(node.entry(last)?.key_span) };
+        let span = |node: &YamlNode<'_>| -> Option<Span> { Some(node.entry(last)?.key_span) };
         match self.document.root.at(&steps).and_then(span) {
             Some(span) => self.document.place(span, pointer(&steps) + &pointer(&[last])),
             None => self.place(above),

@@ -11,7 +11,7 @@ use crate::kinds::tables::value;
 use crate::manifest::schema::json_schema::SCHEMA;
 use crate::manifest::schema::section::{self, LEGACY_FIELDS, Section};
 use crate::manifest::schema::validate::Shape;
-use crate::manifest::yaml::dom::{Document, Entry, Node};
+use crate::manifest::yaml::dom::{Document, Entry, YamlNode};
 use crate::model::{
     ApplyMode, Config, Declared, Finding, Key, MemberName, Policy, ProjectName, Rollout, Spec, pointer,
 };
@@ -33,8 +33,8 @@ pub fn gather<'d>(document: &'d Document<'d>, shape: &Shape, set: &mut Set<'d>) 
             reader.object(vec![section.name.to_owned(), index.to_string()], node, set);
         }
     }
-    for volume in document.root.get("storage_volumes").map(Node::items).unwrap_or_default() {
-        let text = |field: &str| volume.get(field).and_then(Node::text).unwrap_or_default().to_owned();
+    for volume in document.root.get("storage_volumes").map(YamlNode::items).unwrap_or_default() {
+        let text = |field: &str| volume.get(field).and_then(YamlNode::text).unwrap_or_default().to_owned();
         set.volumes.insert(text("pool") + "/" + &text("name"));
     }
     for entry in document.root.entries().iter().filter(|entry| section::unapplied().any(|name| name == entry.key)) {
@@ -75,7 +75,7 @@ impl<'d> Reader<'_, 'd> {
         }
     }
 
-    fn object(&self, path: Vec<String>, node: &Node<'d>, set: &mut Set<'d>) {
+    fn object(&self, path: Vec<String>, node: &YamlNode<'d>, set: &mut Set<'d>) {
         let Some(name) = node.get("name").filter(|name| name.text().is_some_and(|text| !text.is_empty())) else {
             set.findings.extend(node.entry("name").filter(|entry| entry.value.text().is_some()).map(|entry| {
                 let place = self.document.place(entry.key_span, pointer(&path) + "/name");
@@ -107,8 +107,8 @@ impl<'d> Reader<'_, 'd> {
         set.insert(key, found);
     }
 
-    fn key(&self, node: &Node<'d>, name: &str) -> Key {
-        let project = node.get("project").and_then(Node::text).filter(|text| !text.is_empty());
+    fn key(&self, node: &YamlNode<'d>, name: &str) -> Key {
+        let project = node.get("project").and_then(YamlNode::text).filter(|text| !text.is_empty());
         let project = project.filter(|_| self.section.has_projects()).map(ProjectName::from).unwrap_or_default();
         Key::in_project(self.section.kind.words().kind, &project, name)
     }
@@ -138,18 +138,18 @@ impl<'d> Reader<'_, 'd> {
         !self.shape.broken.is_empty() && self.shape.broken.contains(&(pointer(&path()) + &pointer(&[key])))
     }
 
-    fn config(&self, node: &Node<'_>, path: impl Fn() -> Vec<String>) -> Config {
+    fn config(&self, node: &YamlNode<'_>, path: impl Fn() -> Vec<String>) -> Config {
         let usable = node.entries().iter().filter(|entry| !self.is_broken(&path, &entry.key));
         usable.filter_map(|entry| Some((entry.key.to_string(), entry.value.text()?.to_owned()))).collect()
     }
 
-    fn members(&self, node: &Node<'_>, path: &[String]) -> BTreeMap<MemberName, Config> {
+    fn members(&self, node: &YamlNode<'_>, path: &[String]) -> BTreeMap<MemberName, Config> {
         let usable = node.entries().iter().filter(|entry| !self.is_broken(|| path.to_vec(), &entry.key));
         let config = |entry: &Entry<'_>| self.config(&entry.value, || [path, &[entry.key.to_string()]].concat());
         usable.map(|entry| (MemberName::from(&*entry.key), config(entry))).collect()
     }
 
-    fn field(&self, field: &str, node: &Node<'_>, path: impl FnOnce() -> Vec<String>, spec: &mut Spec) {
+    fn field(&self, field: &str, node: &YamlNode<'_>, path: impl FnOnce() -> Vec<String>, spec: &mut Spec) {
         if node.is_null() {
             return;
         }

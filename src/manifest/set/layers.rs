@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::collect::split;
 use super::object_set::{Found, Origin, Set};
-use crate::manifest::yaml::dom::{Node, Value};
+use crate::manifest::yaml::dom::{Value, YamlNode};
 use crate::model::{Declared, MemberName};
 
 impl<'d> Set<'d> {
@@ -69,7 +69,7 @@ fn nulls(origin: &Origin<'_>) -> Vec<Vec<String>> {
     found
 }
 
-fn collect(node: &Node<'_>, path: &[String], found: &mut Vec<Vec<String>>) {
+fn collect(node: &YamlNode<'_>, path: &[String], found: &mut Vec<Vec<String>>) {
     let Value::Map(entries) = &node.value else { return };
     for entry in entries {
         let below = [path, &[entry.key.to_string()]].concat();

@@ -7,7 +7,7 @@ use crate::kinds::{self, Examined, Kind, Need, Problem, Spot};
 use crate::manifest::lint::dialect::Dialect;
 use crate::manifest::lint::suppress::Allowances;
 use crate::manifest::report::findings::Findings;
-use crate::manifest::yaml::dom::{Document, Node, Span};
+use crate::manifest::yaml::dom::{Document, Span, YamlNode};
 use crate::model::{Declared, Finding, Key, MemberName, Place, pointer};
 
 /// Among more keys than this nobody looks for a misspelt one.
@@ -188,7 +188,8 @@ impl Origin<'_> {
     // A device's value that is no text was told as such: the device does not lack it besides.
     fn is_malformed(&self, path: &[String], message: &str) -> bool {
         let node = self.document.root.at(&self.path).and_then(|node| node.at(path));
-        let mut malformed = node.map(Node::entries).unwrap_or_default().iter().filter(|at| at.value.text().is_none());
+        let mut malformed =
+            node.map(YamlNode::entries).unwrap_or_default().iter().filter(|at| at.value.text().is_none());
         malformed.any(|entry| message.ends_with(&format!(" needs `{}`", entry.key)))
     }
 

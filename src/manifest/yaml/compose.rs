@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, ScalarStyle, Tag};
 
-use super::dom::{Entry, Node, Scalar, Span, Value, place};
+use super::dom::{Entry, Scalar, Span, Value, YamlNode, place};
 use super::invisible::{self, is_false_blank, is_invisible};
 use crate::manifest::report::findings::Findings;
 use crate::model::{Finding, Place};
@@ -25,7 +25,7 @@ pub struct Composer<'a> {
     open: Vec<Frame<'a>>,
     anchors: HashMap<usize, Anchored<'a>>,
     nodes_left: usize,
-    root: Option<Node<'a>>,
+    root: Option<YamlNode<'a>>,
     findings: Findings,
 }
 
@@ -38,12 +38,12 @@ struct Frame<'a> {
 }
 
 enum Partial<'a> {
-    List(Vec<Node<'a>>),
+    List(Vec<YamlNode<'a>>),
     Map { entries: Vec<Entry<'a>>, key: Option<(Cow<'a, str>, Span)> },
 }
 
 struct Anchored<'a> {
-    node: Node<'a>,
+    node: YamlNode<'a>,
     size: Size,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Composer<'a> {
     }
 
     /// The finished document, when there is one.
-    pub fn finish(&mut self) -> Option<Node<'a>> {
+    pub fn finish(&mut self) -> Option<YamlNode<'a>> {
         self.root.take()
     }
 
@@ -102,7 +102,7 @@ impl<'a> Composer<'a> {
                 self.check_tag(tag.as_deref(), span);
                 let size = Size { nodes: 1 + text.len() / 64, height: 0 };
                 let scalar = Scalar { text, is_plain: style == ScalarStyle::Plain };
-                self.add(Node { value: Value::Scalar(scalar), span }, size, anchor, 1)
+                self.add(YamlNode { value: Value::Scalar(scalar), span }, size, anchor, 1)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_tag(tag.as_deref(), span);
@@ -132,11 +132,11 @@ impl<'a> Composer<'a> {
         let span = Span { end: end.end.max(frame.span.start), ..frame.span };
         let size = Size { nodes: frame.size.nodes, height: frame.size.height + 1 };
         let node = match frame.partial {
-            Partial::List(items) => Node { value: Value::List(items), span },
+            Partial::List(items) => YamlNode { value: Value::List(items), span },
             Partial::Map { entries, .. } => {
                 // A finding about a block mapping shows its first key: the whole would be many lines.
                 let first_key = entries.first().filter(|_| is_block).map(|entry| entry.key_span);
-                Node { value: Value::Map(self.settle(entries)), span: first_key.unwrap_or(span) }
+                YamlNode { value: Value::Map(self.settle(entries)), span: first_key.unwrap_or(span) }
             }
         };
         self.add(node, size, frame.anchor, 1)
@@ -158,7 +158,7 @@ impl<'a> Composer<'a> {
         self.add(node, size, 0, size.nodes)
     }
 
-    fn add(&mut self, node: Node<'a>, size: Size, anchor: usize, cost: usize) -> Result<(), Box<Finding>> {
+    fn add(&mut self, node: YamlNode<'a>, size: Size, anchor: usize, cost: usize) -> Result<(), Box<Finding>> {
         let cost = if anchor == 0 { cost } else { cost + size.nodes };
         let Some(left) = self.nodes_left.checked_sub(cost) else { return Err(self.too_many(node.span)) };
         self.nodes_left = left;
@@ -192,8 +192,8 @@ impl<'a> Composer<'a> {
             .push(finding.helping("fill in what the tag stands for before the file is read, or remove the tag"));
     }
 
-    fn key_of(&mut self, node: Node<'a>) -> (Cow<'a, str>, Span) {
-        let Node { value: Value::Scalar(scalar), span } = node else {
+    fn key_of(&mut self, node: YamlNode<'a>) -> (Cow<'a, str>, Span) {
+        let YamlNode { value: Value::Scalar(scalar), span } = node else {
             let is_template = !node.entries().is_empty();
             let finding =
                 Finding::error("SB012", "a key must be text, not a list or a mapping").at(self.place(node.span));

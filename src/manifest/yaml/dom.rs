@@ -12,12 +12,12 @@ pub struct Document<'a> {
     /// The source's path.
     pub file: &'a str,
     /// The whole content.
-    pub root: Node<'a>,
+    pub root: YamlNode<'a>,
 }
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub struct Node<'a> {
+pub struct YamlNode<'a> {
     pub value: Value<'a>,
     pub span: Span,
 }
@@ -26,7 +26,7 @@ pub struct Node<'a> {
 #[derive(Clone, Debug)]
 pub enum Value<'a> {
     Scalar(Scalar<'a>),
-    List(Vec<Node<'a>>),
+    List(Vec<YamlNode<'a>>),
     Map(Vec<Entry<'a>>),
 }
 
@@ -42,7 +42,7 @@ pub struct Scalar<'a> {
 pub struct Entry<'a> {
     pub key: Cow<'a, str>,
     pub key_span: Span,
-    pub value: Node<'a>,
+    pub value: YamlNode<'a>,
 }
 
 /// A stretch of the source.
@@ -58,7 +58,7 @@ pub struct Span {
     pub column: u32,
 }
 
-impl<'a> Node<'a> {
+impl<'a> YamlNode<'a> {
     /// The entries of a mapping; none for anything else.
     pub fn entries(&self) -> &[Entry<'a>] {
         match &self.value {
@@ -68,7 +68,7 @@ impl<'a> Node<'a> {
     }
 
     /// The items of a list; none for anything else.
-    pub fn items(&self) -> &[Node<'a>] {
+    pub fn items(&self) -> &[YamlNode<'a>] {
         match &self.value {
             Value::List(items) => items,
             Value::Scalar(_) | Value::Map(_) => &[],
@@ -81,7 +81,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value under a key.
-    pub fn get(&self, key: &str) -> Option<&Node<'a>> {
+    pub fn get(&self, key: &str) -> Option<&YamlNode<'a>> {
         self.entry(key).map(|entry| &entry.value)
     }
 
@@ -100,12 +100,12 @@ impl<'a> Node<'a> {
     }
 
     /// The node that a path leads to, a step each; list items are numbers.
-    pub fn at<S: AsRef<str>>(&self, path: &[S]) -> Option<&Node<'a>> {
+    pub fn at<S: AsRef<str>>(&self, path: &[S]) -> Option<&YamlNode<'a>> {
         let Some((first, rest)) = path.split_first() else { return Some(self) };
         self.child(first.as_ref())?.at(rest)
     }
 
-    fn child(&self, step: &str) -> Option<&Node<'a>> {
+    fn child(&self, step: &str) -> Option<&YamlNode<'a>> {
         match &self.value {
             Value::Map(_) => self.get(step),
             Value::List(items) => items.get(step.parse::<usize>().ok()?),
@@ -117,7 +117,7 @@ impl<'a> Node<'a> {
     pub fn size(&self) -> usize {
         let below: usize = match &self.value {
             Value::Scalar(_) => 0,
-            Value::List(items) => items.iter().map(Node::size).sum(),
+            Value::List(items) => items.iter().map(YamlNode::size).sum(),
             Value::Map(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
         };
         1 + below
@@ -183,7 +183,7 @@ impl<'a> Document<'a> {
     pub fn with_only(&self, sections: &[&str]) -> Option<Self> {
         let entries = self.root.entries().iter().filter(|entry| sections.contains(&&*entry.key));
         let kept: Vec<Entry<'a>> = entries.cloned().collect();
-        let root = Node { value: Value::Map(kept), span: self.root.span };
+        let root = YamlNode { value: Value::Map(kept), span: self.root.span };
         Some(Self { file: self.file, root }).filter(|document| !document.root.entries().is_empty())
     }
 

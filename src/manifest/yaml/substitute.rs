@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::dom::{Document, Node, Value};
+use super::dom::{Document, Value, YamlNode};
 use crate::kinds::tables::key_table;
 use crate::model::{Finding, pointer};
 
@@ -27,7 +27,7 @@ struct Walk<'v, 'a> {
 }
 
 impl Walk<'_, '_> {
-    fn node(&mut self, node: &mut Node<'_>) {
+    fn node(&mut self, node: &mut YamlNode<'_>) {
         let span = node.span;
         match &mut node.value {
             Value::List(items) => items.iter_mut().for_each(|item| self.node(item)),
@@ -95,8 +95,13 @@ pub fn forgotten(document: &Document<'_>) -> Vec<Finding> {
     findings
 }
 
-fn seek<'d>(document: &Document<'_>, node: &'d Node<'_>, path: &mut Vec<Cow<'d, str>>, findings: &mut Vec<Finding>) {
-    let mut below = |step: Cow<'d, str>, node: &'d Node<'_>, findings: &mut Vec<Finding>| {
+fn seek<'d>(
+    document: &Document<'_>,
+    node: &'d YamlNode<'_>,
+    path: &mut Vec<Cow<'d, str>>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut below = |step: Cow<'d, str>, node: &'d YamlNode<'_>, findings: &mut Vec<Finding>| {
         path.push(step);
         seek(document, node, path, findings);
         path.pop();

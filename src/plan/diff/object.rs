@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::fields;
 use super::merge::{is_unset, merge, merge_stored};
 use super::placement::{Owned, Placed, place};
-use super::projected::Draft;
-use crate::kinds::{self, Around, Completion, Dice, Kind, Problem};
+use super::projected::Projected;
+use crate::kinds::{self, Around, Completion, Kind, Problem, Rng};
 use crate::model::{
     Change, ClusterState, Config, Declared, Finding, Generation, Key, Management, MemberName, Object, Phase, Put,
     Rollout, Severity, Spec, Stage,
@@ -39,8 +39,8 @@ pub fn change(
     key: &Key,
     declared: &Declared,
     scene: &Scene<'_>,
-    draft: &mut Draft,
-    dice: &mut dyn Dice,
+    draft: &mut Projected,
+    rng: &mut dyn Rng,
 ) -> Result<Outcome, Vec<Finding>> {
     let Some(kind) = kinds::find(key.kind.as_str()) else { return Ok(Outcome::Unchanged) };
     let stored = scene.state.get(key);
@@ -55,7 +55,7 @@ pub fn change(
     let mode = ownership::mode(declared, scene.context.mode);
     let one = One { kind, key, declared, stored, scene, mode, management };
     one.permitted(grant::withheld(key, declared, scene))?;
-    let (spec, computed) = one.spec(draft, dice).map_err(|problems| one.findings(problems))?;
+    let (spec, computed) = one.spec(draft, rng).map_err(|problems| one.findings(problems))?;
     one.permitted(grant::for_people(kind, stored, &spec, scene))?;
     let placed = place(kind, key, &spec, declared, stored, scene)?;
     let applied = one.applied(&placed.declared);
@@ -117,11 +117,11 @@ impl One<'_> {
     }
 
     /// The spec as it is to be, with the paths of what the system chose.
-    fn spec(&self, draft: &mut Draft, dice: &mut dyn Dice) -> Result<(Spec, Vec<String>), Vec<Problem>> {
+    fn spec(&self, draft: &mut Projected, rng: &mut dyn Rng) -> Result<(Spec, Vec<String>), Vec<Problem>> {
         let Some(stored) = self.stored else {
             let merged = merge(&Spec::default(), None, &self.declared.spec, self.mode);
             let merged = self.kind.normalise(&merged, None).map_err(|problem| vec![problem])?;
-            let chosen = self.completed(&merged, draft, dice);
+            let chosen = self.completed(&merged, draft, rng);
             return Ok(with_paths(&merged, chosen));
         };
         let old = &stored.spec;
@@ -131,20 +131,20 @@ impl One<'_> {
         }
         let merged = self.kind.normalise(&merged, Some(old)).map_err(|problem| vec![problem])?;
         let chosen = match self.mode {
-            _ if self.is_defined_only() => self.completed(&merged, draft, dice),
-            Mode::Declarative => self.without_absent(self.completed(&merged, draft, dice)),
+            _ if self.is_defined_only() => self.completed(&merged, draft, rng),
+            Mode::Declarative => self.without_absent(self.completed(&merged, draft, rng)),
             // Nothing is chosen that was not asked for.
-            Mode::Merge => settled(&merged, self.completed(&merged, draft, dice), old),
+            Mode::Merge => settled(&merged, self.completed(&merged, draft, rng), old),
         };
         let is_same = self.kind.normalise(old, Some(old)).is_ok_and(|old| old == chosen);
         if is_same { Ok((old.clone(), Vec::new())) } else { Ok(with_paths(&merged, chosen)) }
     }
 
-    fn completed(&self, merged: &Spec, draft: &mut Draft, dice: &mut dyn Dice) -> Spec {
+    fn completed(&self, merged: &Spec, draft: &mut Projected, rng: &mut dyn Rng) -> Spec {
         let mut chosen = merged.clone();
         let held = self.stored.map(|object| &object.spec);
         let mut around = Surroundings { draft, scene: self.scene };
-        self.kind.complete(&mut chosen, &mut Completion { key: self.key, held, around: &mut around, dice });
+        self.kind.complete(&mut chosen, &mut Completion { key: self.key, held, around: &mut around, rng });
         chosen
     }
 
@@ -337,7 +337,7 @@ impl One<'_> {
 
 /// What is stored with what is declared, made when somebody asks for it.
 struct Surroundings<'a> {
-    draft: &'a mut Draft,
+    draft: &'a mut Projected,
     scene: &'a Scene<'a>,
 }
 

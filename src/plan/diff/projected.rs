@@ -7,11 +7,11 @@ use crate::plan::rules::ownership::is_left_alone;
 
 /// What is stored with what is declared, made when it is first needed: most plans choose nothing.
 #[derive(Default)]
-pub struct Draft {
+pub struct Projected {
     state: Option<ClusterState>,
 }
 
-impl Draft {
+impl Projected {
     /// The state with everything that is declared.
     pub fn state(&mut self, scene: &Scene<'_>) -> &ClusterState {
         self.state.get_or_insert_with(|| {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::words::Words;
+use super::names::Names;
 use super::{Ask, Refusal, guard, holding, profiles};
-use crate::kinds::{Completion, Dice, Kind};
+use crate::kinds::{Completion, Kind, Rng};
 use crate::model::{Command, Config, MemberName, Object, Phase, Spec, Stage};
 use crate::plan::diff::object::variant;
 use crate::plan::rules::restricted::restrict;
@@ -15,9 +15,9 @@ use crate::plan::rules::restricted::restrict;
 ///
 /// # Errors
 /// LXD's refusals; see `words`.
-pub fn create(ask: &Ask<'_>, spec: &Spec, dice: &mut dyn Dice) -> Result<Command, Refusal> {
+pub fn create(ask: &Ask<'_>, spec: &Spec, rng: &mut dyn Rng) -> Result<Command, Refusal> {
     let kind = guard::kind_of(ask.key)?;
-    let words = Words::of(kind, ask.key);
+    let words = Names::of(kind, ask.key);
     let stored = ask.state.get(ask.key);
     if let Some(refusal) = words.malformed(spec, |spec| !kind.entities(spec).is_empty()) {
         return Err(refusal);
@@ -26,7 +26,7 @@ pub fn create(ask: &Ask<'_>, spec: &Spec, dice: &mut dyn Dice) -> Result<Command
         return Err(words.being_removed());
     }
     if !guard::has_two_phases(kind) {
-        return record(ask, kind, spec, dice);
+        return record(ask, kind, spec, rng);
     }
     let (own, shared) = guard::split(kind, spec);
     let mut request = spec.clone();
@@ -34,10 +34,10 @@ pub fn create(ask: &Ask<'_>, spec: &Spec, dice: &mut dyn Dice) -> Result<Command
     match stored {
         None if !guard::is_spread(ask) => {
             let placements = ask.members().into_iter().map(|member| (member, own.clone())).collect();
-            go_live(ask, kind, &request, placements, dice)
+            go_live(ask, kind, &request, placements, rng)
         }
         Some(object) if object.phase == Phase::Created => Err(words.already_created(guard::is_spread(ask))),
-        _ => finalize(ask, kind, &request, &own, dice),
+        _ => finalize(ask, kind, &request, &own, rng),
     }
 }
 
@@ -46,14 +46,14 @@ pub fn create(ask: &Ask<'_>, spec: &Spec, dice: &mut dyn Dice) -> Result<Command
 ///
 /// # Errors
 /// LXD's refusals; see `words`. Keys that a member needs and does not get are among them.
-pub fn create_everywhere(ask: &Ask<'_>, spec: &Spec, dice: &mut dyn Dice) -> Result<Command, Refusal> {
+pub fn create_everywhere(ask: &Ask<'_>, spec: &Spec, rng: &mut dyn Rng) -> Result<Command, Refusal> {
     let kind = guard::kind_of(ask.key)?;
     let stored = ask.state.get(ask.key);
     let is_new = stored.is_none_or(|object| object.phase == Phase::Pending);
     if !guard::has_two_phases(kind) || !guard::is_spread(ask) || !is_new {
-        return create(ask, spec, dice);
+        return create(ask, spec, rng);
     }
-    let words = Words::of(kind, ask.key);
+    let words = Names::of(kind, ask.key);
     if let Some(refusal) = words.malformed(spec, |spec| !kind.entities(spec).is_empty()) {
         return Err(refusal);
     }
@@ -69,7 +69,7 @@ pub fn create_everywhere(ask: &Ask<'_>, spec: &Spec, dice: &mut dyn Dice) -> Res
         ask.members().into_iter().map(|member| (member, own.clone())).collect();
     placements.extend(stored.map(held).unwrap_or_default());
     let request = stored.map_or_else(|| request.clone(), |stored| overlaid(&stored.spec, &request));
-    go_live(ask, kind, &request, placements, dice)
+    go_live(ask, kind, &request, placements, rng)
 }
 
 fn finalize(
@@ -77,9 +77,9 @@ fn finalize(
     kind: &'static dyn Kind,
     request: &Spec,
     own: &Config,
-    dice: &mut dyn Dice,
+    rng: &mut dyn Rng,
 ) -> Result<Command, Refusal> {
-    let words = Words::of(kind, ask.key);
+    let words = Names::of(kind, ask.key);
     if let Some(name) = own.keys().next() {
         return Err(words.member_key_at_create(name));
     }
@@ -90,7 +90,7 @@ fn finalize(
         }
         guard::all_answer(ask, &members)?;
         let placements = members.into_iter().map(|member| (member, Config::default())).collect();
-        return go_live(ask, kind, request, placements, dice);
+        return go_live(ask, kind, request, placements, rng);
     };
     let (asked, had) = (variant(request), variant(&stored.spec));
     if !asked.is_empty() && asked != had {
@@ -111,7 +111,7 @@ fn finalize(
         return Ok(ask.command(vec![ask.put(kind, Stage::Live, stored.spec.clone(), placements)], Vec::new()));
     }
     guard::all_answer(ask, &members)?;
-    go_live(ask, kind, &overlaid(&stored.spec, request), placements, dice)
+    go_live(ask, kind, &overlaid(&stored.spec, request), placements, rng)
 }
 
 fn held(object: &Object) -> BTreeMap<MemberName, Config> {
@@ -133,28 +133,28 @@ fn go_live(
     kind: &'static dyn Kind,
     spec: &Spec,
     placements: BTreeMap<MemberName, Config>,
-    dice: &mut dyn Dice,
+    rng: &mut dyn Rng,
 ) -> Result<Command, Refusal> {
-    let spec = complete(ask, kind, spec, dice)?;
+    let spec = complete(ask, kind, spec, rng)?;
     guard::sound(ask, kind, &spec, &placements)?;
     let relied_upon = guard::references(ask, None, &spec)?;
     Ok(ask.command(vec![ask.put(kind, Stage::Live, spec, placements)], relied_upon))
 }
 
-fn complete(ask: &Ask<'_>, kind: &dyn Kind, spec: &Spec, dice: &mut dyn Dice) -> Result<Spec, Refusal> {
+fn complete(ask: &Ask<'_>, kind: &dyn Kind, spec: &Spec, rng: &mut dyn Rng) -> Result<Spec, Refusal> {
     let held = ask.state.get(ask.key).map(|object| &object.spec);
     let mut spec = kind.normalise(spec, held).map_err(|problem| Refusal::new(400, problem.message))?;
-    kind.complete(&mut spec, &mut Completion { key: ask.key, held, around: &mut &*ask.state, dice });
+    kind.complete(&mut spec, &mut Completion { key: ask.key, held, around: &mut &*ask.state, rng });
     Ok(spec)
 }
 
-fn record(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, dice: &mut dyn Dice) -> Result<Command, Refusal> {
+fn record(ask: &Ask<'_>, kind: &'static dyn Kind, spec: &Spec, rng: &mut dyn Rng) -> Result<Command, Refusal> {
     if ask.state.get(ask.key).is_some() {
-        return Err(Words::of(kind, ask.key).already_exists());
+        return Err(Names::of(kind, ask.key).already_exists());
     }
     let mut relied_upon = guard::references(ask, None, spec)?;
     let mut asked = spec.clone();
-    let spec = complete(ask, kind, spec, dice)?;
+    let spec = complete(ask, kind, spec, rng)?;
     guard::sound(ask, kind, &spec, &BTreeMap::new())?;
     guard::accept(restrict(ask.key, &spec, ask.state, &BTreeMap::new()))?;
     relied_upon.extend(holding::target(ask, &spec)?);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::Words;
+use super::names::Names;
 use super::{Ask, Refusal, guard};
 use crate::model::{Command, Config, MemberName, Phase, Spec, Stage};
 use crate::plan::diff::object::variant;
@@ -13,7 +13,7 @@ use crate::plan::diff::object::variant;
 /// LXD's refusals; see `words`.
 pub fn define(ask: &Ask<'_>, spec: &Spec, target: &MemberName) -> Result<Command, Refusal> {
     let kind = guard::kind_of(ask.key)?;
-    let words = Words::of(kind, ask.key);
+    let words = Names::of(kind, ask.key);
     if let Some(refusal) = words.malformed(spec, |spec| !kind.entities(spec).is_empty()) {
         return Err(refusal);
     }

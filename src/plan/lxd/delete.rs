@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::Words;
+use super::names::Names;
 use super::{Ask, Refusal, guard};
 use crate::kinds::project::default_profile_key;
 use crate::model::{Change, Command, Config, Key, Phase, ProjectName, Stage};
@@ -16,7 +16,7 @@ use crate::plan::rules::{ownership, references};
 /// LXD's refusals; see `words`.
 pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
     let kind = guard::kind_of(ask.key)?;
-    let words = Words::of(kind, ask.key);
+    let words = Names::of(kind, ask.key);
     let stored = ask.state.get(ask.key).ok_or_else(|| words.not_found())?;
     if let Some(refusal) = protected(ask.key) {
         return Err(refusal);
@@ -38,7 +38,7 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
         }
         let own = ask.state.get(&profile);
         if let Some(own) = own.filter(|own| own.management.protect) {
-            return Err(Words::of(guard::kind_of(&own.key)?, &own.key).protected());
+            return Err(Names::of(guard::kind_of(&own.key)?, &own.key).protected());
         }
         changes.extend(own.map(|profile| Change::Delete { key: profile.key.clone() }));
     }
@@ -57,7 +57,7 @@ pub fn delete(ask: &Ask<'_>) -> Result<Command, Refusal> {
 /// When it is not being removed, and when a member has let go of keys of its own that nobody remembers.
 pub fn undelete(ask: &Ask<'_>) -> Result<Command, Refusal> {
     let kind = guard::kind_of(ask.key)?;
-    let stored = ask.state.get(ask.key).ok_or_else(|| Words::of(kind, ask.key).not_found())?;
+    let stored = ask.state.get(ask.key).ok_or_else(|| Names::of(kind, ask.key).not_found())?;
     if stored.phase != Phase::Deleting {
         return Err(Refusal::new(409, format!("{} is not being removed", ask.key)));
     }

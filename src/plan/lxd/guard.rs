@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::Words;
+use super::names::Names;
 use super::{Ask, Refusal};
 use crate::kinds::tables::key_table::{self, KeyScope};
 use crate::kinds::{self, Kind, Problem, home};
@@ -135,7 +135,7 @@ pub fn references(ask: &Ask<'_>, old: Option<&Spec>, spec: &Spec) -> Result<Vec<
         match ask.state.get(&target) {
             None if need.strength == kinds::Strength::IfManaged => continue,
             None => {
-                let missing = Words::of(kind, &target).not_found();
+                let missing = Names::of(kind, &target).not_found();
                 let place = need.path.join(".");
                 return Err(missing.hinting(format!("{place} names {target}, which does not exist: create it first")));
             }

@@ -8,15 +8,15 @@ mod define;
 mod delete;
 mod guard;
 mod holding;
+mod names;
 mod profiles;
 mod rename;
 mod update;
-mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::rules::preconditions::Terms;
+use super::rules::preconditions::Preconditions;
 use crate::kinds::Kind;
 use crate::model::{
     Change, ClusterState, Command, Config, Key, Liveness, MemberName, Put, Rollout, Spec, Stage, Timestamp, Write,
@@ -98,7 +98,7 @@ impl Ask<'_> {
 
     /// The log entry, which may have nothing to change: `refers_to` are the objects that what it changes refers to.
     fn command(&self, changes: Vec<Change>, refers_to: Vec<Key>) -> Command {
-        let mut terms = Terms::on(self.state);
+        let mut terms = Preconditions::on(self.state);
         refers_to.iter().for_each(|key| terms.refer(key));
         for change in &changes {
             terms.change(change);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::Words;
+use super::names::Names;
 use super::{Ask, Refusal, guard};
 use crate::kinds::project::default_profile_key;
 use crate::model::{Change, Command, Config, Key, MemberName, Object, Phase, ProjectName, Put, Stage};
@@ -16,7 +16,7 @@ use crate::plan::rules::references;
 /// LXD's refusals.
 pub fn rename(ask: &Ask<'_>, name: &str) -> Result<Command, Refusal> {
     let kind = guard::kind_of(ask.key)?;
-    let (words, spoken) = (Words::of(kind, ask.key), kind.words().spoken);
+    let (words, spoken) = (Names::of(kind, ask.key), kind.words().spoken);
     if name.is_empty() {
         return Err(Refusal::new(400, "No name provided"));
     }
@@ -54,7 +54,7 @@ pub fn rename(ask: &Ask<'_>, name: &str) -> Result<Command, Refusal> {
     Ok(ask.command(changes, Vec::new()))
 }
 
-fn refuse_if_kept(stored: &Object, words: &Words<'_>) -> Result<(), Refusal> {
+fn refuse_if_kept(stored: &Object, words: &Names<'_>) -> Result<(), Refusal> {
     if stored.management.protect {
         return Err(words.protected());
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::words::Words;
+use super::names::Names;
 use super::{Ask, Refusal, guard, profiles};
 use crate::kinds::tables::key_table::{self, Edit};
-use crate::kinds::{self, Completion, Dice, Kind};
+use crate::kinds::{self, Completion, Kind, Rng};
 use crate::model::{Change, Command, Config, Generation, Key, MemberName, Object, Phase, Placement, Spec, Stage};
 use crate::plan::diff::object::settled;
 use crate::plan::rules::constraints::refuse;
@@ -17,14 +17,9 @@ use crate::plan::rules::restricted::restrict;
 ///
 /// # Errors
 /// LXD's refusals; see `words`.
-pub fn update(
-    ask: &Ask<'_>,
-    spec: &Spec,
-    target: Option<&MemberName>,
-    dice: &mut dyn Dice,
-) -> Result<Command, Refusal> {
+pub fn update(ask: &Ask<'_>, spec: &Spec, target: Option<&MemberName>, rng: &mut dyn Rng) -> Result<Command, Refusal> {
     let kind = guard::kind_of(ask.key)?;
-    let words = Words::of(kind, ask.key);
+    let words = Names::of(kind, ask.key);
     if let Some(target) = target {
         guard::known_member(ask, target)?;
     }
@@ -36,7 +31,7 @@ pub fn update(
         return Err(words.being_removed());
     }
     if !guard::has_two_phases(kind) {
-        return shared(ask, kind, stored, (spec, None), dice);
+        return shared(ask, kind, stored, (spec, None), rng);
     }
     match target {
         Some(target) => local(ask, kind, stored, spec, target),
@@ -47,9 +42,9 @@ pub fn update(
             if let Some(name) = own.keys().find(differs) {
                 return Err(words.member_key_at_update(name));
             }
-            shared(ask, kind, stored, (spec, None), dice)
+            shared(ask, kind, stored, (spec, None), rng)
         }
-        None => shared(ask, kind, stored, (spec, ask.members().first()), dice),
+        None => shared(ask, kind, stored, (spec, ask.members().first()), rng),
     }
 }
 
@@ -70,7 +65,7 @@ fn shared(
     kind: &'static dyn Kind,
     stored: &Object,
     (spec, only): (&Spec, Option<&MemberName>),
-    dice: &mut dyn Dice,
+    rng: &mut dyn Rng,
 ) -> Result<Command, Refusal> {
     let mut new = asked(stored, spec);
     let (own, common) = guard::split(kind, &new);
@@ -82,7 +77,7 @@ fn shared(
     let mut chosen = new.clone();
     kind.complete(
         &mut chosen,
-        &mut Completion { key: ask.key, held: Some(&stored.spec), around: &mut &*ask.state, dice },
+        &mut Completion { key: ask.key, held: Some(&stored.spec), around: &mut &*ask.state, rng },
     );
     let new = settled(&new, chosen, &stored.spec);
     let mut placements = placements(stored);
@@ -109,7 +104,7 @@ fn local(
     spec: &Spec,
     target: &MemberName,
 ) -> Result<Command, Refusal> {
-    let words = Words::of(kind, ask.key);
+    let words = Names::of(kind, ask.key);
     let (own, common) = guard::split(kind, &asked(stored, spec));
     let before = stored.spec.config();
     if let Some(name) = common.keys().find(|name| before.get(*name) != common.get(*name)) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::history::{record, spec_of};
 use super::revert::{Past, back};
 use super::three_way::merged;
-use crate::kinds::Dice;
+use crate::kinds::Rng;
 use crate::kinds::records::confirmation::{CLUSTER, Content, Left, Pending, Rest, Written, Wrote};
 use crate::kinds::records::history::{Applied, Before, NAMED_MAX};
 use crate::model::{Change, ClusterState, Expect, Finding, Key, Object, Phase, Put, Timestamp, Write};
@@ -86,13 +86,13 @@ pub fn take_back(
     written: &Written,
     state: &ClusterState,
     context: &Context<'_>,
-    dice: &mut dyn Dice,
+    rng: &mut dyn Rng,
 ) -> Result<TakenBack, Vec<Finding>> {
     let mut past = Past::before([before]);
     let mut left = meanwhile(&mut past, written, state);
     let mut steps = past.steps(state);
-    let plan = back(&Past::default(), state, context, dice)?;
-    let mut way = Way { past: &past, state, context, dice, keys: BTreeSet::new(), plan };
+    let plan = back(&Past::default(), state, context, rng)?;
+    let mut way = Way { past: &past, state, context, rng, keys: BTreeSet::new(), plan };
     loop {
         let mut barred = Vec::new();
         let found = way.keys.len();
@@ -141,7 +141,7 @@ struct Way<'a> {
     past: &'a Past,
     state: &'a ClusterState,
     context: &'a Context<'a>,
-    dice: &'a mut dyn Dice,
+    rng: &'a mut dyn Rng,
     keys: BTreeSet<Key>,
     plan: Plan,
 }
@@ -151,7 +151,7 @@ impl Way<'_> {
     fn take(&mut self, steps: &[Key], barred: &mut Vec<Rest>) {
         let mut keys = self.keys.clone();
         keys.extend(steps.iter().cloned());
-        match (back(&self.past.only(&keys), self.state, self.context, self.dice), steps) {
+        match (back(&self.past.only(&keys), self.state, self.context, self.rng), steps) {
             (Ok(plan), _) => (self.keys, self.plan) = (keys, plan),
             (Err(_), []) => {}
             (Err(findings), [only]) => barred.push(Rest { key: only.clone(), why: said(only, &findings) }),

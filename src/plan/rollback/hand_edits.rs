@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::revert::Past;
-use crate::kinds::Dice;
+use crate::kinds::Rng;
 use crate::kinds::records::history::Before;
 use crate::model::{ClusterState, Finding, Key, Phase, Severity};
 use crate::plan::compute::Context;
@@ -22,11 +22,11 @@ impl Plan {
         (past, applies): (&Past, &[Before]),
         state: &ClusterState,
         context: &Context<'_>,
-        dice: &mut dyn Dice,
+        rng: &mut dyn Rng,
     ) -> Self {
         let is_planned = |key: &Key| self.changes.iter().any(|change| change.key == *key);
         let declared = state.objects.values().filter(|object| object.applied.is_some());
-        let changed = drift(declared, state, context, dice).into_iter().map(|change| change.key);
+        let changed = drift(declared, state, context, rng).into_iter().map(|change| change.key);
         let changed: BTreeSet<Key> = changed.filter(|key| !is_planned(key) && state.get(key).is_some()).collect();
         let deleted = deleted(applies, past, state).into_iter().filter(|key| !is_planned(key)).collect();
         let notes: Vec<Finding> =

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kinds::records::history::{Before, Was};
-use crate::kinds::{ALL, Dice};
+use crate::kinds::{ALL, Rng};
 use crate::model::{
-    Change, ClusterState, Command, Declared, Desired, Extent, Finding, Key, Known, Management, MemberName, Object,
-    Phase, Revision, Spec, Timestamp, Write,
+    Change, ClusterState, Command, Declared, Desired, Finding, Key, Known, Management, MemberName, Object, Phase,
+    ReadSet, Revision, Spec, Timestamp, Write,
 };
 use crate::plan::compute::{Context, plan, summary};
 use crate::plan::export::declare;
@@ -94,9 +94,9 @@ impl Past {
 }
 
 /// What [`back`] looks at: everything, because it is asked for seldom and what is removed may be used by anything.
-pub fn of_back(known: &Known) -> Extent {
+pub fn of_back(known: &Known) -> ReadSet {
     let kinds = ALL.iter().map(|kind| kind.words().kind.into());
-    let mut extent = Extent { kinds: kinds.collect(), placed: true, ..Extent::default() };
+    let mut extent = ReadSet { kinds: kinds.collect(), placed: true, ..ReadSet::default() };
     extent.keys.insert(Key::membership());
     extent.projects.extend(known.state.of_kind("project").map(|project| project.key.name.as_str().into()));
     extent
@@ -106,13 +106,8 @@ pub fn of_back(known: &Known) -> Extent {
 ///
 /// # Errors
 /// What cannot be changed back, and what cannot be removed because something uses it: nothing is changed then.
-pub fn back(
-    past: &Past,
-    state: &ClusterState,
-    context: &Context<'_>,
-    dice: &mut dyn Dice,
-) -> Result<Plan, Vec<Finding>> {
-    let mut plan = plan(&past.desired(state), state, context, dice)?;
+pub fn back(past: &Past, state: &ClusterState, context: &Context<'_>, rng: &mut dyn Rng) -> Result<Plan, Vec<Finding>> {
+    let mut plan = plan(&past.desired(state), state, context, rng)?;
     plan.own_as(past, state);
     // The way back is taken by all at once.
     plan.waves = None;

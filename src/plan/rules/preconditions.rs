@@ -7,12 +7,12 @@ use super::references;
 use crate::model::{Change, ClusterState, Expect, Key};
 
 /// The preconditions of an entry that is decided on a state: one for each object.
-pub struct Terms<'a> {
+pub struct Preconditions<'a> {
     state: &'a ClusterState,
     expect: BTreeMap<Key, Expect>,
 }
 
-impl<'a> Terms<'a> {
+impl<'a> Preconditions<'a> {
     pub fn on(state: &'a ClusterState) -> Self {
         Self { state, expect: BTreeMap::new() }
     }

@@ -14,7 +14,7 @@ use super::{me, pool_spec};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
 use crate::kinds::records::confirmation::Pending;
-use crate::kinds::registry::fixed_dice::Lowest;
+use crate::kinds::registry::fixed_rng::Lowest;
 use crate::model::{
     Change, Command, Config, Key, MemberId, Object, Phase, Put, Rollout, Stage, Tally, Timestamp, Write,
 };

@@ -3,9 +3,9 @@
 use super::{ME, me, pool};
 use crate::host::HostError;
 use crate::host::fake::FakeHost;
-use crate::kinds::registry::fixed_dice::Lowest;
+use crate::kinds::registry::fixed_rng::Lowest;
 use crate::model::{Generation, Heal, KindName, Object, Phase, Placement, PlacementPhase, PlacementReport, Timestamp};
-use crate::reconcile::{Look, Memory, pass};
+use crate::reconcile::{Memory, PassScope, pass};
 
 /// A machine with what its member remembers.
 struct Bench {
@@ -19,10 +19,10 @@ impl Bench {
     }
 
     async fn pass(&mut self, object: &Object) -> Vec<PlacementReport> {
-        self.look(object, Look::AtWork).await
+        self.look(object, PassScope::AtWork).await
     }
 
-    async fn look(&mut self, object: &Object, look: Look) -> Vec<PlacementReport> {
+    async fn look(&mut self, object: &Object, look: PassScope) -> Vec<PlacementReport> {
         let objects = [object.clone()];
         pass(&self.machine.host(), &me(), &objects, look, &mut self.memory, &mut Lowest).await
     }
@@ -62,7 +62,7 @@ async fn what_is_made_is_reported_once() {
     assert_eq!(said(&reports), ["Some(Created) ready Ready: "]);
     let object = told(object, &reports);
     assert_eq!(bench.pass(&object).await, []);
-    assert_eq!(bench.look(&object, Look::AtAll).await, []);
+    assert_eq!(bench.look(&object, PassScope::AtAll).await, []);
 }
 
 #[tokio::test]
@@ -121,12 +121,12 @@ async fn what_somebody_changed_is_put_right_and_told_once() {
     let object = told(object.clone(), &bench.pass(&object).await);
     bench.machine.storage.disturb("data", |seen| seen.mounted = false);
     assert_eq!(bench.pass(&object).await, [], "nothing asked to look");
-    let reports = bench.look(&object, Look::AtAll).await;
+    let reports = bench.look(&object, PassScope::AtAll).await;
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].condition.reason, "Restored");
     assert!(reports[0].condition.message.starts_with("was not as it had been made, and was put right: "));
     let object = told(object, &reports);
-    assert_eq!(bench.look(&object, Look::AtAll).await, []);
+    assert_eq!(bench.look(&object, PassScope::AtAll).await, []);
 }
 
 #[tokio::test]
@@ -136,14 +136,14 @@ async fn what_is_put_right_again_and_again_is_told_each_time() {
     for round in 1..4 {
         bench.machine.clock.advance_ms(1_000);
         bench.machine.storage.disturb("data", |seen| seen.mounted = false);
-        let reports = bench.look(&object, Look::AtAll).await;
+        let reports = bench.look(&object, PassScope::AtAll).await;
         assert_eq!(reports[0].condition.since, Timestamp(1_000 * round));
         // The store did not take it; meanwhile all is well.
         bench.memory.not_sent(&reports);
-        let again = bench.look(&object, Look::AtAll).await;
+        let again = bench.look(&object, PassScope::AtAll).await;
         assert_eq!(again, reports, "what was put right is told until the store has it");
         object = told(object, &again);
-        assert_eq!(bench.look(&object, Look::AtAll).await, []);
+        assert_eq!(bench.look(&object, PassScope::AtAll).await, []);
     }
 }
 
@@ -152,15 +152,15 @@ async fn with_healing_off_drift_is_told_and_left_alone_until_something_new_is_as
     let (mut bench, mut object) = (Bench::new(), pool());
     object.management.heal = Heal::Off;
     let object = told(object.clone(), &bench.pass(&object).await);
-    assert_eq!(bench.look(&object, Look::AtAll).await, []);
+    assert_eq!(bench.look(&object, PassScope::AtAll).await, []);
     bench.machine.storage.disturb("data", |seen| seen.mounted = false);
-    let reports = bench.look(&object, Look::AtAll).await;
+    let reports = bench.look(&object, PassScope::AtAll).await;
     let words = said(&reports);
     let start =
         "Some(Created) drifted HealOff: is not as it had been made, and healing is off; this would put it right: ";
     assert!(words[0].starts_with(start), "{words:?}");
     let mut object = told(object, &reports);
-    assert_eq!(bench.look(&object, Look::AtAll).await, [], "told once");
+    assert_eq!(bench.look(&object, PassScope::AtAll).await, [], "told once");
     assert!(bench.machine.storage.seen("data").is_some_and(|seen| !seen.mounted), "it was touched");
     object.generation = Generation(2);
     assert_eq!(said(&bench.pass(&object).await), ["Some(Created) ready Ready: "]);
@@ -173,11 +173,11 @@ async fn what_is_held_is_left_as_it_is_found_until_the_hold_ends() {
     let object = told(object.clone(), &bench.pass(&object).await);
     bench.memory.hold([object.key.clone()].into());
     bench.machine.storage.disturb("data", |seen| seen.mounted = false);
-    let reports = bench.look(&object, Look::AtAll).await;
+    let reports = bench.look(&object, PassScope::AtAll).await;
     assert!(said(&reports)[0].starts_with("Some(Created) drifted Held: "), "{:?}", said(&reports));
     let object = told(object, &reports);
     bench.memory.hold([].into());
-    let reports = bench.look(&object, Look::AtAll).await;
+    let reports = bench.look(&object, PassScope::AtAll).await;
     assert_eq!(reports[0].condition.reason, "Restored");
 }
 
@@ -187,7 +187,7 @@ async fn what_cannot_be_put_right_is_drifted() {
     let object = told(object.clone(), &bench.pass(&object).await);
     bench.machine.storage.disturb("data", |seen| seen.mounted = false);
     bench.machine.fail("storage.mount", "data", 1, refused());
-    let reports = bench.look(&object, Look::AtAll).await;
+    let reports = bench.look(&object, PassScope::AtAll).await;
     assert_eq!(reports[0].condition.state.to_string(), "drifted");
     assert_eq!(reports[0].phase, Some(PlacementPhase::Errored));
 }
@@ -207,7 +207,7 @@ async fn what_is_deleted_is_removed_and_then_reported_gone() {
 async fn definitions_leave_the_host_alone() {
     let (mut bench, mut object) = (Bench::new(), pool());
     object.phase = Phase::Pending;
-    assert_eq!(bench.look(&object, Look::AtAll).await, []);
+    assert_eq!(bench.look(&object, PassScope::AtAll).await, []);
     assert_eq!(bench.machine.storage.seen("data"), None);
 }
 

@@ -9,13 +9,13 @@ use crate::service::wire::hex;
 const BLOCK_BYTES: usize = 64;
 
 /// The mark of a text.
-pub fn mark(server: &Server, text: &str) -> String {
+pub fn sign(server: &Server, text: &str) -> String {
     hex(&hmac(&key(server), text.as_bytes()))
 }
 
 /// Whether this cluster has made the mark for this very text.
-pub fn is_marked(server: &Server, text: &str, found: &str) -> bool {
-    is_same(mark(server, text).as_bytes(), found.as_bytes())
+pub fn is_signed(server: &Server, text: &str, found: &str) -> bool {
+    is_same(sign(server, text).as_bytes(), found.as_bytes())
 }
 
 /// All members have the cluster's private key; a member that stands alone has its own.

@@ -24,12 +24,12 @@ const EXPIRY_LOOK: Duration = Duration::from_secs(30);
 /// The certificates that the store trusts.
 #[derive(Default)]
 pub struct Trust {
-    known: RwLock<Arc<Known>>,
+    known: RwLock<Arc<TrustedCertificate>>,
     changes: watch::Sender<()>,
 }
 
 #[derive(Clone, Default)]
-struct Known {
+struct TrustedCertificate {
     revision: Revision,
     stored: Certificates,
     /// Members that offered this one a place, before the store knows them.
@@ -170,11 +170,11 @@ impl Trust {
         Ok(())
     }
 
-    fn known(&self) -> Arc<Known> {
+    fn known(&self) -> Arc<TrustedCertificate> {
         Arc::clone(&self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    fn update(&self, change: impl FnOnce(&mut Known)) {
+    fn update(&self, change: impl FnOnce(&mut TrustedCertificate)) {
         let mut known = self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = Arc::clone(&known);
         change(Arc::make_mut(&mut known));
@@ -184,7 +184,7 @@ impl Trust {
     }
 }
 
-impl Known {
+impl TrustedCertificate {
     fn is_member(&self, name: &MemberName) -> bool {
         let holders = self.stored.holders.values().chain(self.offered.holders.values());
         holders.into_iter().any(|holder| matches!(holder, Holder::Member(member) if member == name))

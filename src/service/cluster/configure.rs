@@ -49,7 +49,7 @@ pub async fn set(
         }
     };
     if let (Err(_), Some(before)) = (&outcome, moved) {
-        server.former.listen(server, &before).await?;
+        server.lifecycle.listen(server, &before).await?;
     }
     outcome
 }
@@ -72,7 +72,7 @@ async fn attempt(
     let Some((shared, new_own)) = new else { return Ok(Attempt::Decided(Ok(()))) };
     if listen_keys(&new_own) != listen_keys(&own) && *member == server.node().name {
         // First the ports, then the record: an occupied one leaves everything as it was.
-        server.former.listen(server, &new_own).await?;
+        server.lifecycle.listen(server, &new_own).await?;
         moved.get_or_insert(own);
     }
     let mut spec = object.spec.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::kinds::{self, Intent, Local, Outcome as Done, Work};
+use crate::kinds::{self, ActOutcome as Done, Intent, Local, Work};
 use crate::model::Object;
 use crate::service::server::Server;
 

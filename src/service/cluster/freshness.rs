@@ -6,35 +6,35 @@ use std::time::Instant;
 use super::removal::id_of;
 use crate::api::ApiError;
 use crate::model::{
-    Key, Lack, LastSeen, Liveness, LogTrouble, MemberId, MemberName, Outdated, Roll, SILENT_MS_MAX, Timestamp,
+    Key, Lack, LastSeen, Liveness, LivenessReport, LogTrouble, MemberId, MemberName, Outdated, SILENT_MS_MAX, Timestamp,
 };
 use crate::service::server::Server;
 use crate::store::{Freshness, Role};
 
 /// The last word of a leader on who answers.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct HeardReport {
     /// What it said.
-    pub roll: Roll,
+    pub roll: LivenessReport,
     /// When it was heard here.
     pub at: Instant,
 }
 
-impl Told {
+impl HeardReport {
     /// A word of this moment.
-    pub fn now(roll: Roll) -> Self {
+    pub fn now(roll: LivenessReport) -> Self {
         Self { roll, at: Instant::now() }
     }
 }
 
 impl Server {
     /// Takes the word of a leader, unless a later one is known. Whether it was taken.
-    pub fn take_roll(&self, roll: Roll) -> bool {
+    pub fn take_roll(&self, roll: LivenessReport) -> bool {
         self.store().remember_confirmed(&roll.confirmed);
         self.told.send_if_modified(|told| {
             let is_newer = roll.is_newer_than(&told.roll);
             if is_newer {
-                *told = Told::now(roll);
+                *told = HeardReport::now(roll);
             }
             is_newer
         })

@@ -15,7 +15,7 @@ use crate::model::{Change, Key, MemberId, MemberName, Object, Phase, Put, Rollou
 use crate::service::access::caller::Caller;
 use crate::service::access::password;
 use crate::service::access::tokens;
-use crate::service::failpoints::CrashPoint;
+use crate::service::failpoints::Failpoint;
 use crate::service::objects::records;
 use crate::service::server::{Server, store_failed};
 use crate::store::Peer;
@@ -157,9 +157,9 @@ pub async fn follow_and_commit(
     check_pending(server, &request.server_name, id, print)?;
     server.peers.forget_address(&request.address);
     server.store().add_learner(Peer { id, address: request.address.clone() }).await.map_err(store_failed)?;
-    server.crash.at(CrashPoint::Seated);
+    server.crash.at(Failpoint::Seated);
     let revision = admission::commit(server, request, id, print).await?;
-    server.crash.at(CrashPoint::Admitted);
+    server.crash.at(Failpoint::Admitted);
     Ok(revision)
 }
 

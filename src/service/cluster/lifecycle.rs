@@ -10,7 +10,7 @@ use crate::service::access::credentials::Pair;
 use crate::service::server::Server;
 
 /// A future that can be kept.
-pub type Forming<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
+pub type LifecycleFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
 
 /// Why a member leaves its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +24,19 @@ pub enum Leaving {
 }
 
 /// Forms and leaves clusters: the daemon does, as that replaces the store.
-pub trait Former: Send + Sync + 'static {
+pub trait ClusterLifecycle: Send + Sync + 'static {
     /// Brings about what a preseed asks for, all of it or nothing.
-    fn init<'a>(&'a self, server: &'a Arc<Server>, request: InitRequest, by: &'a str) -> Forming<'a, InitReply>;
+    fn init<'a>(&'a self, server: &'a Arc<Server>, request: InitRequest, by: &'a str)
+    -> LifecycleFuture<'a, InitReply>;
 
     /// LXD's own form of bootstrapping and joining.
-    fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> Forming<'a, InitReply>;
+    fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> LifecycleFuture<'a, InitReply>;
 
     /// Waits until it is known how an interrupted join ended, and goes on as what this member is then.
-    fn resume<'a>(&'a self, server: &'a Arc<Server>) -> Forming<'a, ()>;
+    fn resume<'a>(&'a self, server: &'a Arc<Server>) -> LifecycleFuture<'a, ()>;
 
     /// Stands alone from now on, with nothing.
-    fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> Forming<'a, ()>;
+    fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> LifecycleFuture<'a, ()>;
 
     /// A new certificate for all members of a cluster, and its key.
     ///
@@ -57,5 +58,5 @@ pub trait Former: Send + Sync + 'static {
 
     /// Listens where a member's own keys say, for clients, its cluster and who collects metrics, and nowhere else. What is
     /// listened on already stays as it is.
-    fn listen<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> Forming<'a, ()>;
+    fn listen<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> LifecycleFuture<'a, ()>;
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::shared_certificate;
 use crate::api::{ApiError, Reset};
 use crate::client::Client;
-use crate::model::{Change, Extent, Key, MemberId, MemberName, Object, Rollout, Spec};
+use crate::model::{Change, Key, MemberId, MemberName, Object, ReadSet, Rollout, Spec};
 use crate::service::access::caller::Caller;
 use crate::service::objects::records;
-use crate::service::peers::connections::Line;
+use crate::service::peers::connections::Channel;
 use crate::service::server::{Server, store_failed};
 use crate::store::{PeerStatus, Role};
 
@@ -64,7 +64,7 @@ pub async fn remove(server: &Arc<Server>, caller: &Caller, name: &MemberName, fo
         Force::Yes => Vec::new(),
     };
     // Nobody knows it any more afterwards.
-    let line = server.peers.client(&address, Line::Calls).map(|client| client.with_timeout(RESET_LIMIT));
+    let line = server.peers.client(&address, Channel::Calls).map(|client| client.with_timeout(RESET_LIMIT));
     match force {
         Force::No => forget(server, caller, &record).await?,
         // Nobody has seen it give its copies of the key back.
@@ -95,12 +95,12 @@ pub async fn forget(server: &Server, caller: &Caller, record: &Object) -> Result
 
 /// The same for a member that is not asked: the cluster has another certificate from the same entry on.
 async fn expel(server: &Server, caller: &Caller, record: &Object) -> Result<(), ApiError> {
-    let (membership, pair) = (membership(server)?, server.former.new_pair()?);
+    let (membership, pair) = (membership(server)?, server.lifecycle.new_pair()?);
     server.credentials.set_next(pair.clone());
     let (spec, also) = shared_certificate::renewal(server, &membership, &pair)?;
     commit(server, caller, record, (&membership, spec), also).await?;
     take_seat(server, record).await;
-    server.former.adopt(server, pair)
+    server.lifecycle.adopt(server, pair)
 }
 
 async fn take_seat(server: &Server, record: &Object) {
@@ -187,7 +187,7 @@ async fn resign(server: &Server) -> Result<(), ApiError> {
     }
     let leader = node.store.leadership().borrow().leader.clone();
     let Some(leader) = leader.filter(|leader| leader.id != node.id) else { return Ok(()) };
-    let client = server.peers.client(&leader.address, Line::Calls)?.with_timeout(HAND_OVER_LIMIT);
+    let client = server.peers.client(&leader.address, Channel::Calls)?.with_timeout(HAND_OVER_LIMIT);
     client
         .post::<serde_json::Value>(RESIGN, &node.id)
         .await
@@ -231,8 +231,8 @@ fn refuse_if_in_use(server: &Server, name: &MemberName) -> Result<(), ApiError> 
 }
 
 /// Everything that stands on some member.
-fn placed() -> Extent {
-    Extent { placed: true, ..Extent::default() }
+fn placed() -> ReadSet {
+    ReadSet { placed: true, ..ReadSet::default() }
 }
 
 async fn reset(line: Result<Client, ApiError>, id: MemberId, held: Vec<Object>) -> Result<(), ApiError> {

@@ -15,7 +15,7 @@ use crate::model::{Change, Key, MemberName, Object, Spec};
 use crate::service::access::credentials::Pair;
 use crate::service::access::trust::CLUSTER_CERTIFICATE;
 use crate::service::objects::records;
-use crate::service::peers::connections::Line;
+use crate::service::peers::connections::Channel;
 use crate::service::server::{Server, store_failed};
 
 /// Where members get the certificate and its key from each other.
@@ -45,7 +45,7 @@ pub async fn follow(server: &Server) -> Result<bool, ApiError> {
         None => ask_around(server, &wanted).await?,
     };
     let Some(pair) = pair else { return Ok(false) };
-    server.former.adopt(server, pair)?;
+    server.lifecycle.adopt(server, pair)?;
     tracing::info!(fingerprint = print_of(&wanted)?, "this member answers with the cluster's new certificate");
     Ok(true)
 }
@@ -62,7 +62,7 @@ pub async fn renew(server: &Server, by: &str, pair: Pair) -> Result<(), ApiError
         let (spec, mut changes) = renewal(server, &membership, &pair)?;
         changes.push(records::revised(&membership, spec, Default::default()));
         match records::submit_as(server, by.to_owned(), vec![records::unchanged(&membership)], changes).await {
-            Ok(_) => return server.former.adopt(server, pair),
+            Ok(_) => return server.lifecycle.adopt(server, pair),
             Err(error) if error.status == 409 => last = Some(error),
             Err(error) => return Err(error),
         }
@@ -91,7 +91,7 @@ pub fn given(server: &Server, request: ClusterCertificatePut) -> Result<Option<P
         return Ok(None);
     }
     let pair = Pair { certificate, key };
-    server.former.check_pair(&pair)?;
+    server.lifecycle.check_pair(&pair)?;
     let own = print_of(&pair.certificate)?;
     let who = [("member", Key::MEMBER), ("client", "certificate")];
     for (word, kind) in who {
@@ -112,7 +112,7 @@ async fn ask_around(server: &Server, wanted: &str) -> Result<Option<Pair>, ApiEr
     while let Some(answer) = asked.next().await {
         if let Some(SharedPair { certificate, key }) = answer.filter(|pair| pair.certificate == wanted) {
             let pair = Pair { certificate, key };
-            server.former.check_pair(&pair)?;
+            server.lifecycle.check_pair(&pair)?;
             return Ok(Some(pair));
         }
     }
@@ -120,7 +120,7 @@ async fn ask_around(server: &Server, wanted: &str) -> Result<Option<Pair>, ApiEr
 }
 
 async fn held_by(server: &Server, member: Object) -> Option<SharedPair> {
-    let client = server.peers.client(member.spec.text("address"), Line::Calls).ok()?;
+    let client = server.peers.client(member.spec.text("address"), Channel::Calls).ok()?;
     let answer = client.with_timeout(ASK_LIMIT).get::<SharedPair>(PATH).await;
     answer.inspect_err(|error| tracing::debug!(member = %member.key.name, %error, "gives no certificate")).ok()
 }

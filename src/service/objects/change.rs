@@ -14,12 +14,12 @@ use super::removal_check;
 use super::view;
 use crate::api::ApiError;
 use crate::kinds::{self, Kind};
-use crate::model::{Command, Extent, Key, Known, MemberName, Object, Phase, Rollout, Spec};
+use crate::model::{Command, Key, Known, MemberName, Object, Phase, ReadSet, Rollout, Spec};
 use crate::plan::lxd::{self, Ask, Refusal, Stamp};
 use crate::plan::read_set;
 use crate::service::access::caller::Caller;
-use crate::service::dice::SystemDice;
 use crate::service::plans::apply::{Progress, progress, progress_on};
+use crate::service::rng::SystemRng;
 use crate::service::server::{Server, store_failed};
 use crate::service::wire::check_match;
 
@@ -85,8 +85,8 @@ pub async fn create(
     let decide = |ask: &Ask<'_>| {
         let decided = match place {
             Where::On(target) => lxd::define(ask, spec, target),
-            Where::Defined => lxd::create(ask, spec, &mut SystemDice),
-            Where::Everywhere => lxd::create_everywhere(ask, spec, &mut SystemDice),
+            Where::Defined => lxd::create(ask, spec, &mut SystemRng),
+            Where::Everywhere => lxd::create_everywhere(ask, spec, &mut SystemRng),
         };
         decided.map_err(refused)
     };
@@ -142,7 +142,7 @@ pub async fn update(
     let decide = |ask: &Ask<'_>| {
         let object = ask.state.get(ask.key).ok_or_else(|| path.not_found())?;
         let spec = revision.spec(path.kind, object)?;
-        let decided = lxd::update(ask, &spec, revision.target, &mut SystemDice).map_err(refused);
+        let decided = lxd::update(ask, &spec, revision.target, &mut SystemRng).map_err(refused);
         change = Some((object.clone(), spec));
         decided
     };
@@ -264,7 +264,7 @@ async fn commit(
     server: &Server,
     caller: &Caller,
     path: &ObjectPath,
-    extent: &(dyn Fn(&Key, &Known) -> Extent + Sync),
+    extent: &(dyn Fn(&Key, &Known) -> ReadSet + Sync),
     mut decide: impl FnMut(&Ask<'_>) -> Result<Command, ApiError>,
 ) -> Result<Key, ApiError> {
     // What is decided on an old copy would be wrong, and so would the advice that goes with a refusal.

@@ -10,7 +10,7 @@ use crate::api::ApiError;
 use crate::kinds::{self, Intent, Local, Work};
 use crate::model::{ClusterState, Key, MemberName, Object, Phase};
 use crate::plan::{Action, Plan};
-use crate::service::peers::connections::Line;
+use crate::service::peers::connections::Channel;
 use crate::service::server::Server;
 
 /// Where a member is asked whether it could take its part of some objects down.
@@ -61,7 +61,7 @@ fn may_stand(object: &Object) -> bool {
 
 async fn ask(server: &Server, member: &MemberName, objects: &[Object]) -> Result<Vec<String>, ApiError> {
     let address = server.member(member)?.spec.text("address").to_owned();
-    let client = server.peers.client(&address, Line::Calls)?.with_timeout(SURVEY_LIMIT);
+    let client = server.peers.client(&address, Channel::Calls)?.with_timeout(SURVEY_LIMIT);
     client.post::<Vec<String>>(SURVEY, &objects).await.map_err(|error| {
         let text = format!("nothing was changed, because {member} could not be asked whether it can let go: {error}");
         ApiError::unavailable(text)

@@ -24,7 +24,7 @@ pub const ON_BEHALF: &str = "x-seedbed-on-behalf-of";
 
 /// What a connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Line {
+pub enum Channel {
     /// Requests of clients that are passed on.
     Calls,
     /// Raft's entries and heartbeats.
@@ -46,11 +46,11 @@ pub type PeerResponse = hyper::Response<Bytes>;
 pub struct Peers {
     credentials: Arc<Credentials>,
     trust: Arc<Trust>,
-    clients: Mutex<HashMap<(String, Line), Known>>,
+    clients: Mutex<HashMap<(String, Channel), PinnedClient>>,
 }
 
 /// A client and the certificate that it insists on.
-struct Known {
+struct PinnedClient {
     certificate: String,
     client: Client,
 }
@@ -66,7 +66,7 @@ impl Peers {
     ///
     /// # Errors
     /// 503 when no member is known to be there.
-    pub fn client(&self, address: &str, line: Line) -> Result<Client, ApiError> {
+    pub fn client(&self, address: &str, line: Channel) -> Result<Client, ApiError> {
         let unknown = || ApiError::unavailable(format!("no member is known here at {address} yet; try again"));
         let certificate = self.trust.certificate_at(address).ok_or_else(unknown)?;
         let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -77,7 +77,7 @@ impl Peers {
         let identity = self.credentials.identity()?;
         let client =
             Client::to_member(address, &certificate, &identity).map_err(|error| ApiError::failed(error.to_string()))?;
-        clients.insert(place, Known { certificate, client: client.clone() });
+        clients.insert(place, PinnedClient { certificate, client: client.clone() });
         Ok(client)
     }
 
@@ -115,7 +115,7 @@ impl Peers {
         by: &str,
         body: Bytes,
     ) -> Result<PeerResponse, Forwarded> {
-        let client = self.client(address, Line::Calls)?.with_timeout(FORWARD_LIMIT);
+        let client = self.client(address, Channel::Calls)?.with_timeout(FORWARD_LIMIT);
         let request = Request::builder()
             .method(method)
             .uri(path)

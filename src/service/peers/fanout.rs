@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::connections::Line;
+use super::connections::Channel;
 use crate::api::ApiError;
 use crate::model::MemberName;
 use crate::service::server::Server;
@@ -51,7 +51,7 @@ async fn each<T: DeserializeOwned>(
             if !is_reachable {
                 return (name, Err("it is offline".to_owned()));
             }
-            let client = server.peers.client(&address, Line::Calls).map(|client| client.with_timeout(limit));
+            let client = server.peers.client(&address, Channel::Calls).map(|client| client.with_timeout(limit));
             let answer = match (client, body) {
                 (Ok(client), None) => client.get::<T>(path).await.map_err(|error| error.to_string()),
                 (Ok(client), Some(body)) => client.post::<T>(path, body).await.map_err(|error| error.to_string()),

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::confirm;
 use crate::api::ApiError;
-use crate::kinds::Seeded;
+use crate::kinds::SeededRng;
 use crate::kinds::records::history;
 use crate::model::{
     Claim, ClusterState, Command, Config, Desired, Finding, Key, MemberName, Object, Phase, PlacementPhase, Reply,
@@ -17,10 +17,10 @@ use crate::plan::lxd::Stamp;
 use crate::plan::{self, Context, Mode, Plan, Selected, of_selection, plan, read_set, select};
 use crate::service::blocking;
 use crate::service::cluster::configure;
-use crate::service::dice::SystemDice;
 use crate::service::objects::removal_check;
 use crate::service::objects::trial;
 use crate::service::peers::request_origin;
+use crate::service::rng::SystemRng;
 use crate::service::server::{Server, store_failed};
 
 /// Changes of others get in between; more often than this in a row they do not.
@@ -44,7 +44,7 @@ pub struct Applied {
 
 /// Who wants something applied, and how.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
+pub struct ApplyOptions<'a> {
     /// Who, for the audit trail.
     pub by: &'a str,
     /// Only a plan with this digest.
@@ -78,7 +78,7 @@ pub fn selected(server: &Server, desired: &Desired, selection: &Selection, mode:
 }
 
 /// What applying would do. Secrets must be hidden already.
-pub fn planned(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Plan, ApiError> {
+pub fn planned(server: &Server, desired: &Desired, terms: PlanOptions<'_>) -> Result<Plan, ApiError> {
     planned_on(server, desired, terms, None).map(|(plan, _)| plan)
 }
 
@@ -86,10 +86,10 @@ pub fn planned(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<P
 fn planned_on(
     server: &Server,
     desired: &Desired,
-    terms: Terms<'_>,
+    terms: PlanOptions<'_>,
     seen: Option<&str>,
 ) -> Result<(Plan, ClusterState), ApiError> {
-    let Terms { mode, claim } = terms;
+    let PlanOptions { mode, claim } = terms;
     let node = server.node();
     let state = node.store.part(&|known| read_set::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
     let liveness = server.liveness();
@@ -99,8 +99,8 @@ fn planned_on(
 }
 
 /// The same with what is in the way among the changes. Such a plan commits nothing.
-pub fn whole(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Plan, ApiError> {
-    let Terms { mode, claim } = terms;
+pub fn whole(server: &Server, desired: &Desired, terms: PlanOptions<'_>) -> Result<Plan, ApiError> {
+    let PlanOptions { mode, claim } = terms;
     let node = server.node();
     let state = node.store.part(&|known| read_set::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
     let liveness = server.liveness();
@@ -109,8 +109,8 @@ pub fn whole(server: &Server, desired: &Desired, terms: Terms<'_>) -> Result<Pla
 }
 
 /// Chance for a plan: that of the plan with this digest, so that what was seen is what is committed, or new.
-pub fn dice_of(seen: Option<&str>) -> Seeded {
-    seen.and_then(plan::seed_of).map_or_else(|| Seeded::drawn(&mut SystemDice), Seeded::new)
+pub fn dice_of(seen: Option<&str>) -> SeededRng {
+    seen.and_then(plan::seed_of).map_or_else(|| SeededRng::drawn(&mut SystemRng), SeededRng::new)
 }
 
 /// What is said when something is in the way. What others own, and what would be too much, is refused; everything else
@@ -123,7 +123,7 @@ pub fn barred(findings: Vec<Finding>) -> ApiError {
 
 /// How a desired state is taken in.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub struct PlanOptions<'a> {
     /// What happens to keys that it no longer has.
     pub mode: Mode,
     /// In whose name.
@@ -134,14 +134,14 @@ pub struct Terms<'a> {
 pub async fn apply(
     server: &Arc<Server>,
     desired: &Desired,
-    terms: Terms<'_>,
-    order: Order<'_>,
+    terms: PlanOptions<'_>,
+    order: ApplyOptions<'_>,
 ) -> Result<Applied, ApiError> {
     let declared = desired.objects.get(&Key::server()).map(|declared| declared.of(&server.node().name));
     let listening = listen_first(server, declared.as_ref()).await?;
     let outcome = commit_as(server, || planned_on(server, desired, terms, order.expect), "", order).await;
     if let (Err(_), Some(before)) = (&outcome, listening) {
-        server.former.listen(server, &before).await?;
+        server.lifecycle.listen(server, &before).await?;
     }
     outcome
 }
@@ -151,7 +151,7 @@ pub async fn commit_as(
     server: &Server,
     plan: impl Fn() -> Result<(Plan, ClusterState), ApiError>,
     why: &str,
-    order: Order<'_>,
+    order: ApplyOptions<'_>,
 ) -> Result<Applied, ApiError> {
     for _ in 0..TRIES {
         let (plan, state) = blocking::plan(&plan).await?;
@@ -193,7 +193,7 @@ pub async fn listen_first(server: &Arc<Server>, own: Option<&Config>) -> Result<
         return Ok(None);
     }
     configure::check_listen_address(server, &node.name, wanted.value(configure::HTTPS_ADDRESS))?;
-    server.former.listen(server, &wanted).await?;
+    server.lifecycle.listen(server, &wanted).await?;
     Ok(Some(before))
 }
 

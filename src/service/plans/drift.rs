@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::plan::{self, Context, FieldChange, Mode, PlannedChange};
 use crate::service::blocking;
-use crate::service::dice::SystemDice;
+use crate::service::rng::SystemRng;
 use crate::service::server::{Server, store_failed};
 use crate::store::StoreError;
 
@@ -62,11 +62,11 @@ fn work_of(object: &Object, me: &MemberName) -> Option<Work> {
 }
 
 /// What somebody asks after.
-pub struct Asked<'a> {
+pub struct DriftScope<'a> {
     pub request: &'a DriftRequest,
 }
 
-impl Asked<'_> {
+impl DriftScope<'_> {
     fn covers(&self, object: &Object) -> bool {
         let declared = self.request.desired.as_ref().is_none_or(|desired| desired.objects.contains_key(&object.key));
         let source = self.request.source.as_ref();
@@ -106,11 +106,17 @@ fn edited<'a>(
     let node = server.node();
     let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
-    plan::drift(objects, state, &context, &mut SystemDice)
+    plan::drift(objects, state, &context, &mut SystemRng)
 }
 
 /// What other clients have changed in the store.
-pub fn stored(server: &Server, state: &ClusterState, asked: &Asked<'_>, history: &[Audited], report: &mut DriftReport) {
+pub fn stored(
+    server: &Server,
+    state: &ClusterState,
+    asked: &DriftScope<'_>,
+    history: &[Audited],
+    report: &mut DriftReport,
+) {
     let objects = state.objects.values().filter(|object| asked.covers(object));
     for change in edited(server, state, objects) {
         let PlannedChange { key, fields, members, .. } = change;
@@ -153,7 +159,7 @@ fn attributed(item: DriftItem, told: Option<&Audited>) -> DriftItem {
 }
 
 /// What manifests declare and is not there: somebody removed it, or it was never applied.
-pub fn gone(state: &ClusterState, asked: &Asked<'_>, history: &[Audited], report: &mut DriftReport) {
+pub fn gone(state: &ClusterState, asked: &DriftScope<'_>, history: &[Audited], report: &mut DriftReport) {
     let declared = asked.request.desired.iter().flat_map(|desired| desired.objects.keys());
     for key in declared.filter(|key| state.get(key).is_none()) {
         let text = key.to_string();
@@ -174,7 +180,7 @@ pub fn gone(state: &ClusterState, asked: &Asked<'_>, history: &[Audited], report
 
 pub fn on_hosts(
     state: &ClusterState,
-    asked: &Asked<'_>,
+    asked: &DriftScope<'_>,
     hosts: Vec<(MemberName, Result<Vec<HostFinding>, String>)>,
     report: &mut DriftReport,
 ) {
@@ -206,7 +212,7 @@ fn on_host(object: &Object, member: &MemberName, finding: HostFinding) -> DriftI
 }
 
 /// What members have still to do. A member that is away is told once, not with everything that it holds.
-pub fn unfinished(state: &ClusterState, asked: &Asked<'_>, report: &mut DriftReport) {
+pub fn unfinished(state: &ClusterState, asked: &DriftScope<'_>, report: &mut DriftReport) {
     let away: BTreeSet<&MemberName> = report.unknown.iter().map(|it| &it.member).collect();
     let drifted: BTreeMap<&Key, ()> = report.drift.iter().map(|item| (&item.key, ())).collect();
     let mut pending = Vec::new();

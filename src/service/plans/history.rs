@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::apply::{self, Order};
+use super::apply::{self, ApplyOptions};
 use crate::api::ApiError;
 use crate::kinds::records::history::{Applied, Before};
 use crate::model::{Claim, ClusterState, Object, Revision};
@@ -25,17 +25,17 @@ pub fn planned(server: &Server, revision: Revision, seen: Option<&str>) -> Resul
     let state = state.map_err(store_failed)?;
     let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
-    let dice = &mut apply::dice_of(seen);
-    let plan = back(&past, &state, &context, dice).map_err(|findings| {
+    let rng = &mut apply::dice_of(seen);
+    let plan = back(&past, &state, &context, rng).map_err(|findings| {
         ApiError::bad_request(format!("the way back to revision {revision} is barred: nothing was changed"))
             .with_findings(findings)
     })?;
     let applies = remembered(server, &records)?;
-    Ok((plan.with_changes_by_hand((&past, &applies), &state, &context, dice), state))
+    Ok((plan.with_changes_by_hand((&past, &applies), &state, &context, rng), state))
 }
 
 /// Goes back to a revision.
-pub async fn apply(server: &Server, revision: Revision, order: Order<'_>) -> Result<apply::Applied, ApiError> {
+pub async fn apply(server: &Server, revision: Revision, order: ApplyOptions<'_>) -> Result<apply::Applied, ApiError> {
     let why = format!("back to revision {revision}");
     apply::commit_as(server, || planned(server, revision, order.expect), &why, order).await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::apply::{self, Order, Terms};
+use super::apply::{self, ApplyOptions, PlanOptions};
 use super::confirm;
 use super::history;
 use crate::api::{ApiError, ApplyReply, ApplyRequest, PlanRequest};
@@ -26,7 +26,7 @@ pub async fn planned(server: &Server, request: PlanRequest) -> Result<Plan, ApiE
     }
     let mut selected = blocking::plan(|| apply::selected(server, &desired, &selection, mode(merge))).await?;
     apply::hide_secrets(server, &mut selected.desired).await?;
-    let terms = Terms { mode: mode(merge), claim: &claim };
+    let terms = PlanOptions { mode: mode(merge), claim: &claim };
     blocking::plan(|| {
         let plan = match whole {
             true => apply::whole(server, &selected.desired, terms),
@@ -60,7 +60,7 @@ pub async fn carry_out(
     wait: Option<Duration>,
 ) -> Result<ApplyReply, ApiError> {
     let ApplyRequest { desired, yaml, merge, selection, claim, back_to, expect, confirm_ms } = request;
-    let order = Order { by, expect: expect.as_deref(), confirm: confirm::limit(confirm_ms)? };
+    let order = ApplyOptions { by, expect: expect.as_deref(), confirm: confirm::limit(confirm_ms)? };
     let claim = of_part(claim, &selection);
     let desired = match yaml {
         Some(text) => blocking::plan(|| loaded(&text)).await?,
@@ -72,7 +72,7 @@ pub async fn carry_out(
     } else {
         let mut desired = blocking::plan(|| apply::selected(server, &desired, &selection, mode(merge))).await?.desired;
         apply::hide_secrets(server, &mut desired).await?;
-        let terms = Terms { mode: mode(merge), claim: &claim };
+        let terms = PlanOptions { mode: mode(merge), claim: &claim };
         apply::apply(server, &desired, terms, order).await?
     };
     if let Some(limit) = wait {

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use super::apply::Order;
+use super::apply::ApplyOptions;
 use super::confirm;
 use crate::api::{ApiError, ApplyReply, paths};
 use crate::kinds::records::history;
 use crate::kinds::records::saved_plan::{PLANS_MAX, SavedPlan, SavedWork, Used};
 use crate::model::{
-    Change, Command, Config, Expect, Extent, Fault, Finding, Key, MemberName, Object, Reply, Revision, Timestamp,
+    Change, Command, Config, Expect, Fault, Finding, Key, MemberName, Object, ReadSet, Reply, Revision, Timestamp,
 };
 use crate::plan::Plan;
 use crate::plan::lxd::Stamp;
@@ -69,10 +69,10 @@ pub async fn carry_out(
     plan: &Plan,
     record: &Object,
     saved: SavedPlan,
-    order: Order<'_>,
+    order: ApplyOptions<'_>,
 ) -> Result<ApplyReply, ApiError> {
     let keys: BTreeSet<Key> = plan.changes.iter().map(|change| change.key.clone()).collect();
-    let extent = Extent { keys, ..Extent::default() };
+    let extent = ReadSet { keys, ..ReadSet::default() };
     trial::changes(server, &plan.apart().1).await?;
     let state = server.store().part(&|_| extent.clone()).map_err(store_failed)?;
     removal_check::look_before(server, plan, &state).await?;
@@ -164,7 +164,7 @@ pub fn file(server: &Server, (name, uid): (&str, Revision), saved: &SavedPlan) -
         "expires_at": rfc3339(saved.expires_at),
         "cluster": server.credentials.fingerprint()?,
     });
-    file["signature"] = json!(signature::mark(server, &file.to_string()));
+    file["signature"] = json!(signature::sign(server, &file.to_string()));
     Ok(file)
 }
 
@@ -188,7 +188,7 @@ fn check_mark(server: &Server, mut file: Value) -> Result<(), ApiError> {
     let cluster = file["saved"]["cluster"].as_str().unwrap_or_default().to_owned();
     let signature = file.as_object_mut().and_then(|file| file.remove("signature"));
     let signature = signature.as_ref().and_then(Value::as_str).unwrap_or_default();
-    if signature::is_marked(server, &file.to_string(), signature) {
+    if signature::is_signed(server, &file.to_string(), signature) {
         return Ok(());
     }
     Err(ApiError::conflict(if cluster == server.credentials.fingerprint()? {

@@ -22,7 +22,7 @@ pub struct Transition {
 
 /// What applying `command` as the entry `revision` gives.
 pub fn transition(view: &dyn View, revision: Revision, command: &Command) -> Transition {
-    let mut draft = Draft { view, revision, objects: BTreeMap::new() };
+    let mut draft = WriteSet { view, revision, objects: BTreeMap::new() };
     match command {
         Command::Write(write) => {
             let faults = draft.faults(write);
@@ -40,13 +40,13 @@ pub fn transition(view: &dyn View, revision: Revision, command: &Command) -> Tra
 }
 
 /// The changes so far, on top of what was there.
-struct Draft<'a> {
+struct WriteSet<'a> {
     view: &'a dyn View,
     revision: Revision,
     objects: BTreeMap<Key, Option<Object>>,
 }
 
-impl Draft<'_> {
+impl WriteSet<'_> {
     fn object(&self, key: &Key) -> Option<Object> {
         match self.objects.get(key) {
             Some(drafted) => drafted.clone(),

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::chain::{self, AuditAsk};
 use super::{lock, rows};
-use crate::model::{AuditCheck, Audited, ClusterState, Extent, Key, Known, MemberName, Object, Revision};
+use crate::model::{AuditCheck, Audited, ClusterState, Key, Known, MemberName, Object, ReadSet, Revision};
 use crate::store::disk;
 use crate::store::error::StoreError;
 use crate::store::failure::Failure;
@@ -68,7 +68,7 @@ impl Reads {
         })
     }
 
-    pub(in crate::store) fn part(&self, ask: &dyn Fn(&Known) -> Extent) -> Result<ClusterState, StoreError> {
+    pub(in crate::store) fn part(&self, ask: &dyn Fn(&Known) -> ReadSet) -> Result<ClusterState, StoreError> {
         self.query(|connection| {
             let (_, revision) = rows::applied(connection)?;
             let known = Known::gather(ask, |extent| rows::within(connection, extent))?;

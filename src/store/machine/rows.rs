@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::apply::needs_action;
 use crate::model::{
-    Extent, Generation, Key, KindName, Management, MemberName, Object, Phase, Placement, ProjectName, Revision,
+    Generation, Key, KindName, Management, MemberName, Object, Phase, Placement, ProjectName, ReadSet, Revision,
     Rollout, Spec, Timestamp,
 };
 use crate::store::raft::codec;
@@ -160,8 +160,8 @@ pub(super) fn of_kind(connection: &Connection, kind: &str) -> rusqlite::Result<V
 }
 
 /// All objects in a part of the state.
-pub(super) fn within(connection: &Connection, extent: &Extent) -> rusqlite::Result<Vec<Object>> {
-    let Extent { keys, kinds, naming, projects, owned, placed } = extent;
+pub(super) fn within(connection: &Connection, extent: &ReadSet) -> rusqlite::Result<Vec<Object>> {
+    let ReadSet { keys, kinds, naming, projects, owned, placed } = extent;
     let mut found = Vec::new();
     for key in keys {
         found.extend(get(connection, key)?);

@@ -26,13 +26,13 @@ impl View for ClusterState {
 
 /// The whole state in memory, with the very rules that the database follows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger {
+pub struct MemoryState {
     /// The state after the last command.
     pub state: ClusterState,
     receipts: BTreeMap<String, Reply>,
 }
 
-impl Ledger {
+impl MemoryState {
     /// Applies one entry of the log. A request that was seen before gives its first reply and changes nothing.
     pub fn apply(&mut self, revision: Revision, command: &Command) -> Reply {
         self.state.revision = revision;

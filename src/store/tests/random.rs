@@ -12,14 +12,14 @@ use tempfile::TempDir;
 
 use super::kit::spec;
 use crate::model::{
-    Change, ClusterState, Command, Condition, Config, Expect, Extent, Generation, Key, KindName, Known, Management,
-    MemberName, PlacementPhase, PlacementReport, Put, Report, Revision, Rollout, Stage, Timestamp, Waves, Write,
+    Change, ClusterState, Command, Condition, Config, Expect, Generation, Key, KindName, Known, Management, MemberName,
+    PlacementPhase, PlacementReport, Put, ReadSet, Report, Revision, Rollout, Stage, Timestamp, Waves, Write,
 };
 use crate::store::failure::Failure;
 use crate::store::machine::{Reads, StateMachine};
 use crate::store::raft::codec;
 use crate::store::raft::types::Entry;
-use crate::store::{Ledger, needs_action};
+use crate::store::{MemoryState, needs_action};
 
 fn member() -> impl Strategy<Value = MemberName> {
     prop_oneof!["a", "b", "c"].prop_map(MemberName)
@@ -103,7 +103,7 @@ fn report() -> impl Strategy<Value = Command> {
 }
 
 /// Makes reports speak of the objects that are there; those that are late speak of the generation before.
-fn aimed(command: Command, ledger: &Ledger) -> Command {
+fn aimed(command: Command, ledger: &MemoryState) -> Command {
     let Command::Report(mut report) = command else { return command };
     for entry in &mut report.entries {
         if let Some(object) = ledger.state.get(&entry.key) {
@@ -125,7 +125,7 @@ fn entry(index: u64, command: Command) -> Entry {
 async fn compare(history: Vec<Command>, sizes: Vec<usize>) {
     let (dir, other) = (TempDir::new().expect("a directory"), TempDir::new().expect("another"));
     let mut machine = StateMachine::open(dir.path(), Failure::default()).expect("a state");
-    let mut ledger = Ledger::default();
+    let mut ledger = MemoryState::default();
     let mut entries = Vec::new();
     for (index, command) in (1..).zip(history) {
         let command = aimed(command, &ledger);
@@ -160,19 +160,19 @@ async fn compare(history: Vec<Command>, sizes: Vec<usize>) {
 
 /// Parts of the state, read from the tables and cut out of the whole.
 fn parts(reads: &Reads, state: &ClusterState) {
-    let nothing = Extent::default;
+    let nothing = ReadSet::default;
     let keys = [Key::new("network", "x"), Key::new("network", "z")].into();
     for extent in [
-        Extent { keys, ..nothing() },
-        Extent { kinds: ["network".into()].into(), ..nothing() },
-        Extent { projects: ["p".into(), "q".into()].into(), ..nothing() },
-        Extent { placed: true, ..nothing() },
+        ReadSet { keys, ..nothing() },
+        ReadSet { kinds: ["network".into()].into(), ..nothing() },
+        ReadSet { projects: ["p".into(), "q".into()].into(), ..nothing() },
+        ReadSet { placed: true, ..nothing() },
     ] {
         let read = reads.part(&|_| extent.clone()).expect("it reads");
         assert_eq!(read, state.part(&|_| extent.clone()), "{extent:?}");
     }
     // A name may also stand elsewhere in the record: too much is read then, never too little.
-    let naming = Extent { naming: [("network".into(), "e".to_owned())].into(), ..nothing() };
+    let naming = ReadSet { naming: [("network".into(), "e".to_owned())].into(), ..nothing() };
     let read = reads.part(&|_| naming.clone()).expect("it reads");
     let wanted = state.part(&|_| naming.clone());
     assert!(wanted.objects.iter().all(|(key, object)| read.get(key) == Some(object)), "{wanted:?} in {read:?}");
@@ -181,7 +181,7 @@ fn parts(reads: &Reads, state: &ClusterState) {
     let further = |known: &Known| {
         let found = known.state.of_kind("network").next().is_some();
         let kinds = ["network"].into_iter().chain(found.then_some("profile")).map(KindName::from).collect();
-        Extent { kinds, ..Extent::default() }
+        ReadSet { kinds, ..ReadSet::default() }
     };
     assert_eq!(reads.part(&further).expect("it reads"), state.part(&further));
 }

@@ -6,12 +6,12 @@ use crate::model::{
     Change, Command, Condition, ConditionState, Expect, Key, Object, PlacementPhase, PlacementReport, Reply, Report,
     Revision, Timestamp, Write,
 };
-use crate::store::Ledger;
+use crate::store::MemoryState;
 
 /// A ledger that numbers its own entries.
 #[derive(Default)]
 pub(super) struct World {
-    pub(super) ledger: Ledger,
+    pub(super) ledger: MemoryState,
     index: u64,
 }
 

@@ -19,7 +19,7 @@ use crate::model::{
     PlacementPhase, Severity, Spec,
 };
 use crate::plan::{Context, Mode, plan};
-use crate::service::SystemDice;
+use crate::service::SystemRng;
 
 /// What only our own members ask for: a preseed of LXD gives the keys of the member that reads it.
 const OURS: [&str; 3] = ["SB047", "SB050", "SB064"];
@@ -272,7 +272,7 @@ fn refusals(mut desired: Desired, state: &ClusterState, info: &Info) -> Vec<Find
     let context = Context { here: &here, liveness: &Liveness::default(), mode: Mode::Merge, claim: None };
     // The members of a file are those that it makes, and the server's own configuration is taken as it comes.
     desired.objects.retain(|key, _| ![Key::MEMBER, "config", "source"].contains(&key.kind.as_str()));
-    let findings = plan(&desired, state, &context, &mut SystemDice).err().unwrap_or_default();
+    let findings = plan(&desired, state, &context, &mut SystemRng).err().unwrap_or_default();
     findings.into_iter().filter(|finding| !OURS.contains(&finding.code.as_str())).collect()
 }
 

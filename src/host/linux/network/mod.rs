@@ -25,7 +25,7 @@ use self::watch::Watch;
 use super::Runner;
 use crate::host::{
     BridgeAsk, BridgeFacts, BridgeMedium, BridgeSeen, BridgeStep, Cidr, Disturbance, HostError, HostFuture, Lease,
-    Link, Network, Reach, Standing, Unfit,
+    Link, Network, Reach, ServiceState, Unfit,
 };
 
 /// What was attached to a bridge and added to it: nothing else is ever taken away again.
@@ -86,10 +86,10 @@ impl LinuxNetwork {
             not_forwarded: ask.forward.iter().copied().filter(|family| !sysctl::forwards(*family)).collect(),
             files: files.exist(),
         };
-        if seen.service == Standing::AsAsked {
+        if seen.service == ServiceState::AsAsked {
             service::look_after(&self.watch, &files);
         }
-        let stands = seen.files || !matches!(seen.medium, BridgeMedium::Absent) || seen.rules != Standing::Absent;
+        let stands = seen.files || !matches!(seen.medium, BridgeMedium::Absent) || seen.rules != ServiceState::Absent;
         Ok(stands.then_some(seen))
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::files::Files;
 use super::{digest, ruleset};
 use crate::host::linux::{Command, Output, Runner};
-use crate::host::{BridgeAsk, HostError, Rules, Standing};
+use crate::host::{BridgeAsk, HostError, Rules, ServiceState};
 
 const RECORD: &str = "rules.json";
 
@@ -20,26 +20,26 @@ struct Record {
 }
 
 /// How the rules of a bridge stand beside those that are asked for.
-pub async fn standing(runner: &dyn Runner, files: &Files, ask: &BridgeAsk) -> Result<Standing, HostError> {
+pub async fn standing(runner: &dyn Runner, files: &Files, ask: &BridgeAsk) -> Result<ServiceState, HostError> {
     // The record is written before the rules are loaded: without one there are none.
-    let Some(record) = files.read::<Record>(RECORD) else { return Ok(Standing::Absent) };
+    let Some(record) = files.read::<Record>(RECORD) else { return Ok(ServiceState::Absent) };
     let listed = match list(runner, &ask.name).await {
         Ok(Some(listed)) => listed,
-        Ok(None) => return Ok(Standing::Absent),
+        Ok(None) => return Ok(ServiceState::Absent),
         // The rest of the bridge works without the tool; loading the rules says that it is missing.
-        Err(error) if error.reason == "MissingTool" => return Ok(Standing::Absent),
+        Err(error) if error.reason == "MissingTool" => return Ok(ServiceState::Absent),
         Err(error) => return Err(error),
     };
     let text = ask.rules.as_ref().map(|rules| ruleset::load(&ask.name, rules));
     if text.is_none_or(|text| digest(&[&text]) != record.asked) {
-        return Ok(Standing::Otherwise);
+        return Ok(ServiceState::Otherwise);
     }
     match record.standing {
-        Some(standing) if standing == listed => Ok(Standing::AsAsked),
-        Some(_) => Ok(Standing::Otherwise),
+        Some(standing) if standing == listed => Ok(ServiceState::AsAsked),
+        Some(_) => Ok(ServiceState::Otherwise),
         None => {
             files.write(RECORD, &Record { standing: Some(listed), ..record })?;
-            Ok(Standing::AsAsked)
+            Ok(ServiceState::AsAsked)
         }
     }
 }

@@ -15,7 +15,7 @@ use super::files::Files;
 use super::process::Process;
 use super::watch::Watch;
 use crate::host::linux::{SEARCH_PATH, debian_package};
-use crate::host::{BridgeAsk, HostError, Service, Standing};
+use crate::host::{BridgeAsk, HostError, Service, ServiceState};
 
 const RECORD: &str = "dnsmasq.json";
 const START_STEP: Duration = Duration::from_millis(2);
@@ -38,10 +38,10 @@ struct Launch {
 }
 
 /// How the server of a bridge stands beside the one that is asked for. `index` is the number of the interface.
-pub fn standing(files: &Files, ask: &BridgeAsk, index: Option<u32>) -> Standing {
-    let Some((_, asked)) = running(files) else { return Standing::Absent };
+pub fn standing(files: &Files, ask: &BridgeAsk, index: Option<u32>) -> ServiceState {
+    let Some((_, asked)) = running(files) else { return ServiceState::Absent };
     let wanted = ask.service.as_ref().map(|service| fingerprint(files, &ask.name, service, index));
-    if wanted.is_some() && wanted == asked { Standing::AsAsked } else { Standing::Otherwise }
+    if wanted.is_some() && wanted == asked { ServiceState::AsAsked } else { ServiceState::Otherwise }
 }
 
 /// Has the server of a bridge looked after while it runs.

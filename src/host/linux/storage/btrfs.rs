@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::block;
-use super::record::{Form, Marker, Record, Standing};
+use super::record::{Form, Marker, Record, RecordState};
 use super::site::{self, Machine, Site};
 use super::{Driver, in_the_way, state_of};
 use crate::host::linux::{Command, Doing};
@@ -27,11 +27,11 @@ impl Driver for Btrfs {
 
     async fn look(&self, site: Site<'_>) -> Result<Option<PoolSeen>, HostError> {
         match Record::standing(site.record()?, site.ask) {
-            Standing::InTheWay(record) => Ok(Some(in_the_way(&site, &record))),
-            Standing::Made(record) => made(&site, &record, PoolMedium::Ours).await.map(Some),
-            Standing::Earlier(record) => made(&site, &record, PoolMedium::Leftover).await.map(Some),
-            Standing::Begun(_) => Ok(Some(PoolSeen { recorded: true, ..PoolSeen::default() })),
-            Standing::New => {
+            RecordState::InTheWay(record) => Ok(Some(in_the_way(&site, &record))),
+            RecordState::Made(record) => made(&site, &record, PoolMedium::Ours).await.map(Some),
+            RecordState::Earlier(record) => made(&site, &record, PoolMedium::Leftover).await.map(Some),
+            RecordState::Begun(_) => Ok(Some(PoolSeen { recorded: true, ..PoolSeen::default() })),
+            RecordState::New => {
                 let image = site.image();
                 let is_foreign = form(&site)? == Form::Loop && image.exists();
                 Ok(is_foreign.then(|| PoolSeen { medium: foreign_image(&image), ..PoolSeen::default() }))

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::record::{Form, Marker, Record, Standing};
+use super::record::{Form, Marker, Record, RecordState};
 use super::site::{self, Machine, Site};
 use super::{Driver, in_the_way};
 use crate::host::linux::Doing;
@@ -18,14 +18,14 @@ impl Driver for Dir {
 
     async fn look(&self, site: Site<'_>) -> Result<Option<PoolSeen>, HostError> {
         match Record::standing(site.record()?, site.ask) {
-            Standing::InTheWay(record) => Ok(Some(in_the_way(&site, &record))),
-            Standing::Made(record) => made(&site, &record, PoolMedium::Ours).map(Some),
-            Standing::Earlier(record) => made(&site, &record, PoolMedium::Leftover).map(Some),
-            Standing::Begun(record) => {
+            RecordState::InTheWay(record) => Ok(Some(in_the_way(&site, &record))),
+            RecordState::Made(record) => made(&site, &record, PoolMedium::Ours).map(Some),
+            RecordState::Earlier(record) => made(&site, &record, PoolMedium::Leftover).map(Some),
+            RecordState::Begun(record) => {
                 let medium = foreign(&site, &source(&site), Some(&record))?.unwrap_or_default();
                 Ok(Some(PoolSeen { medium, recorded: true, ..PoolSeen::default() }))
             }
-            Standing::New => {
+            RecordState::New => {
                 let medium = foreign(&site, &source(&site), None)?;
                 Ok(medium.map(|medium| PoolSeen { medium, ..PoolSeen::default() }))
             }

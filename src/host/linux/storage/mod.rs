@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::Runner;
 use crate::host::{DriverState, HostError, HostFuture, PoolAsk, PoolMedium, PoolSeen, PoolStep, PoolUsage, Storage};
-use record::{Record, Standing};
+use record::{Record, RecordState};
 use site::{Machine, Site};
 
 macro_rules! with_driver {
@@ -146,7 +146,7 @@ async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<()
     must_be_safe(&site)?;
     let standing = Record::standing(site.record()?, site.ask);
     match (step, standing) {
-        (PoolStep::Make, Standing::New) => {
+        (PoolStep::Make, RecordState::New) => {
             let made = driver.make(site, None).await;
             if made.is_err() && site.record()?.is_none() && !site.is_mount_point() {
                 // Nothing was written down that would have it removed later.
@@ -154,30 +154,30 @@ async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<()
             }
             made
         }
-        (PoolStep::Make, Standing::Begun(record)) => driver.make(site, Some(record)).await,
-        (PoolStep::Make, Standing::Made(record)) if record.form == record::Form::Own => {
+        (PoolStep::Make, RecordState::Begun(record)) => driver.make(site, Some(record)).await,
+        (PoolStep::Make, RecordState::Made(record)) if record.form == record::Form::Own => {
             driver.make(site, Some(record)).await
         }
-        (PoolStep::Adopt, Standing::Earlier(record)) => {
+        (PoolStep::Adopt, RecordState::Earlier(record)) => {
             driver.must_be_empty(site, &record, "take over").await?;
             Record { uid: site.ask.uid, ..record }.write(site.state, site.name())
         }
-        (PoolStep::Mount, Standing::Made(record) | Standing::Earlier(record)) => {
+        (PoolStep::Mount, RecordState::Made(record) | RecordState::Earlier(record)) => {
             driver.mount(site, record.clone()).await?;
             // Only now can be seen what is missing inside.
             driver.furnish(site, record).await
         }
-        (PoolStep::Remount { options }, Standing::Made(record)) => driver.remount(site, record, options).await,
-        (PoolStep::Grow { to, .. }, Standing::Made(record)) => driver.grow(site, record, *to).await,
-        (PoolStep::Furnish, Standing::Made(record)) => driver.furnish(site, record).await,
-        (PoolStep::Remove, Standing::Made(record) | Standing::Begun(record)) => {
+        (PoolStep::Remount { options }, RecordState::Made(record)) => driver.remount(site, record, options).await,
+        (PoolStep::Grow { to, .. }, RecordState::Made(record)) => driver.grow(site, record, *to).await,
+        (PoolStep::Furnish, RecordState::Made(record)) => driver.furnish(site, record).await,
+        (PoolStep::Remove, RecordState::Made(record) | RecordState::Begun(record)) => {
             if record.made {
                 driver.must_be_empty(site, &record, "remove").await?;
             }
             driver.remove(site, record).await?;
             Record::remove(site.state, site.name())
         }
-        (PoolStep::Remove, Standing::New) => Ok(()),
+        (PoolStep::Remove, RecordState::New) => Ok(()),
         (step, _) => Err(HostError::passing(
             site.doing("work on"),
             "OutOfOrder",
@@ -188,7 +188,7 @@ async fn act<D: Driver>(driver: D, site: Site<'_>, step: &PoolStep) -> Result<()
 
 async fn judge<D: Driver>(driver: D, site: Site<'_>) -> Result<(), HostError> {
     must_be_safe(&site)?;
-    if !matches!(Record::standing(site.record()?, site.ask), Standing::New) {
+    if !matches!(Record::standing(site.record()?, site.ask), RecordState::New) {
         return Ok(());
     }
     let Some(source) = site.given().map(PathBuf::from) else { return Ok(()) };
@@ -224,11 +224,11 @@ enum Recorded {
 
 fn recorded(site: &Site<'_>) -> Result<Recorded, HostError> {
     Ok(match Record::standing(site.record()?, site.ask) {
-        Standing::New => Recorded::Seen(None),
-        Standing::Begun(_) => Recorded::Seen(Some(PoolSeen { recorded: true, ..PoolSeen::default() })),
-        Standing::InTheWay(record) => Recorded::Seen(Some(in_the_way(site, &record))),
-        Standing::Made(record) => Recorded::Made(record, PoolMedium::Ours),
-        Standing::Earlier(record) => Recorded::Made(record, PoolMedium::Leftover),
+        RecordState::New => Recorded::Seen(None),
+        RecordState::Begun(_) => Recorded::Seen(Some(PoolSeen { recorded: true, ..PoolSeen::default() })),
+        RecordState::InTheWay(record) => Recorded::Seen(Some(in_the_way(site, &record))),
+        RecordState::Made(record) => Recorded::Made(record, PoolMedium::Ours),
+        RecordState::Earlier(record) => Recorded::Made(record, PoolMedium::Leftover),
     })
 }
 

@@ -66,7 +66,7 @@ pub enum Form {
 
 /// How a record and what is asked for go together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum RecordState {
     /// Nothing was recorded.
     New,
     /// Making a pool of this name was begun.
@@ -99,14 +99,14 @@ impl Record {
     }
 
     /// How the record stands to what is asked for.
-    pub fn standing(record: Option<Self>, ask: &PoolAsk) -> Standing {
+    pub fn standing(record: Option<Self>, ask: &PoolAsk) -> RecordState {
         match record {
-            None => Standing::New,
+            None => RecordState::New,
             // What was only begun has never held anything, whatever it was begun for.
-            Some(record) if !record.made => Standing::Begun(record),
-            Some(record) if record.uid == ask.uid => Standing::Made(record),
-            Some(record) if record.is_like(ask) => Standing::Earlier(record),
-            Some(record) => Standing::InTheWay(record),
+            Some(record) if !record.made => RecordState::Begun(record),
+            Some(record) if record.uid == ask.uid => RecordState::Made(record),
+            Some(record) if record.is_like(ask) => RecordState::Earlier(record),
+            Some(record) => RecordState::InTheWay(record),
         }
     }
 

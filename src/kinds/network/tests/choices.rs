@@ -2,13 +2,13 @@
 
 use super::spec;
 use crate::kinds::network::Network;
-use crate::kinds::registry::kind::{Completion, Dice, Resource};
+use crate::kinds::registry::kind::{Completion, Resource, Rng};
 use crate::model::{ClusterState, Generation, Key, Object, Phase, Revision, Rollout, Spec};
 
 /// Dice that show these numbers in turn, for ever.
 struct Loaded(Vec<u64>, usize);
 
-impl Dice for Loaded {
+impl Rng for Loaded {
     fn below(&mut self, bound: u64) -> u64 {
         self.1 += 1;
         self.0[(self.1 - 1) % self.0.len()] % bound
@@ -39,9 +39,9 @@ fn completed(pairs: &[(&str, &str)], stored: Vec<Object>, throws: &[u64]) -> Vec
     };
     let mut spec = spec(pairs);
     let key = Key::new("network", "br0");
-    let mut dice = Loaded(throws.to_vec(), 0);
+    let mut rng = Loaded(throws.to_vec(), 0);
     let held = state.get(&key).map(|object| &object.spec);
-    Network.complete(&mut spec, &mut Completion { key: &key, held, around: &mut &state, dice: &mut dice });
+    Network.complete(&mut spec, &mut Completion { key: &key, held, around: &mut &state, rng: &mut rng });
     spec.config.iter().map(|(key, value)| format!("{key}={value}")).collect()
 }
 

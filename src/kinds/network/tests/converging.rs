@@ -4,7 +4,7 @@ use super::{NAT, NONE, cidr, local};
 use crate::host::fake::FakeHost;
 use crate::host::{HostError, Link};
 use crate::kinds::network::node::NetworkNode;
-use crate::kinds::registry::actuator::{AnyNode, Intent, Local, Outcome, Work};
+use crate::kinds::registry::actuator::{ActOutcome, AnyActuator, Intent, Local, Work};
 use crate::model::{Config, Spec};
 
 fn work(pairs: &[(&str, &str)], intent: Intent) -> Work {
@@ -14,7 +14,7 @@ fn work(pairs: &[(&str, &str)], intent: Intent) -> Work {
     Work { local: Local { key, uid, member, spec, config, known }, intent }
 }
 
-async fn converge(fake: &FakeHost, work: &Work) -> Outcome {
+async fn converge(fake: &FakeHost, work: &Work) -> ActOutcome {
     NetworkNode.converge(&fake.host(), work).await
 }
 
@@ -24,11 +24,11 @@ async fn a_fake_machine_converges_changes_and_lets_go() {
     let first = [NAT, &[("bridge.external_interfaces", "eth1")]].concat();
     for pairs in [&first[..], NAT, NONE, &first[..]] {
         let outcome = converge(&fake, &work(pairs, Intent::Present)).await;
-        assert!(matches!(outcome, Outcome::Converged { .. }), "{outcome:?}");
+        assert!(matches!(outcome, ActOutcome::Converged { .. }), "{outcome:?}");
     }
     assert_eq!(fake.network.facts("br0").expect("a bridge").ports, ["eth1"]);
     let gone = converge(&fake, &work(NAT, Intent::Absent)).await;
-    assert!(matches!(gone, Outcome::Gone), "{gone:?}");
+    assert!(matches!(gone, ActOutcome::Gone), "{gone:?}");
     assert_eq!(fake.network.facts("br0"), None);
 }
 
@@ -37,10 +37,10 @@ async fn failures_stop_the_attempt_and_the_next_one_goes_on() {
     let fake = FakeHost::new();
     fake.fail("network.load-rules", "br0", 1, HostError::passing("load the rules", "Broken", "for a test"));
     let outcome = converge(&fake, &work(NAT, Intent::Present)).await;
-    assert!(matches!(&outcome, Outcome::Failed(error) if error.reason == "Broken"), "{outcome:?}");
+    assert!(matches!(&outcome, ActOutcome::Failed(error) if error.reason == "Broken"), "{outcome:?}");
     assert!(fake.network.facts("br0").expect("a bridge").up, "what came before the failure stays");
     let outcome = converge(&fake, &work(NAT, Intent::Present)).await;
-    assert!(matches!(outcome, Outcome::Converged { .. }), "{outcome:?}");
+    assert!(matches!(outcome, ActOutcome::Converged { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_missing_or_used_port_leaves_the_rest_of_the_bridge_working() {
         fake.network.plug(Link { name: "eth0".to_owned(), addresses: vec![used], ..Link::default() });
         let work = work(&[NAT, &[("bridge.external_interfaces", port)]].concat(), Intent::Present);
         let outcome = converge(&fake, &work).await;
-        assert!(matches!(&outcome, Outcome::Failed(error) if error.reason == reason), "{outcome:?}");
+        assert!(matches!(&outcome, ActOutcome::Failed(error) if error.reason == reason), "{outcome:?}");
         assert_eq!(fake.network.facts("br0").expect("a bridge").addresses, [cidr("10.1.2.1/24")]);
     }
 }
@@ -87,20 +87,20 @@ async fn other_types_ask_only_for_the_interface_of_the_member() {
     for (parent, reason) in [("", "ParentMissing"), ("eth7", "ParentMissing")] {
         work.local.config = Config::from([("parent", parent)]);
         let outcome = converge(&fake, &work).await;
-        assert!(matches!(&outcome, Outcome::Failed(error) if error.reason == reason), "{outcome:?}");
+        assert!(matches!(&outcome, ActOutcome::Failed(error) if error.reason == reason), "{outcome:?}");
     }
     work.local.config = Config::from([("parent", "eth0")]);
-    assert!(matches!(converge(&fake, &work).await, Outcome::Converged { .. }));
+    assert!(matches!(converge(&fake, &work).await, ActOutcome::Converged { .. }));
     work.intent = Intent::Absent;
-    assert!(matches!(converge(&fake, &work).await, Outcome::Gone));
+    assert!(matches!(converge(&fake, &work).await, ActOutcome::Gone));
 }
 
 #[tokio::test]
 async fn a_bridge_whose_settings_cannot_be_read_can_still_be_removed() {
     let fake = FakeHost::new();
-    assert!(matches!(converge(&fake, &work(NAT, Intent::Present)).await, Outcome::Converged { .. }));
+    assert!(matches!(converge(&fake, &work(NAT, Intent::Present)).await, ActOutcome::Converged { .. }));
     let broken = [("ipv4.address", "nonsense")];
-    assert!(matches!(converge(&fake, &work(&broken, Intent::Present)).await, Outcome::Failed(_)));
-    assert!(matches!(converge(&fake, &work(&broken, Intent::Absent)).await, Outcome::Gone));
+    assert!(matches!(converge(&fake, &work(&broken, Intent::Present)).await, ActOutcome::Failed(_)));
+    assert!(matches!(converge(&fake, &work(&broken, Intent::Absent)).await, ActOutcome::Gone));
     assert_eq!(fake.network.facts("br0"), None);
 }

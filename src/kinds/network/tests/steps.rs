@@ -1,7 +1,7 @@
 //! The steps from what stands to what is asked for.
 
 use super::{NAT, NONE, cidr, local};
-use crate::host::{BridgeFacts, BridgeMedium, BridgeSeen, Family, Lasting, Standing};
+use crate::host::{BridgeFacts, BridgeMedium, BridgeSeen, Family, Lasting, ServiceState};
 use crate::kinds::network::ask::ask;
 use crate::kinds::network::steps::steps;
 use crate::kinds::registry::actuator::Intent;
@@ -23,9 +23,9 @@ fn between(
         ports: have.ports.clone(),
     };
     let standing = |have: bool, same: bool| match (have, same) {
-        (false, _) => Standing::Absent,
-        (true, true) => Standing::AsAsked,
-        (true, false) => Standing::Otherwise,
+        (false, _) => ServiceState::Absent,
+        (true, true) => ServiceState::AsAsked,
+        (true, false) => ServiceState::Otherwise,
     };
     let mut seen = BridgeSeen {
         rules: standing(have.rules.is_some(), have.rules == want.rules),
@@ -97,17 +97,21 @@ fn drift_is_mended() {
     assert_eq!(between(NAT, NAT, |_, facts| facts.addresses.clear()), "add the address 10.1.2.1/24");
     let stranger = "take away the address 10.8.8.8/24";
     assert_eq!(between(NAT, NAT, |_, facts| facts.addresses.push(cidr("10.8.8.8/24"))), stranger);
-    assert_eq!(between(NAT, NAT, |seen, _| seen.rules = Standing::Otherwise), "load the packet rules");
-    assert_eq!(between(NAT, NAT, |seen, _| seen.rules = Standing::Absent), "load the packet rules");
-    assert_eq!(between(NAT, NAT, |seen, _| seen.service = Standing::Absent), "start the DHCP and DNS server");
+    assert_eq!(between(NAT, NAT, |seen, _| seen.rules = ServiceState::Otherwise), "load the packet rules");
+    assert_eq!(between(NAT, NAT, |seen, _| seen.rules = ServiceState::Absent), "load the packet rules");
+    assert_eq!(between(NAT, NAT, |seen, _| seen.service = ServiceState::Absent), "start the DHCP and DNS server");
     assert_eq!(between(NAT, NAT, |seen, _| seen.not_forwarded.push(Family::V4)), "let the machine forward IPv4");
 }
 
 #[test]
 fn a_server_that_outlived_its_bridge_is_started_anew() {
     let asked = ask(&local(NAT)).expect("a bridge");
-    let seen =
-        BridgeSeen { service: Standing::AsAsked, rules: Standing::AsAsked, files: true, ..BridgeSeen::default() };
+    let seen = BridgeSeen {
+        service: ServiceState::AsAsked,
+        rules: ServiceState::AsAsked,
+        files: true,
+        ..BridgeSeen::default()
+    };
     let steps = listed(&steps(&asked, Intent::Present, Some(&seen)).expect("steps"));
     assert!(steps.starts_with("make the bridge;") && steps.ends_with("start the DHCP and DNS server"), "{steps}");
     assert!(!steps.contains("packet rules"), "{steps}");
@@ -118,7 +122,7 @@ fn an_interface_of_somebody_else_is_neither_taken_over_nor_removed() {
     let asked = ask(&local(NAT)).expect("a bridge");
     let medium =
         BridgeMedium::Foreign { what: "an interface of kind bridge that this network did not make".to_owned() };
-    let seen = BridgeSeen { medium, service: Standing::Otherwise, files: true, ..BridgeSeen::default() };
+    let seen = BridgeSeen { medium, service: ServiceState::Otherwise, files: true, ..BridgeSeen::default() };
     let error = steps(&asked, Intent::Present, Some(&seen)).expect_err("it is taken");
     insta::assert_snapshot!(error, @"make the bridge `br0`: `br0` exists already: an interface of kind bridge that this network did not make; name the network otherwise, or remove the interface: ip link delete br0");
     assert_eq!((error.reason, error.lasting), ("InterfaceTaken", Lasting::UntilMended));
@@ -132,8 +136,8 @@ fn removal_takes_everything_down_and_nothing_twice() {
     let medium = BridgeMedium::Ours(BridgeFacts::default());
     let seen = BridgeSeen {
         medium,
-        rules: Standing::AsAsked,
-        service: Standing::Otherwise,
+        rules: ServiceState::AsAsked,
+        service: ServiceState::Otherwise,
         files: true,
         ..BridgeSeen::default()
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::host::linux::{self, Runner, Tools};
-use crate::kinds::registry::actuator::{AnyNode, Outcome, Work};
+use crate::kinds::registry::actuator::{ActOutcome, AnyActuator, Work};
 use crate::model::{Key, MemberName, Revision, Spec};
 
 /// A state directory and a place for sources, both gone at the end, whatever is mounted below.
@@ -55,11 +55,11 @@ impl Lab {
         self.state().join("storage-pools/data")
     }
 
-    async fn present(&self, driver: &str, config: &[(&str, &str)]) -> Outcome {
+    async fn present(&self, driver: &str, config: &[(&str, &str)]) -> ActOutcome {
         self.converge(Arc::new(Tools), driver, config, Intent::Present).await
     }
 
-    async fn absent(&self, driver: &str, config: &[(&str, &str)]) -> Outcome {
+    async fn absent(&self, driver: &str, config: &[(&str, &str)]) -> ActOutcome {
         self.converge(Arc::new(Tools), driver, config, Intent::Absent).await
     }
 
@@ -69,12 +69,12 @@ impl Lab {
         driver: &str,
         config: &[(&str, &str)],
         intent: Intent,
-    ) -> Outcome {
+    ) -> ActOutcome {
         let host = linux::host_with(&self.state(), runner);
         // `ip netns exec` of a test beside this one takes a copy of all mounts along: the device is busy until it ends.
         for _ in 0..600 {
-            let outcome = AnyNode::converge(&PoolNode, &host, &work(driver, config, intent)).await;
-            if !matches!(&outcome, Outcome::Failed(error) if error.to_string().contains("busy")) {
+            let outcome = AnyActuator::converge(&PoolNode, &host, &work(driver, config, intent)).await;
+            if !matches!(&outcome, ActOutcome::Failed(error) if error.to_string().contains("busy")) {
                 return outcome;
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -135,24 +135,24 @@ fn work(driver: &str, config: &[(&str, &str)], intent: Intent) -> Work {
 }
 
 #[track_caller]
-fn done(outcome: Outcome) -> (Config, Vec<String>) {
+fn done(outcome: ActOutcome) -> (Config, Vec<String>) {
     match outcome {
-        Outcome::Converged { learned, steps } => (learned, steps),
+        ActOutcome::Converged { learned, steps } => (learned, steps),
         other => panic!("{other:?}"),
     }
 }
 
 #[track_caller]
-fn failed(outcome: Outcome) -> HostError {
+fn failed(outcome: ActOutcome) -> HostError {
     match outcome {
-        Outcome::Failed(error) => error,
+        ActOutcome::Failed(error) => error,
         other => panic!("{other:?}"),
     }
 }
 
 #[track_caller]
-fn gone(outcome: Outcome) {
-    assert!(matches!(outcome, Outcome::Gone), "{outcome:?}");
+fn gone(outcome: ActOutcome) {
+    assert!(matches!(outcome, ActOutcome::Gone), "{outcome:?}");
 }
 
 #[tokio::test]

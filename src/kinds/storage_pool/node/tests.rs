@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::host::fake::FakeHost;
-use crate::kinds::registry::actuator::{AnyNode, Outcome, Work};
+use crate::kinds::registry::actuator::{ActOutcome, AnyActuator, Work};
 use crate::model::{Key, MemberName, Revision, Spec};
 
 fn asked(driver: &str, config: Config) -> PoolAsk {
@@ -120,22 +120,22 @@ fn work(driver: &str, config: Config, intent: Intent) -> Work {
     Work { local, intent }
 }
 
-async fn converge(fake: &FakeHost, driver: &str, config: Config, intent: Intent) -> Outcome {
-    AnyNode::converge(&PoolNode, &fake.host(), &work(driver, config, intent)).await
+async fn converge(fake: &FakeHost, driver: &str, config: Config, intent: Intent) -> ActOutcome {
+    AnyActuator::converge(&PoolNode, &fake.host(), &work(driver, config, intent)).await
 }
 
 #[tokio::test]
 async fn a_pool_lives_and_dies_on_a_fake_machine() {
     let fake = FakeHost::new();
     let made = converge(&fake, "btrfs", Config::default(), Intent::Present).await;
-    let Outcome::Converged { learned, steps } = made else { panic!("{made:?}") };
+    let ActOutcome::Converged { learned, steps } = made else { panic!("{made:?}") };
     assert_eq!(learned.value("size"), Some("5GiB"));
     assert_eq!(steps.len(), 2);
     let grown = converge(&fake, "btrfs", Config::from([("size", "6GiB")]), Intent::Present).await;
-    let Outcome::Converged { learned, steps } = grown else { panic!("{grown:?}") };
+    let ActOutcome::Converged { learned, steps } = grown else { panic!("{grown:?}") };
     assert_eq!(learned.value("size"), None, "what the user wrote is not learned");
     assert_eq!(steps, ["grow it from 5GiB to 6GiB"]);
-    assert!(matches!(converge(&fake, "btrfs", Config::default(), Intent::Absent).await, Outcome::Gone));
+    assert!(matches!(converge(&fake, "btrfs", Config::default(), Intent::Absent).await, ActOutcome::Gone));
     assert_eq!(fake.storage.seen("data"), None);
 }
 
@@ -144,7 +144,7 @@ async fn a_failure_passes_by_itself() {
     let fake = FakeHost::new();
     fake.fail("storage.make", "data", 1, HostError::passing("make it", "DiskFull", "no space"));
     let failed = converge(&fake, "dir", Config::default(), Intent::Present).await;
-    assert!(matches!(failed, Outcome::Failed(error) if error.reason == "DiskFull"));
+    assert!(matches!(failed, ActOutcome::Failed(error) if error.reason == "DiskFull"));
     let made = converge(&fake, "dir", Config::default(), Intent::Present).await;
-    assert!(matches!(made, Outcome::Converged { .. }));
+    assert!(matches!(made, ActOutcome::Converged { .. }));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Lab, Outcome, done, failed, gone};
+use super::{ActOutcome, Lab, done, failed, gone};
 use crate::host::HostError;
 use crate::host::linux::{Command, RunFuture, Runner, Tools};
 use crate::kinds::registry::actuator::Intent;
@@ -75,8 +75,8 @@ async fn making_and_removing_heal_after_a_crash_at_any_program() {
             }
             let crashing = Arc::new(Crashing { left: AtomicUsize::new(left) });
             let outcome = lab.converge(crashing, "btrfs", &config, intent).await;
-            let has_crashed = matches!(&outcome, Outcome::Failed(error) if error.reason == "Crash");
-            assert!(has_crashed || !matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+            let has_crashed = matches!(&outcome, ActOutcome::Failed(error) if error.reason == "Crash");
+            assert!(has_crashed || !matches!(outcome, ActOutcome::Failed(_)), "{outcome:?}");
             if intent == Intent::Present {
                 done(lab.present("btrfs", &config).await);
             }

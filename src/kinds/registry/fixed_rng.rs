@@ -1,11 +1,11 @@
 //! Dice whose fall is known, for the tests of what is left to chance.
 
-use crate::kinds::Dice;
+use crate::kinds::Rng;
 
 /// Falls on the highest number there is.
 pub struct Highest;
 
-impl Dice for Highest {
+impl Rng for Highest {
     fn below(&mut self, bound: u64) -> u64 {
         bound - 1
     }
@@ -14,7 +14,7 @@ impl Dice for Highest {
 /// Falls on 0.
 pub struct Lowest;
 
-impl Dice for Lowest {
+impl Rng for Lowest {
     fn below(&mut self, _: u64) -> u64 {
         0
     }

@@ -17,11 +17,11 @@ use super::state_dir::{Belongs, StateDir};
 use super::{certificate, tls};
 use crate::api::{ApiError, ClusterPut, InitReply, InitRequest};
 use crate::model::{Config, Key, MemberId, MemberName, Object};
-use crate::service::{Former, Forming, Leaving, Node, Pair, Server, with_causes};
+use crate::service::{ClusterLifecycle, Leaving, LifecycleFuture, LocalMember, Pair, Server, with_causes};
 use crate::store::{Peer, Store, StoreError, StoreOptions, Timing, Transport};
 
 /// The parts of the daemon that outlive its store.
-pub struct Hub {
+pub struct DaemonContext {
     /// Where everything is kept.
     pub dir: StateDir,
     /// How patient Raft is.
@@ -40,13 +40,13 @@ pub struct Hub {
     pub busy: Mutex<()>,
 }
 
-impl Hub {
+impl DaemonContext {
     /// Opens the database, makes a new one when there is none, and says who this member is.
     pub async fn open_place(
         &self,
         server: &service::Pair,
         clock: &dyn crate::host::Clock,
-    ) -> Result<Node, DaemonError> {
+    ) -> Result<LocalMember, DaemonError> {
         let database = self.dir.database();
         let belongs = match self.dir.belongs(&database)? {
             Some(belongs) => belongs,
@@ -69,7 +69,7 @@ impl Hub {
         let given = belongs.name.filter(|_| !store.is_alone());
         let stored = name_of(&store, belongs.id)?;
         let name = given.or(stored).unwrap_or_else(initial_records::hostname);
-        Ok(Node { store, name, id: belongs.id })
+        Ok(LocalMember { store, name, id: belongs.id })
     }
 
     /// Opens a store below a directory.
@@ -112,23 +112,28 @@ pub fn told(error: &DaemonError) -> ApiError {
     }
 }
 
-impl Former for Hub {
-    fn init<'a>(&'a self, server: &'a Arc<Server>, request: InitRequest, by: &'a str) -> Forming<'a, InitReply> {
+impl ClusterLifecycle for DaemonContext {
+    fn init<'a>(
+        &'a self,
+        server: &'a Arc<Server>,
+        request: InitRequest,
+        by: &'a str,
+    ) -> LifecycleFuture<'a, InitReply> {
         Box::pin(form::init(self, server, request, by))
     }
 
-    fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> Forming<'a, InitReply> {
+    fn put<'a>(&'a self, server: &'a Arc<Server>, request: ClusterPut, by: &'a str) -> LifecycleFuture<'a, InitReply> {
         Box::pin(form::put(self, server, request, by))
     }
 
-    fn resume<'a>(&'a self, server: &'a Arc<Server>) -> Forming<'a, ()> {
+    fn resume<'a>(&'a self, server: &'a Arc<Server>) -> LifecycleFuture<'a, ()> {
         Box::pin(async move {
             form::resume(self, server).await;
             Ok(())
         })
     }
 
-    fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> Forming<'a, ()> {
+    fn leave<'a>(&'a self, server: &'a Arc<Server>, why: Leaving) -> LifecycleFuture<'a, ()> {
         Box::pin(form::leave(self, server, why))
     }
 
@@ -148,7 +153,7 @@ impl Former for Hub {
         Ok(())
     }
 
-    fn listen<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> Forming<'a, ()> {
+    fn listen<'a>(&'a self, server: &'a Arc<Server>, own: &'a Config) -> LifecycleFuture<'a, ()> {
         Box::pin(self.ports.set(server, own))
     }
 }

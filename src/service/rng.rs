@@ -1,11 +1,11 @@
 //! Randomness of the real world.
 
-use crate::kinds::Dice;
+use crate::kinds::Rng;
 
 /// The system's random numbers.
-pub struct SystemDice;
+pub struct SystemRng;
 
-impl Dice for SystemDice {
+impl Rng for SystemRng {
     fn below(&mut self, bound: u64) -> u64 {
         let mut bytes = [0; 8];
         // Without random numbers a choice is merely predictable: secrets are not made here.
@@ -22,6 +22,6 @@ mod tests {
 
     #[test]
     fn numbers_stay_below_their_bound() {
-        assert!((0..100).all(|_| SystemDice.below(3) < 3));
+        assert!((0..100).all(|_| SystemRng.below(3) < 3));
     }
 }

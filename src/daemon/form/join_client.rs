@@ -6,10 +6,10 @@ use crate::model::MemberName;
 use crate::service::access::password::Passwords;
 use crate::service::{CHALLENGE, HELLO, OFFER};
 
-use super::part::{Credential, Doors, Known};
+use super::part::{Credential, Endpoints, Known};
 
 /// A cluster that has been reached.
-pub struct Contact {
+pub struct JoinClient {
     /// Requests go here; the certificate is pinned.
     pub client: Client,
     /// What proves the right to join.
@@ -21,11 +21,11 @@ pub struct Contact {
 /// # Errors
 /// Why each of them did not.
 pub async fn reach(
-    doors: &Doors,
+    doors: &Endpoints,
     (name, passwords): (&MemberName, &Passwords),
     identity: &Identity,
     certificate: &str,
-) -> Result<Contact, ApiError> {
+) -> Result<JoinClient, ApiError> {
     let mut reasons = Vec::new();
     for address in &doors.addresses {
         match knock(doors, address, (name, passwords), (identity, certificate)).await {
@@ -43,18 +43,18 @@ pub async fn reach(
     Err(ApiError::unavailable(text))
 }
 
-fn founder(doors: &Doors) -> String {
+fn founder(doors: &Endpoints) -> String {
     let founder = doors.founder.as_ref();
     founder.map_or_else(String::new, |name| format!(". {name} is the first of the list and forms the cluster"))
 }
 
 /// Until both ends have shown that they are whom the other one looks for, nothing is said of what is to join.
 async fn knock(
-    doors: &Doors,
+    doors: &Endpoints,
     address: &str,
     (name, passwords): (&MemberName, &Passwords),
     (identity, certificate): (&Identity, &str),
-) -> Result<Contact, ApiError> {
+) -> Result<JoinClient, ApiError> {
     let pinned = match &doors.known {
         Known::Certificate(certificate) => certificate.clone(),
         Known::Fingerprint(wanted) => {
@@ -94,10 +94,10 @@ async fn knock(
             "whoever answers there does not know the trust password: it is not the cluster; nothing was changed",
         ));
     }
-    Ok(Contact { client, proof })
+    Ok(JoinClient { client, proof })
 }
 
-impl Contact {
+impl JoinClient {
     /// Asks for a place.
     pub async fn ask(&self, request: &JoinRequest) -> Result<JoinOffer, ApiError> {
         self.client.post(OFFER, request).await.map_err(refused)

@@ -5,12 +5,12 @@ use crate::kinds::Kind;
 use crate::model::{Key, MemberName, Spec};
 
 /// The texts of one kind.
-pub struct Words<'a> {
+pub struct Names<'a> {
     key: &'a Key,
     spoken: &'static str,
 }
 
-impl<'a> Words<'a> {
+impl<'a> Names<'a> {
     pub fn of(kind: &dyn Kind, key: &'a Key) -> Self {
         Self { key, spoken: kind.words().spoken }
     }
