@@ -21,7 +21,7 @@
 //! | [`store`] | Raft and SQLite; it knows no kind | model |
 //! | [`reconcile`] | the loops: leader (phases, membership) and member (observe, steps, act, report) | model, host, kinds, plan, store |
 //! | [`client`] | the typed HTTP client | model, api |
-//! | [`watch`] | watched directories and git checkouts: when to read them, and how to read them whole | model, kinds, manifest, plan, store |
+//! | [`watch`] | watched directories and git checkouts: when to read them, and how to read them whole | model, host, kinds, manifest, plan, store |
 //! | `service` | what clients, sources and members ask for, carried out: objects, plans, join, trust, peers | model, host, api, kinds, manifest, plan, store, client |
 //! | `http` | the server: routes from the registry, envelope, authentication, streaming | model, host, api, kinds, plan, store, client, service |
 //! | `daemon` | the composition root: the only place that picks `linux` or `fake` | all above |

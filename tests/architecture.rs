@@ -4,13 +4,18 @@
 //! Files are read as Rust (`syn` and its tokens), because a grep lies about comments, strings, groups and tests.
 //! Every rule has a planted violation, so that none of them can pass by checking nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::Visit;
+
+#[path = "architecture/circles.rs"]
+mod circles;
+#[path = "architecture/literals.rs"]
+mod literals;
 
 /// A folder of `src` and what it may import of the others, bottom-up: the table of `src/lib.rs`.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -24,8 +29,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("reconcile", &["model", "host", "kinds", "plan", "store"]),
     ("client", &["model", "api"]),
     ("remote", &["model", "api", "kinds", "plan", "client"]),
-    ("watch", &["model", "kinds", "manifest", "plan", "store"]),
-    ("http", &["model", "host", "api", "kinds", "manifest", "plan", "store", "client"]),
+    ("watch", &["model", "host", "kinds", "manifest", "plan", "store"]),
+    ("service", &["model", "host", "api", "kinds", "manifest", "plan", "store", "client"]),
+    ("http", &["model", "host", "api", "kinds", "plan", "store", "client", "service"]),
     ("daemon", ALL_BELOW),
     ("cli", ALL_BELOW),
     ("main", &["cli"]),
@@ -47,6 +53,227 @@ const CONFINED: &[(&str, &[&str])] = &[
 
 const FUNCTION_LINES_MAX: usize = 70;
 const FILE_LINES_MAX: usize = 400;
+/// A folder with more files than this is a pile: it wants rooms with names.
+const FOLDER_FILES_MAX: usize = 22;
+/// Folders that are a list by nature.
+const LISTS: &[(&str, &str)] = &[("src/cli/command", "one file for each command")];
+
+/// Files that need each other, each with the reason. The list may only shrink.
+const CIRCLES: &[(&[&str], &str)] = &[
+    (
+        &["cli/arguments", "cli/command/completions", "cli/command/man"],
+        "what describes the command line is a command of it",
+    ),
+    (
+        &["cli/command/apply", "cli/command/plan", "cli/command/saved"],
+        "plans are applied, and what is applied is planned",
+    ),
+    (&["daemon/context", "daemon/form/mod"], "the context carries out what forming asks of it"),
+    (
+        &["host/linux/storage/record", "host/linux/storage/site"],
+        "a pool's record stands in its folder, whose state it tells",
+    ),
+    (
+        &["kinds/registry/admit", "kinds/registry/check", "kinds/registry/kind", "kinds/registry/unknown_fields"],
+        "the trait is checked by rules that ask the trait",
+    ),
+    (
+        &["manifest/lint/dialect", "manifest/lint/overlap", "manifest/set/index", "manifest/set/object_set"],
+        "rules across a set read the index that they fill",
+    ),
+    (
+        &["manifest/schema/editor/keys", "manifest/schema/editor/text", "manifest/schema/editor/values"],
+        "schemas of keys have texts, which name keys",
+    ),
+    (
+        &["model/management", "model/object", "model/waves"],
+        "an object has a rollout, whose progress is told of objects",
+    ),
+    (
+        &[
+            "plan/compute",
+            "plan/diff/fields",
+            "plan/diff/implied",
+            "plan/diff/merge",
+            "plan/diff/object",
+            "plan/diff/placement",
+            "plan/diff/projected",
+            "plan/digest",
+            "plan/impact/effect",
+            "plan/impact/liveness",
+            "plan/report",
+            "plan/rollout",
+            "plan/rules/grant",
+            "plan/rules/lost",
+            "plan/rules/order",
+            "plan/rules/overlap",
+            "plan/rules/ownership",
+            "plan/rules/preconditions",
+            "plan/rules/prune",
+            "plan/rules/references",
+        ],
+        "types of a plan still stand beside what makes it",
+    ),
+    (
+        &["reconcile/attempts", "reconcile/pass", "reconcile/status_update", "reconcile/work_queue"],
+        "one loop in four files",
+    ),
+    (&["reconcile/commit_confirm", "reconcile/leader"], "one duty of the leader's loop"),
+    (
+        &[
+            "service/access/password",
+            "service/access/signature",
+            "service/access/strangers",
+            "service/access/tokens",
+            "service/access/trust",
+            "service/cluster/admission",
+            "service/cluster/agreement",
+            "service/cluster/configuration",
+            "service/cluster/freshness",
+            "service/cluster/join",
+            "service/cluster/lifecycle",
+            "service/cluster/removal",
+            "service/cluster/shared_certificate",
+            "service/objects/commit",
+            "service/objects/records",
+            "service/objects/trial",
+            "service/operations",
+            "service/peers/connections",
+            "service/peers/fanout",
+            "service/server",
+        ],
+        "`Server` owns its parts, and they take it whole",
+    ),
+    (
+        &[
+            "store/freshness",
+            "store/inner",
+            "store/raft/heartbeat",
+            "store/raft/leadership",
+            "store/raft/log_match",
+            "store/raft/network",
+            "store/read_index",
+            "store/submit",
+        ],
+        "one actor: `inner` starts the tasks that work on it",
+    ),
+    (&["store/machine/apply", "store/machine/state_view"], "the state in memory is changed by what is applied to it"),
+    (&["store/machine/mod", "store/raft/types"], "openraft is built with the state machine as one of its types"),
+    (&["watch/survey", "watch/tree"], "a tree is looked at file by file"),
+];
+
+/// How often the name of a kind stands as text in files outside of `kinds/`; a field of that name counts, too. These
+/// numbers may only shrink.
+const KIND_LITERALS: &[(&str, usize)] = &[
+    ("src/api/server.rs", 1),
+    ("src/cli/command/adopt.rs", 1),
+    ("src/cli/command/against/extensions.rs", 1),
+    ("src/cli/command/against/lxd.rs", 25),
+    ("src/cli/command/against/mod.rs", 1),
+    ("src/cli/command/against/product.rs", 3),
+    ("src/cli/command/apply.rs", 1),
+    ("src/cli/command/cluster.rs", 2),
+    ("src/cli/command/config.rs", 3),
+    ("src/cli/command/drift.rs", 1),
+    ("src/cli/command/export.rs", 1),
+    ("src/cli/command/get.rs", 6),
+    ("src/cli/command/noun/change.rs", 2),
+    ("src/cli/command/noun/create.rs", 1),
+    ("src/cli/command/noun/mod.rs", 2),
+    ("src/cli/command/noun/shape.rs", 4),
+    ("src/cli/command/source.rs", 1),
+    ("src/cli/command/webhook.rs", 1),
+    ("src/cli/sandbox/show.rs", 2),
+    ("src/cli/status_view/mod.rs", 1),
+    ("src/cli/status_view/notice.rs", 1),
+    ("src/cli/status_view/render.rs", 1),
+    ("src/cli/status_view/wire.rs", 1),
+    ("src/daemon/form/join.rs", 5),
+    ("src/daemon/form/leave.rs", 1),
+    ("src/daemon/initial_records.rs", 3),
+    ("src/daemon/sources/mod.rs", 2),
+    ("src/daemon/sources/reader.rs", 1),
+    ("src/daemon/webhooks/mod.rs", 2),
+    ("src/daemon/webhooks/outbox.rs", 2),
+    ("src/daemon/webhooks/watched_status.rs", 3),
+    ("src/host/fake/storage.rs", 4),
+    ("src/host/linux/storage/mod.rs", 1),
+    ("src/host/linux/storage/record.rs", 3),
+    ("src/host/linux/storage/site.rs", 1),
+    ("src/http/internal/join.rs", 1),
+    ("src/http/lxd/certificates.rs", 1),
+    ("src/http/lxd/machine.rs", 2),
+    ("src/http/lxd/objects.rs", 6),
+    ("src/http/lxd/root.rs", 3),
+    ("src/http/lxd/vacant.rs", 8),
+    ("src/http/seedbed/drift.rs", 1),
+    ("src/http/seedbed/metrics/figures.rs", 5),
+    ("src/http/server/query.rs", 1),
+    ("src/manifest/lint/dialect.rs", 6),
+    ("src/manifest/lint/foreign.rs", 3),
+    ("src/manifest/lint/overlap.rs", 2),
+    ("src/manifest/lint/placeholder.rs", 1),
+    ("src/manifest/lint/references.rs", 5),
+    ("src/manifest/lint/semantic.rs", 7),
+    ("src/manifest/load.rs", 1),
+    ("src/manifest/schema/editor/mod.rs", 6),
+    ("src/manifest/schema/json_schema.rs", 4),
+    ("src/manifest/schema/validate.rs", 1),
+    ("src/manifest/set/collect.rs", 3),
+    ("src/manifest/set/formation.rs", 2),
+    ("src/manifest/set/join.rs", 5),
+    ("src/manifest/set/layers.rs", 4),
+    ("src/manifest/set/member_config.rs", 4),
+    ("src/manifest/set/object_set.rs", 2),
+    ("src/manifest/yaml/diagnosis.rs", 1),
+    ("src/manifest/yaml/emit/mod.rs", 3),
+    ("src/model/desired.rs", 1),
+    ("src/model/key.rs", 2),
+    ("src/model/object.rs", 2),
+    ("src/plan/compute.rs", 2),
+    ("src/plan/diff/fields.rs", 1),
+    ("src/plan/diff/implied.rs", 4),
+    ("src/plan/diff/object.rs", 2),
+    ("src/plan/diff/placement.rs", 2),
+    ("src/plan/digest.rs", 1),
+    ("src/plan/export.rs", 5),
+    ("src/plan/impact/lockout.rs", 4),
+    ("src/plan/lxd/define.rs", 1),
+    ("src/plan/lxd/delete.rs", 6),
+    ("src/plan/lxd/guard.rs", 3),
+    ("src/plan/lxd/names.rs", 2),
+    ("src/plan/lxd/profiles.rs", 2),
+    ("src/plan/lxd/rename.rs", 7),
+    ("src/plan/lxd/update.rs", 3),
+    ("src/plan/read_set.rs", 14),
+    ("src/plan/rollback/revert.rs", 3),
+    ("src/plan/rules/constraints.rs", 3),
+    ("src/plan/rules/grant.rs", 1),
+    ("src/plan/rules/lost.rs", 1),
+    ("src/plan/rules/overlap.rs", 2),
+    ("src/plan/rules/ownership.rs", 1),
+    ("src/plan/rules/prune.rs", 8),
+    ("src/plan/rules/references.rs", 5),
+    ("src/plan/rules/restricted.rs", 5),
+    ("src/plan/select.rs", 1),
+    ("src/reconcile/holds.rs", 1),
+    ("src/reconcile/member.rs", 1),
+    ("src/service/access/certificates.rs", 1),
+    ("src/service/access/tokens.rs", 1),
+    ("src/service/access/trust.rs", 7),
+    ("src/service/cluster/admission.rs", 1),
+    ("src/service/cluster/join.rs", 2),
+    ("src/service/cluster/shared_certificate.rs", 4),
+    ("src/service/events.rs", 2),
+    ("src/service/interfaces.rs", 1),
+    ("src/service/objects/change.rs", 6),
+    ("src/service/objects/path.rs", 1),
+    ("src/service/objects/view.rs", 5),
+    ("src/service/ownership.rs", 1),
+    ("src/service/sources.rs", 1),
+    ("src/service/webhooks.rs", 1),
+    ("src/store/log/mod.rs", 1),
+];
 
 /// One Rust file, read.
 struct Source {
@@ -263,10 +490,13 @@ fn kinds_refer_to_each_other_by_key_only(source: &Source) -> Vec<String> {
         .collect()
 }
 
+/// The rooms of `kinds` that belong to no kind.
+const SHARED_BY_KINDS: [&str; 3] = ["records", "registry", "tables"];
+
 /// The folder of the kind that a file belongs to.
 fn kind_folder(source: &Source) -> Option<String> {
     let (folder, _) = source.path.strip_prefix("src/kinds/")?.split_once('/')?;
-    Some(folder.to_owned())
+    (!SHARED_BY_KINDS.contains(&folder)).then(|| folder.to_owned())
 }
 
 /// Whether a module of `kinds` is a kind: a folder that declares a resource.
@@ -495,6 +725,82 @@ fn the_table_is_bottom_up() {
         let upward: Vec<_> = imports.iter().filter(|name| **name != "*" && !below(name)).collect();
         assert!(upward.is_empty(), "`{layer}` imports {upward:?}, which stand above it");
     }
+}
+
+#[test]
+fn no_folder_is_a_pile() {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for source in sources("src") {
+        let folder = source.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        *counts.entry(folder.to_owned()).or_default() += 1;
+    }
+    let is_list = |folder: &str| LISTS.iter().any(|(list, _)| *list == folder);
+    let piles: Vec<_> =
+        counts.into_iter().filter(|(folder, count)| *count > FOLDER_FILES_MAX && !is_list(folder)).collect();
+    assert!(piles.is_empty(), "more than {FOLDER_FILES_MAX} files: {piles:?}");
+}
+
+#[test]
+fn files_need_each_other_only_where_the_list_says_why() {
+    let sources = sources("src");
+    let tests = test_files(&sources);
+    let product: Vec<&Source> = sources.iter().filter(|source| !tests.contains(&source.path)).collect();
+    let found: BTreeSet<BTreeSet<String>> = circles::circles(&product).into_iter().collect();
+    let listed: BTreeSet<BTreeSet<String>> =
+        CIRCLES.iter().map(|(files, _)| files.iter().map(|file| format!("src/{file}.rs")).collect()).collect();
+    let new: Vec<_> = found.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&found).collect();
+    assert!(new.is_empty() && gone.is_empty(), "new circles: {new:#?}\nlisted and gone (take them out): {gone:#?}");
+}
+
+#[test]
+fn circles_are_found_through_what_modules_pass_on() {
+    let files = [
+        Source::new("src/plan/mod.rs", "//! M.\nmod a;\nmod b;\npub use b::B;"),
+        Source::new("src/plan/a.rs", "//! A.\nuse super::B;\npub struct A;"),
+        Source::new("src/plan/b.rs", "//! B.\npub struct B;\nfn f() -> super::a::A { super::a::A }"),
+        Source::new("src/plan/c.rs", "//! C.\nuse super::B;"),
+    ];
+    let names = |circle: &BTreeSet<String>| circle.iter().cloned().collect::<Vec<_>>().join(" ");
+    let found: Vec<_> = circles::circles(&files.iter().collect::<Vec<_>>()).iter().map(names).collect();
+    assert_eq!(found, ["src/plan/a.rs src/plan/b.rs"]);
+}
+
+#[test]
+fn the_names_of_kinds_stand_in_their_folders() {
+    let kinds: Vec<&str> = seedbed::kinds::ALL.iter().map(|kind| kind.words().kind).collect();
+    let sources = sources("src");
+    let tests = test_files(&sources);
+    let is_test = |path: &str| path.contains("/tests/") || tests.contains(path);
+    let outside = sources.iter().filter(|it| !it.path.starts_with("src/kinds/") && !is_test(&it.path));
+    let found: BTreeMap<&str, usize> = outside
+        .map(|source| (source.path.as_str(), literals::kind_literals(source, &kinds)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    let listed: BTreeMap<&str, usize> = KIND_LITERALS.iter().copied().collect();
+    let wrong: Vec<_> = found
+        .keys()
+        .chain(listed.keys())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(|path| (*path, found.get(path).copied().unwrap_or(0), listed.get(path).copied().unwrap_or(0)))
+        .filter(|(_, found, listed)| found != listed)
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "(file, names of kinds in it, allowed): let the trait of kinds say it instead: {wrong:#?}"
+    );
+}
+
+#[test]
+fn a_literal_kind_is_counted() {
+    let count =
+        |text: &str| literals::kind_literals(&Source::new("src/plan/planted.rs", text), &["network", "profile"]);
+    assert_eq!(count("fn f(k: &str) -> bool { matches!(k, \"network\" | \"profile\") }"), 2);
+    assert_eq!(
+        count("fn f() { log(\"the network is up\") }\n#[cfg(test)]\nmod tests { const K: &str = \"network\"; }"),
+        0
+    );
 }
 
 /// A file that breaks one rule once, or keeps it: path, text, number of faults.

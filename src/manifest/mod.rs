@@ -1,10 +1,10 @@
 //! YAML text -> documents with positions -> validated desired state.
 //!
-//! [`load`] takes every source at once and never fails: what it cannot use becomes a [`Finding`] with a place, and
-//! one broken file hides nothing of the others. The steps stand in files of their own, in this order:
-//! `parse` and `compose` (text to `dom`), `shape` (against the JSON Schema that `schema` derives from the types),
-//! `gather` (to a `set` of objects), `survey` (what the whole set declares), `formation` and `join` (what `cluster:` says to them), `references`, `dialect` (what
-//! LXD or Incus do not take), and at last `allow` (what comments in the sources allow).
+//! [`load`] takes every source at once and never fails: what it cannot use becomes a [`Finding`](crate::model::Finding)
+//! with a place, and one broken file hides nothing of the others. The rooms, in the order in which a text goes through
+//! them: `yaml` (text to a tree with positions), `schema` (held against the JSON Schema that is derived from the types),
+//! `set` (to the objects of a whole set, its layers and its `cluster:` section), `lint` (what is well-formed and will not
+//! work, and what comments allow), `report` (findings as every reader wants them).
 
 mod files;
 mod lint;

@@ -5,11 +5,12 @@
 //! that nobody declared does not differ, and neither does what the system worked out itself. The same input a second
 //! time gives an empty plan.
 //!
-//! The steps stand in files of their own, in this order: `expand` (objects that others imply), `change` (one object:
-//! `merge` of what is shared, `place` of what is each member's), `refer` (references), `order`. [`two_phase`] gives
-//! requests of LXD's API the same treatment, with LXD's rules and texts; [`finish`] is what the leader does about
-//! creates that had to wait for a member; [`join`] is what a joining member brings along; [`export`] is the way back, from
-//! stored to declared. [`extent`] tells how much of the state each of these looks at.
+//! The rooms: `diff` (one object: `merge` of what is shared, `placement` of what is each member's), `rules` (to whom an
+//! object belongs, what refers to it, what is refused), `impact` (who notices, who is cut off), `rollback` (the way back),
+//! and [`lxd`], which gives requests of LXD's API the same treatment, with LXD's rules and texts. Beside them stand
+//! `compute`, the plan itself; `rollout`, the order of members; `resume_pending`, what the leader does about creates that
+//! had to wait for a member; [`join`], what a joining member brings along; [`export`], from stored to declared; and
+//! [`read_set`], how much of the state each of these looks at.
 
 mod compute;
 mod diff;

@@ -78,7 +78,7 @@ pub fn of_comparison(desired: &Desired) -> ReadSet {
     extent
 }
 
-/// For [`two_phase`](super::lxd)'s `define`, `create` and `update`.
+/// For [`lxd`](super::lxd)'s `define`, `create` and `update`.
 pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> ReadSet {
     let mut extent = ReadSet::default();
     let is_record = kinds::find(key.kind.as_str()).is_none_or(|kind| kind.rollout() == Rollout::RecordOnly);
@@ -115,7 +115,7 @@ pub fn of_request(key: &Key, spec: &Spec, is_targeted: bool, known: &Known) -> R
     extent
 }
 
-/// For [`two_phase::delete`](super::lxd::delete).
+/// For [`lxd::delete`](super::lxd::delete).
 pub fn of_removal(key: &Key, known: &Known) -> ReadSet {
     let mut extent = of_users(std::slice::from_ref(key), known);
     extent.kinds.insert(Key::MEMBER.into());
@@ -124,7 +124,7 @@ pub fn of_removal(key: &Key, known: &Known) -> ReadSet {
     extent
 }
 
-/// For [`two_phase::rename`](super::lxd::rename).
+/// For [`lxd::rename`](super::lxd::rename).
 pub fn of_rename(key: &Key, name: &str, known: &Known) -> ReadSet {
     let mut extent = of_removal(key, known);
     let new = Key { name: name.to_owned(), ..key.clone() };

@@ -4,7 +4,8 @@
 //! most voters before it counts, and is applied everywhere by [`transition`], which knows no resource kind.
 //! Reads are local. The network is a [`Transport`] that the daemon brings.
 //!
-//! `log` is openraft's log, `machine` its state machine; `codec` and `wire` are what others read of us.
+//! `raft` is openraft with its network, `log` its log, `machine` its state machine; `raft/codec` and `raft/wire` are what
+//! others read of us.
 
 mod disk;
 mod error;

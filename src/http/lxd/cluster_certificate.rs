@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
-use futures_util::StreamExt as _;
 use serde_json::json;
 
 use crate::api::{ApiError, ClusterCertificatePut, SharedPair};

@@ -6,7 +6,6 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::Digest;
 
 use crate::api::{ApiError, Envelope, Operation, paths};
 use crate::service::peers::connections::PeerResponse;

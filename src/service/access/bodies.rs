@@ -106,15 +106,28 @@ where
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
-    use futures_util::stream;
+    use futures_util::{Stream, TryStreamExt as _, stream};
+    use http_body_util::StreamBody;
+    use http_body_util::combinators::UnsyncBoxBody;
+    use hyper::body::Frame;
 
     use super::*;
 
     const LIMIT: BodyLimit = BodyLimit { bytes_max: 100 << 20, time_max: None, is_budgeted: true };
 
-    fn chunks(count: usize, size: usize) -> Body {
-        Body::from_stream(stream::iter((0..count).map(move |_| Ok::<_, std::io::Error>(vec![7; size]))))
+    type Sent = UnsyncBoxBody<Bytes, std::io::Error>;
+
+    fn sent(pieces: impl Stream<Item = std::io::Result<Vec<u8>>> + Send + 'static) -> Sent {
+        StreamBody::new(pieces.map_ok(|piece| Frame::data(Bytes::from(piece)))).boxed_unsync()
+    }
+
+    fn chunks(count: usize, size: usize) -> Sent {
+        sent(stream::iter((0..count).map(move |_| Ok(vec![7; size]))))
+    }
+
+    /// One that says beforehand how large it is.
+    fn sized(size: usize) -> Sent {
+        http_body_util::Full::from(vec![7; size]).map_err(|never| match never {}).boxed_unsync()
     }
 
     fn status<T>(outcome: &Result<T, ApiError>) -> Option<u16> {
@@ -127,18 +140,18 @@ mod tests {
         let arrived = bodies.read(chunks(3, 5000), LIMIT).await.expect("arrived");
         assert_eq!(arrived.bytes, vec![7; 15_000]);
         let small = BodyLimit { bytes_max: 14_999, ..LIMIT };
-        for body in [chunks(3, 5000), Body::from(vec![7; 15_000])] {
+        for body in [chunks(3, 5000), sized(15_000)] {
             assert_eq!(status(&bodies.read(body, small).await), Some(413));
         }
     }
 
     #[tokio::test]
     async fn a_body_that_drips_or_stops_is_given_up() {
-        let drips = Body::from_stream(stream::unfold((), |()| async {
+        let drips = sent(stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            Some((Ok::<_, std::io::Error>(vec![7]), ()))
+            Some((Ok(vec![7]), ()))
         }));
-        let silent = Body::from_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let silent = sent(stream::pending());
         let (bodies, limit) = (Bodies::default(), BodyLimit { time_max: Some(Duration::from_millis(500)), ..LIMIT });
         for body in [drips, silent] {
             assert_eq!(status(&bodies.read(body, limit).await), Some(408));
