@@ -72,6 +72,8 @@ async fn follow(server: Arc<Server>, node: Arc<LocalMember>, mut stop: watch::Re
     loop {
         applied.borrow_and_update();
         server.trust.refresh(&node.store);
+        // Read only when nobody is about to change it: it would move the ports back.
+        let turn = server.ports.lock().await;
         match node.store.get(&Key::server()) {
             Ok(Some(config)) if before != Some(config.generation) => {
                 if listen(&server, &config, before.is_none()).await {
@@ -81,6 +83,7 @@ async fn follow(server: Arc<Server>, node: Arc<LocalMember>, mut stop: watch::Re
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "cannot read the server configuration"),
         }
+        drop(turn);
         sleep(SETTLE).await;
         tokio::select! {
             changed = applied.changed() => if changed.is_err() { return },

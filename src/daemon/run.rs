@@ -126,6 +126,7 @@ impl Daemon {
             peers,
             peer_runtime: daemon.peer_runtime.handle().clone(),
             operations: Operations::default(),
+            ports: Mutex::default(),
             events: Events::default(),
             strangers: Strangers::default(),
             connections: ConnectionLimits::new(limits::files_max()),

@@ -1,4 +1,4 @@
-//! What all handlers share.
+//! The daemon as everything that answers requests sees it.
 
 use std::sync::Arc;
 
@@ -54,6 +54,9 @@ pub struct Server {
     pub peer_runtime: Handle,
     /// Work that goes on after its answer.
     pub operations: Operations,
+    /// Held by whoever changes where this member listens, from opening the ports until that is stored: nobody else may take
+    /// what is stored meanwhile for what is wanted.
+    pub ports: tokio::sync::Mutex<()>,
     /// What happens, for those who listen.
     pub events: Events,
     /// What those have done whom the store does not trust.

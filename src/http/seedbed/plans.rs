@@ -1,4 +1,4 @@
-//! Saved plans: made once, looked at, and carried out once and exactly so, or not at all.
+//! `/1.0/seedbed/plans`: saved plans, kept, shown, checked and carried out.
 
 use std::sync::Arc;
 
@@ -129,8 +129,8 @@ async fn apply(
     let wanted = own_address(&plan, &server.node().name);
     let listening = apply::listen_first(&server, wanted.as_ref()).await?;
     let outcome = carry_out(&server, &plan, &record, saved, order).await;
-    if let (Err(_), Some(before)) = (&outcome, listening) {
-        server.lifecycle.listen(&server, &before).await?;
+    if let (Err(_), Some(moved)) = (&outcome, listening) {
+        moved.back(&server).await?;
     }
     Answer::of(&outcome?)
 }

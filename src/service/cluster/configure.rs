@@ -49,6 +49,7 @@ pub async fn set(
         }
     };
     if let (Err(_), Some(before)) = (&outcome, moved) {
+        let _turn = server.ports.lock().await;
         server.lifecycle.listen(server, &before).await?;
     }
     outcome
@@ -70,7 +71,9 @@ async fn attempt(
         Err(refusal) => return Ok(Attempt::Decided(Err(refusal))),
     };
     let Some((shared, new_own)) = new else { return Ok(Attempt::Decided(Ok(()))) };
+    let mut _turn = None;
     if listen_keys(&new_own) != listen_keys(&own) && *member == server.node().name {
+        _turn = Some(server.ports.lock().await);
         // First the ports, then the record: an occupied one leaves everything as it was.
         server.lifecycle.listen(server, &new_own).await?;
         moved.get_or_insert(own);

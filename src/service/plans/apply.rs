@@ -140,8 +140,8 @@ pub async fn apply(
     let declared = desired.objects.get(&Key::server()).map(|declared| declared.of(&server.node().name));
     let listening = listen_first(server, declared.as_ref()).await?;
     let outcome = commit_as(server, || planned_on(server, desired, terms, order.expect), "", order).await;
-    if let (Err(_), Some(before)) = (&outcome, listening) {
-        server.lifecycle.listen(server, &before).await?;
+    if let (Err(_), Some(moved)) = (&outcome, listening) {
+        moved.back(server).await?;
     }
     outcome
 }
@@ -181,10 +181,27 @@ pub async fn commit_as(
     Err(ApiError::conflict("the cluster changes too fast to apply the manifest; try again"))
 }
 
-/// Opens new ports before they are stored: an occupied one leaves everything as it was. Gives the keys before.
-pub async fn listen_first(server: &Arc<Server>, own: Option<&Config>) -> Result<Option<Config>, ApiError> {
+/// Ports that were moved before that is stored.
+pub struct Moved<'a> {
+    before: Config,
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Moved<'_> {
+    /// Listens as before: it was not stored.
+    ///
+    /// # Errors
+    /// When a port that was open cannot be opened again.
+    pub async fn back(self, server: &Arc<Server>) -> Result<(), ApiError> {
+        server.lifecycle.listen(server, &self.before).await
+    }
+}
+
+/// Opens new ports before they are stored: an occupied one leaves everything as it was.
+pub async fn listen_first<'a>(server: &'a Arc<Server>, own: Option<&Config>) -> Result<Option<Moved<'a>>, ApiError> {
     let node = server.node();
     let Some(own) = own else { return Ok(None) };
+    let turn = server.ports.lock().await;
     let stored = node.store.get(&Key::server()).map_err(store_failed)?;
     let held = stored.and_then(|object| object.placements.get(&node.name).map(|held| held.config.clone()));
     let before = configure::listen_keys(&held.unwrap_or_default());
@@ -194,7 +211,7 @@ pub async fn listen_first(server: &Arc<Server>, own: Option<&Config>) -> Result<
     }
     configure::check_listen_address(server, &node.name, wanted.value(configure::HTTPS_ADDRESS))?;
     server.lifecycle.listen(server, &wanted).await?;
-    Ok(Some(before))
+    Ok(Some(Moved { before, _turn: turn }))
 }
 
 /// Waits until these objects stand everywhere, or some member has said that it cannot.
