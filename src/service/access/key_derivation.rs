@@ -1,11 +1,13 @@
 //! The costly step behind a password. Strangers can ask for it, so it is done once at a time: what they ask for at once
 //! takes no more memory than one of them, and none when it is done.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use crate::api::{ApiError, Secret};
 
@@ -14,6 +16,9 @@ pub const KEY_BYTES: usize = 32;
 
 /// So many strangers may wait for their turn, some 50 ms each.
 const WAITING_MAX: usize = 4;
+
+/// Who guesses asks again sooner than that.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// For whom a key is derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,16 +29,22 @@ pub enum Asker {
     Stranger,
 }
 
-/// Derives keys, one after the other.
+/// Derives keys, one after the other, on a thread of its own.
+///
+/// The memory of a hash, some 20 MiB, is kept while others wait for their turn, and given back when nobody does.
+#[derive(Default)]
 pub struct KeyDerivation {
-    turn: Arc<Semaphore>,
+    jobs: Mutex<Option<Sender<Job>>>,
     strangers: Arc<AtomicUsize>,
 }
 
-impl Default for KeyDerivation {
-    fn default() -> Self {
-        Self { turn: Arc::new(Semaphore::new(1)), strangers: Arc::default() }
-    }
+struct Job {
+    password: Secret,
+    parameters: Params,
+    salt: Vec<u8>,
+    /// Whoever hangs up does not make room for another one before this is done.
+    place: Option<Place>,
+    answer: oneshot::Sender<Result<Vec<u8>, argon2::Error>>,
 }
 
 impl KeyDerivation {
@@ -48,28 +59,62 @@ impl KeyDerivation {
         salt: Vec<u8>,
         asker: Asker,
     ) -> Result<Vec<u8>, ApiError> {
-        let stopped = || ApiError::unavailable("the daemon is shutting down");
         let place = match asker {
             Asker::Trusted => None,
             Asker::Stranger => Some(Place::take(&self.strangers)?),
         };
-        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| stopped())?;
-        let password = password.clone();
-        let work = move || {
-            // Whoever hangs up does not make room for another one before this is done.
-            let _until_done = (place, turn);
-            key(&password, parameters, &salt)
-        };
-        let derived = tokio::task::spawn_blocking(work).await.map_err(|_| stopped())?;
+        let (answer, answered) = oneshot::channel();
+        self.send(Job { password: password.clone(), parameters, salt, place, answer })?;
+        let derived = answered.await.map_err(|_| ApiError::unavailable("the daemon is shutting down"))?;
         derived.map_err(|cause| ApiError::bad_request(format!("the password cannot be hashed: {cause}")))
+    }
+
+    fn send(&self, job: Job) -> Result<(), ApiError> {
+        let failed =
+            |cause: String| ApiError::failed(format!("cannot start the thread that checks passwords: {cause}"));
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = match jobs.take() {
+            Some(sender) => sender,
+            None => {
+                let (sender, receiver) = channel();
+                let thread = std::thread::Builder::new().name("passwords".to_owned());
+                thread.spawn(move || work(&receiver)).map_err(|cause| failed(cause.to_string()))?;
+                sender
+            }
+        };
+        // A thread that has gone is replaced by the next request.
+        sender.send(job).map_err(|_| failed("it has stopped".to_owned()))?;
+        *jobs = Some(sender);
+        Ok(())
     }
 }
 
-/// Some 20 MiB for as long as it takes. The allocator maps so much by itself, and gives it back to the system at once.
-fn key(password: &Secret, parameters: Params, salt: &[u8]) -> Result<Vec<u8>, argon2::Error> {
-    let (mut key, mut memory) = (vec![0; KEY_BYTES], vec![Block::new(); parameters.block_count()]);
+/// Until nobody can ask any more.
+fn work(jobs: &Receiver<Job>) {
+    let mut memory = Vec::new();
+    loop {
+        let job = match jobs.recv_timeout(IDLE) {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => {
+                memory = Vec::new();
+                let Ok(job) = jobs.recv() else { return };
+                job
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let Job { password, parameters, salt, place, answer } = job;
+        let key = key(&password, parameters, &salt, &mut memory);
+        drop(place);
+        // Whoever has hung up needs no answer.
+        let _ = answer.send(key);
+    }
+}
+
+fn key(password: &Secret, parameters: Params, salt: &[u8], memory: &mut Vec<Block>) -> Result<Vec<u8>, argon2::Error> {
+    let mut key = vec![0; KEY_BYTES];
+    memory.resize(parameters.block_count(), Block::new());
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
-    argon2.hash_password_into_with_memory(password.reveal().as_bytes(), salt, &mut key, &mut memory)?;
+    argon2.hash_password_into_with_memory(password.reveal().as_bytes(), salt, &mut key, memory)?;
     Ok(key)
 }
 
