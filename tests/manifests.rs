@@ -188,14 +188,14 @@ const NOT_IN_FILES: [(&str, &str); 35] = [
     ("SB072", "src/plan"),
     ("SB073", "src/kinds"),
     ("SB079", "src/plan"),
-    ("SB140", "src/http"),
+    ("SB140", "src/service"),
     ("SB142", "src/cli/command"),
     ("SB143", "src/cli/command"),
     // Options of `plan` and `apply`, not files.
     ("SB180", "src/plan"),
     ("SB181", "src/plan"),
     ("SB182", "src/plan"),
-    ("SB183", "src/http"),
+    ("SB183", "src/service"),
     ("SB184", "src/plan"),
     ("SB185", "src/plan"),
     // Sets with variables, and secrets that only the machine has.

@@ -42,6 +42,8 @@ fn offered(command: &Command) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -49,12 +51,11 @@ mod tests {
         let root = offered(&arguments::command());
         let create = |noun: &str| {
             let noun = root.find_subcommand(noun).expect("a noun").find_subcommand("create").expect("a verb");
-            let options: Vec<&str> = noun.get_arguments().filter_map(clap::Arg::get_long).collect();
-            options
+            noun.get_arguments().filter_map(clap::Arg::get_long).collect::<BTreeSet<&str>>()
         };
-        assert_eq!(create("storage"), ["description", "target"]);
-        assert_eq!(create("network"), ["type", "description", "target", "project"]);
-        assert_eq!(create("profile"), ["description", "project"]);
-        assert_eq!(create("project"), ["description"]);
+        assert_eq!(create("storage"), BTreeSet::from(["description", "target"]));
+        assert_eq!(create("network"), BTreeSet::from(["type", "description", "target", "project"]));
+        assert_eq!(create("profile"), BTreeSet::from(["description", "project"]));
+        assert_eq!(create("project"), BTreeSet::from(["description"]));
     }
 }
