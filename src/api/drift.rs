@@ -1,4 +1,4 @@
-//! Drift on the wire: what is otherwise than it was declared or made.
+//! Drift on the wire: what differs from what was declared or made.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ pub struct DriftReport {
     pub format_version: String,
     /// The revision that was looked at.
     pub revision: Revision,
-    /// What is otherwise.
+    /// What differs.
     pub drift: Vec<DriftItem>,
     /// What members have not done yet: it is no drift.
     pub pending: Vec<PendingItem>,
@@ -36,7 +36,7 @@ pub struct DriftReport {
     pub unknown: Vec<UnknownMember>,
 }
 
-/// One thing that is otherwise.
+/// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriftItem {
     /// The object.

@@ -39,7 +39,7 @@ pub const CLOCK: &str = "/1.0/seedbed/clock";
 pub const MANAGE: &str = "/1.0/seedbed/manage";
 /// Everything that is stored.
 pub const OBJECTS: &str = "/1.0/seedbed/objects";
-/// What is otherwise than it was declared.
+/// What differs from what was declared.
 pub const DRIFT: &str = "/1.0/seedbed/drift";
 /// The audit log.
 pub const AUDIT: &str = "/1.0/seedbed/audit";

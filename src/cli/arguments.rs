@@ -71,7 +71,7 @@ pub enum Verb {
     Undelete(undelete::UndeleteArgs),
     /// Show how every object stands on every member
     Status(status::StatusArgs),
-    /// Show what is otherwise than manifests declared it, or than members made it
+    /// Show what differs from what manifests declared, or from what members made
     Drift(drift::DriftArgs),
     /// Keep sources and healing away from an object for a time
     Hold(hold::HoldArgs),

@@ -66,7 +66,7 @@ pub enum Did {
     Change,
     /// It was removed, or its removal was begun.
     Delete,
-    /// A member found its host otherwise than it had made it.
+    /// A member found that its host differs from what it had made.
     Drifted,
     /// A member put right what it had found.
     Healed,

@@ -40,7 +40,7 @@ pub enum ConditionState {
 }
 
 impl Condition {
-    /// The reason of a placement that a member has found otherwise than it had made it, and has put right.
+    /// The reason of a placement that a member has found to differ from what it had made, and has put right.
     pub const RESTORED: &str = "Restored";
 
     /// A condition with no message.

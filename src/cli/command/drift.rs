@@ -1,4 +1,4 @@
-//! `seedbed drift`: what is otherwise than it was declared or made, who did it and since when. It only looks.
+//! `seedbed drift`: what differs from what was declared or made, who did it and since when. It only looks.
 
 mod expect;
 

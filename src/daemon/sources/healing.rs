@@ -18,7 +18,7 @@ pub struct Healing {
 pub enum Seen {
     /// Everything is as the source applied it, or nothing has changed since the last look.
     AsApplied,
-    /// Something is otherwise, or gone.
+    /// Something differs, or is gone.
     Drifted,
     /// Putting it back would stop something: that is for people to decide. Says what.
     Severe(String),

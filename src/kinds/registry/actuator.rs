@@ -134,7 +134,7 @@ pub enum ActOutcome {
         /// What was done, in words; empty when nothing was to do.
         steps: Vec<String>,
     },
-    /// The host is otherwise than it was made, and nobody wants it to be put right.
+    /// The host differs from what was made, and nobody wants it to be put right.
     Drifted {
         /// What would be done, in words.
         steps: Vec<String>,

@@ -61,7 +61,7 @@ pub struct WebhookSpec {
 pub enum EventKind {
     /// A plan was committed.
     Apply,
-    /// Members found their hosts otherwise than they had made them.
+    /// Members found that their hosts differ from what they had made.
     Drift,
     /// What was found is right again.
     Heal,
