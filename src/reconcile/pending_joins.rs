@@ -1,4 +1,4 @@
-//! Joins that never came to an end: the leader takes their places back, so that a joiner that dies leaves nothing.
+//! Joins that were never finished: the leader takes their places back after a while, and orphaned learners out of Raft.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The audit log: what was done by whom, and whether every member still tells the same of it.
+//! Verification of the audit log: whether every member still tells the same of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `GET /1.0/events`: what happens, as it happens.
+//! Events: operations and lifecycle, to everybody who listens on this member.
 
 use serde_json::json;
 use tokio::sync::broadcast;

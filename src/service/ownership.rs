@@ -1,4 +1,4 @@
-//! Who owns objects, and whether they may be deleted: what `adopt` and `protect` ask for.
+//! Ownership of stored objects: found, expected and changed.
 
 use super::objects::records;
 use super::server::{Server, store_failed};

@@ -1,4 +1,4 @@
-//! Randomness of the real world.
+//! The random number generator of the operating system.
 
 use crate::kinds::Rng;
 

@@ -1,4 +1,4 @@
-//! Sources: what their readers hand in, how they stand, and what can be asked of them.
+//! Sources: what their readers hand in, and how they stand.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Webhooks: how they stand, and a message to try one out.
+//! Webhooks: found, and how they stand.
 
 use super::objects::records;
 use super::server::{Server, store_failed};

@@ -1,4 +1,4 @@
-//! Answers in LXD's envelope.
+//! What requests carry: bodies as types, and entity tags.
 
 use hyper::HeaderMap;
 use hyper::header::IF_MATCH;

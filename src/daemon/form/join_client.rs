@@ -1,4 +1,4 @@
-//! The first contact of a joiner with the cluster: which door opens, and whether it is the right house.
+//! Join client: tries each address, verifies the certificate of the cluster, and proves what it was given.
 
 use crate::api::{ApiError, JoinChallenge, JoinHello, JoinOffer, JoinProof, JoinRequest, JoinWelcome};
 use crate::client::{Client, ClientError, Identity, fetch_certificate, fingerprint};

@@ -1,6 +1,4 @@
-//! The cluster's side of a join, on the leader. One entry of the log makes the new member real, and it is the only
-//! commit point of a join. Until then everything can be undone, and is: by the joiner, by the failing step itself, or
-//! by the leader's loop when nobody is heard of any more.
+//! Routes of a join: challenge, hello, offer, commit and undo, as a joining member asks for them.
 
 use std::sync::Arc;
 

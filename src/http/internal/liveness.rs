@@ -1,4 +1,4 @@
-//! The rest of `/internal/`: what the leader tells members.
+//! Routes by which the leader tells members who answers, and that they have left.
 
 use std::sync::Arc;
 

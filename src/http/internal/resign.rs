@@ -1,4 +1,4 @@
-//! Removing a member, as the leader does it. One log entry makes it official; everything after that can be repeated.
+//! The route by which a voter gives its vote away before it stops.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What only hosts can judge is judged by all of them before it is stored: nothing is changed by what one refuses.
+//! The route by which a member is asked to try changes out on its host; nothing is changed by that.
 
 use std::sync::Arc;
 

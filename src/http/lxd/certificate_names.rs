@@ -1,4 +1,4 @@
-//! What trusted certificates are called: by whoever adds them, by the certificate itself, and later by whoever renames them.
+//! `PUT` and `PATCH /1.0/certificates/X`: a trusted certificate under another name.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `/1.0/certificates`: the clients that are trusted.
+//! `/1.0/certificates`: trusted clients, listed, added and removed.
 
 use std::sync::Arc;
 

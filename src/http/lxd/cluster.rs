@@ -1,4 +1,4 @@
-//! `/1.0/cluster`: whether this member is in a cluster, and LXD's own way of forming one.
+//! `/1.0/cluster`: LXD's own way of forming, joining and leaving a cluster.
 
 use std::sync::Arc;
 

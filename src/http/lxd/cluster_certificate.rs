@@ -1,5 +1,4 @@
-//! The certificate that all members answer clients with. The log says which one it is. Its key goes from member to
-//! member and never into the log, which somebody who is still joining receives, too.
+//! `/1.0/cluster/certificate`, and the route by which members hand its key to each other.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `GET /1.0/events`: what happens, as it happens.
+//! `GET /1.0/events`: a websocket of what happens.
 
 use std::sync::Arc;
 

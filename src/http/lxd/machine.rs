@@ -1,4 +1,4 @@
-//! What one member's machine says of an object: how full a pool is, what passes a network. Not stored; asked there.
+//! Routes that ask the machine of one member: resources, usage of pools, state and leases of networks.
 
 use std::sync::Arc;
 

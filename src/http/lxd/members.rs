@@ -1,4 +1,4 @@
-//! `/1.0/cluster/members`: the members, and whether they answer.
+//! `/1.0/cluster/members`: members, listed, changed, renamed and removed.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Operations of this member: started, watched, waited for. The last ended ones stay for those who ask late.
+//! `/1.0/operations`: listed, waited for, cancelled; those of other members are asked for there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Join tokens: kept by the cluster as a hash, shown by every member as an operation, used up when a join is committed.
+//! `POST /1.0/cluster/members`: a join token.
 
 use std::sync::Arc;
 

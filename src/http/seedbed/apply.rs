@@ -1,4 +1,4 @@
-//! Seedbed's own endpoints: the stored objects with their placements, plans, and forming clusters.
+//! `/1.0/seedbed`: stored objects with their placements, plans, applies, and forming clusters from a manifest.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The audit log: what was done by whom, and whether every member still tells the same of it.
+//! `/1.0/seedbed/audit`: the audit log, and whether all members have the same.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Applies that somebody has to confirm: what goes into their entries, and what can be asked of the one that waits.
+//! `/1.0/seedbed/confirm`: the apply that waits to be confirmed, and the answers to it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `POST /1.0/seedbed/drift`: what is otherwise than it was declared, in the store and on every host. It only looks.
+//! `POST /1.0/seedbed/drift`, and the route by which each host is looked at.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What applies have done, and the way back.
+//! `/1.0/seedbed/history`: applies, listed and shown.
 
 use std::sync::Arc;
 

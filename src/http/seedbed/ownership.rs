@@ -1,4 +1,4 @@
-//! Who owns objects, and whether they may be deleted: what `adopt` and `protect` ask for.
+//! `POST /1.0/seedbed/manage`: `adopt` and `protect`.
 
 use std::sync::Arc;
 

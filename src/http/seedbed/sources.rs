@@ -1,4 +1,4 @@
-//! Sources: what their readers hand in, how they stand, and what can be asked of them.
+//! `/1.0/sources/X/…`: status, sync, suspend and resume of a source.
 
 use std::sync::Arc;
 

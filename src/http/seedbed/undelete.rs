@@ -1,5 +1,4 @@
-//! Before anything is deleted, every member that answers looks whether it could let go of its part; and how to call a
-//! removal back.
+//! `POST /1.0/seedbed/undelete`, and the route by which members look whether they could let go of something.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Webhooks: how they stand, and a message to try one out.
+//! `/1.0/webhooks/X/…`: status of a webhook, and a message to try it out.
 
 use std::sync::Arc;
 

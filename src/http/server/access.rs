@@ -1,4 +1,4 @@
-//! Who gets in, decided before a byte of a body is read: the one place that a new route cannot forget.
+//! Middleware: access, decided before a byte of a body is read, in the one place that a new route cannot forget.
 //!
 //! Strangers reach what [`strangers`] names. While a join is under way this member is about to be replaced: what it was
 //! told meanwhile would be lost. And after a join that was interrupted it does not know whether it stands alone.

@@ -1,4 +1,4 @@
-//! Whether what this member shows is the present, and who answers: reckoned when somebody asks, for every read.
+//! Middleware: the header of answers from an old copy.
 
 use std::sync::Arc;
 

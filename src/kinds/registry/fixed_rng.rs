@@ -1,4 +1,4 @@
-//! Dice whose fall is known, for the tests of what is left to chance.
+//! Random number generators with known numbers, for tests.
 
 use crate::kinds::Rng;
 

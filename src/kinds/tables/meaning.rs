@@ -1,4 +1,4 @@
-//! What keys mean, in words: for `seedbed explain`, for the schemas of editors and for nobody who is in a hurry.
+//! Descriptions of keys, for `seedbed explain` and the schemas of editors; read when they are asked for.
 //!
 //! A table of its own beside the key table, because one sentence often holds for a key of many entities.
 

@@ -1,4 +1,5 @@
-//! Maps of our own names that are asked for every key of every manifest.
+//! Hash maps for names that are compiled in, asked for with every key of every manifest. Not for input: anybody could make
+//! it collide.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

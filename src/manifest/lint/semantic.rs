@@ -1,4 +1,4 @@
-//! What LXD takes without a word although it cannot work, or refuses only when it is used: across objects of a set.
+//! Lints: configuration that LXD accepts and that fails when it is used, also across the objects of a set.
 
 use super::overlap::is_within;
 use crate::kinds::Spot;

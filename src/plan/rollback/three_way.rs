@@ -1,4 +1,4 @@
-//! One object on the way back although somebody else has changed it since: their changes stay, the apply's go.
+//! Three-way merge for the way back: the keys of the apply go, later edits of others stay.
 
 use std::collections::BTreeSet;
 

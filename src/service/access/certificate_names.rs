@@ -1,4 +1,4 @@
-//! What trusted certificates are called: by whoever adds them, by the certificate itself, and later by whoever renames them.
+//! Names of certificates: what a certificate says of itself.
 
 /// The common name of the one that a certificate was made for; empty when it has none.
 pub fn common_name(der: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! `/1.0/certificates`: the clients that are trusted.
+//! Trusted clients: what it takes to become one, and how they are found.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

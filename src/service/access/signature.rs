@@ -1,4 +1,4 @@
-//! The cluster's mark on what it hands out and takes back: HMAC-SHA256 under a key that only members can know.
+//! Signatures of the cluster on what it hands out and takes back: HMAC-SHA256 under a key that only members can know.
 
 use sha2::{Digest, Sha256};
 

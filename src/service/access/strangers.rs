@@ -1,5 +1,5 @@
-//! What those may ask whom the store does not trust: a few routes, and each of them little. Everything else is refused
-//! before it is looked at.
+//! Strangers: what those may ask whom the store does not trust, and how often. Everything else is refused before it is
+//! looked at.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};

@@ -24,12 +24,12 @@ const EXPIRY_LOOK: Duration = Duration::from_secs(30);
 /// The certificates that the store trusts.
 #[derive(Default)]
 pub struct Trust {
-    known: RwLock<Arc<TrustedCertificate>>,
+    known: RwLock<Arc<TrustedCertificates>>,
     changes: watch::Sender<()>,
 }
 
 #[derive(Clone, Default)]
-struct TrustedCertificate {
+struct TrustedCertificates {
     revision: Revision,
     stored: Certificates,
     /// Members that offered this one a place, before the store knows them.
@@ -170,11 +170,11 @@ impl Trust {
         Ok(())
     }
 
-    fn known(&self) -> Arc<TrustedCertificate> {
+    fn known(&self) -> Arc<TrustedCertificates> {
         Arc::clone(&self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    fn update(&self, change: impl FnOnce(&mut TrustedCertificate)) {
+    fn update(&self, change: impl FnOnce(&mut TrustedCertificates)) {
         let mut known = self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = Arc::clone(&known);
         change(Arc::make_mut(&mut known));
@@ -184,7 +184,7 @@ impl Trust {
     }
 }
 
-impl TrustedCertificate {
+impl TrustedCertificates {
     fn is_member(&self, name: &MemberName) -> bool {
         let holders = self.stored.holders.values().chain(self.offered.holders.values());
         holders.into_iter().any(|holder| matches!(holder, Holder::Member(member) if member == name))

@@ -1,4 +1,4 @@
-//! `/1.0`: the server and its configuration.
+//! The configuration of one member: what all share, with its own keys over it.
 
 use crate::api::ApiError;
 use crate::model::{Config, Key, MemberName};

@@ -1,4 +1,4 @@
-//! The rest of `/internal/`: what the leader tells members.
+//! Departure: what a member takes down before it stands alone.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whether what this member shows is the present, and who answers: reckoned when somebody asks, for every read.
+//! Freshness and liveness: how old this member's copy is and who answers, reckoned when somebody asks.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

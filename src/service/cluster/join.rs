@@ -1,6 +1,6 @@
-//! The cluster's side of a join, on the leader. One entry of the log makes the new member real, and it is the only
-//! commit point of a join. Until then everything can be undone, and is: by the joiner, by the failing step itself, or
-//! by the leader's loop when nobody is heard of any more.
+//! A join, on the leader. One entry of the log makes the new member real, and it is the only commit point. Until then
+//! everything can be undone, and is: by the joiner, by the failing step itself, or by the leader's loop when nobody is heard
+//! of any more.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What handlers ask of the daemon above them: to form, join and leave clusters, and to listen.
+//! The lifecycle of a cluster as the daemon above carries it out: form, join and leave, and listen.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! `/1.0/cluster/members`: the members, and whether they answer.
+//! Members as LXD's API shows them, and what of them can be changed.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `/1.0/cluster`: whether this member is in a cluster, and LXD's own way of forming one.
+//! Whether this daemon may become part of a cluster, and which keys a joining member brings along.
 
 use crate::api::{ApiError, ClusterPut, MemberConfigKey};
 use crate::kinds;

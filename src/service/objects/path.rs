@@ -1,4 +1,4 @@
-//! The object that the path and the query of a request name.
+//! The object that a request names: a kind, a project and a name.
 
 use crate::api::ApiError;
 use crate::kinds::{self, Kind};

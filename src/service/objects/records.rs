@@ -1,4 +1,4 @@
-//! Writes that handlers make themselves: small ones on records. Everything bigger goes through `plan`.
+//! Small writes on records, as handlers make them. Everything bigger goes through `plan`.
 
 use super::commit;
 use crate::api::ApiError;

@@ -1,5 +1,4 @@
-//! Before anything is deleted, every member that answers looks whether it could let go of its part; and how to call a
-//! removal back.
+//! The look before a removal: every member that answers is asked whether it could let go of its part.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

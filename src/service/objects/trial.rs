@@ -1,4 +1,4 @@
-//! What only hosts can judge is judged by all of them before it is stored: nothing is changed by what one refuses.
+//! Trials: what only hosts can judge is judged by all of them before it is stored.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Applies that somebody has to confirm: what goes into their entries, and what can be asked of the one that waits.
+//! Applies that have to be confirmed: what goes into their entries, and the one that waits.
 
 use std::time::Duration;
 

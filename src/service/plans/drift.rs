@@ -1,4 +1,4 @@
-//! `POST /1.0/seedbed/drift`: what is otherwise than it was declared, in the store and on every host. It only looks.
+//! Drift: what differs from what was declared, in the store and on every host. It only looks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What applies have done, and the way back.
+//! History: what applies have done, and plans that take them back.
 
 use serde_json::{Value, json};
 

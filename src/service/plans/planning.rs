@@ -1,4 +1,4 @@
-//! Seedbed's own endpoints: the stored objects with their placements, plans, and forming clusters.
+//! Requests for plans and applies: a part of the files or all of them, forward or back.
 
 use std::sync::Arc;
 use std::time::Duration;
