@@ -106,7 +106,7 @@ pub enum Verb {
 }
 
 /// What a command line asks for.
-pub enum Wish {
+pub enum CommandLine {
     /// A verb.
     Verb(Verb),
     /// A noun with its own verb.
@@ -122,16 +122,16 @@ pub fn command() -> Command {
 ///
 /// # Errors
 /// Help, the version, or what is wrong with it.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Global, Wish), clap::Error> {
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Global, CommandLine), clap::Error> {
     let matches = command().try_get_matches_from(arguments)?;
     let global = Global::from_arg_matches(&matches)?;
     if let Some((word, inner)) = matches.subcommand()
         && !Verb::has_subcommand(word)
         && let Some(kind) = noun::find(word)
     {
-        return Ok((global, Wish::Noun(kind, inner.clone())));
+        return Ok((global, CommandLine::Noun(kind, inner.clone())));
     }
-    Ok((global, Wish::Verb(Verb::from_arg_matches(&matches)?)))
+    Ok((global, CommandLine::Verb(Verb::from_arg_matches(&matches)?)))
 }
 
 fn state_dir() -> PathBuf {

@@ -21,7 +21,7 @@ use clap::error::ErrorKind;
 
 pub use exit::Exit;
 
-use arguments::{Verb, Wish};
+use arguments::{CommandLine, Verb};
 use failure::Failure;
 use screen::Screen;
 use session::Session;
@@ -64,11 +64,11 @@ pub fn parses(arguments: impl IntoIterator<Item = String>) -> Result<(), String>
     }
 }
 
-async fn dispatch(invocation: Wish, session: &Session) -> Result<Exit, Failure> {
+async fn dispatch(invocation: CommandLine, session: &Session) -> Result<Exit, Failure> {
     let screen = session.screen;
     match invocation {
-        Wish::Noun(kind, matches) => command::noun::run(kind, &matches, session).await,
-        Wish::Verb(verb) => match verb {
+        CommandLine::Noun(kind, matches) => command::noun::run(kind, &matches, session).await,
+        CommandLine::Verb(verb) => match verb {
             Verb::Validate(args) => command::validate::run(&args, screen).await,
             Verb::Plan(args) => command::plan::run(&args, session).await,
             Verb::Apply(args) => command::apply::run(&args, session).await,
@@ -101,10 +101,10 @@ async fn dispatch(invocation: Wish, session: &Session) -> Result<Exit, Failure> 
 }
 
 // A daemon serves from all cores; a command is done before a second thread has started.
-fn runtime(invocation: &Wish) -> Result<tokio::runtime::Runtime, Failure> {
+fn runtime(invocation: &CommandLine) -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = match invocation {
-        Wish::Verb(Verb::Daemon(_)) => tokio::runtime::Builder::new_multi_thread(),
-        Wish::Verb(_) | Wish::Noun(..) => tokio::runtime::Builder::new_current_thread(),
+        CommandLine::Verb(Verb::Daemon(_)) => tokio::runtime::Builder::new_multi_thread(),
+        CommandLine::Verb(_) | CommandLine::Noun(..) => tokio::runtime::Builder::new_current_thread(),
     };
     builder.enable_all().build().map_err(|cause| Failure::because("start the runtime", &cause))
 }

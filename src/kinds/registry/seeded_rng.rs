@@ -15,7 +15,7 @@ impl SeededRng {
         Self { seed, state: seed }
     }
 
-    /// The numbers of a seed that `dice` give.
+    /// The numbers of a seed that `rng` gives.
     pub fn drawn(rng: &mut dyn Rng) -> Self {
         Self::new(rng.below(u64::MAX))
     }

@@ -94,7 +94,7 @@ fn planned_on(
     let state = node.store.part(&|known| read_set::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
     let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
-    let plan = plan(desired, &state, &context, &mut dice_of(seen)).map_err(barred)?;
+    let plan = plan(desired, &state, &context, &mut rng_of(seen)).map_err(barred)?;
     Ok((plan, state))
 }
 
@@ -105,11 +105,11 @@ pub fn whole(server: &Server, desired: &Desired, terms: PlanOptions<'_>) -> Resu
     let state = node.store.part(&|known| read_set::of_plan(desired, mode, claim, known)).map_err(store_failed)?;
     let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode, claim: Some(claim) };
-    Ok(plan::whole(desired, &state, &context, &mut dice_of(None)))
+    Ok(plan::whole(desired, &state, &context, &mut rng_of(None)))
 }
 
 /// Chance for a plan: that of the plan with this digest, so that what was seen is what is committed, or new.
-pub fn dice_of(seen: Option<&str>) -> SeededRng {
+pub fn rng_of(seen: Option<&str>) -> SeededRng {
     seen.and_then(plan::seed_of).map_or_else(|| SeededRng::drawn(&mut SystemRng), SeededRng::new)
 }
 

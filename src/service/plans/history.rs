@@ -25,7 +25,7 @@ pub fn planned(server: &Server, revision: Revision, seen: Option<&str>) -> Resul
     let state = state.map_err(store_failed)?;
     let liveness = server.liveness();
     let context = Context { here: &node.name, liveness: &liveness, mode: Mode::Declarative, claim: None };
-    let rng = &mut apply::dice_of(seen);
+    let rng = &mut apply::rng_of(seen);
     let plan = back(&past, &state, &context, rng).map_err(|findings| {
         ApiError::bad_request(format!("the way back to revision {revision} is barred: nothing was changed"))
             .with_findings(findings)
