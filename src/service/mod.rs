@@ -1,8 +1,8 @@
 //! What clients, sources and other members ask for, carried out.
 //!
-//! Above the store and below every protocol: nothing here knows a route or a status line. Reads come from this member's own
-//! store; writes go into the log, whoever leads. What replaces the store itself (forming, joining, leaving a cluster) is done by
-//! the daemon above, through [`ClusterLifecycle`].
+//! Above the store and below the server: nothing here answers a route; it names those of other members that it asks. Reads
+//! come from this member's own store; writes go into the log, whoever leads. What replaces the store itself (forming,
+//! joining, leaving a cluster) is done by the daemon above, through [`ClusterLifecycle`].
 
 pub(crate) mod access;
 pub(crate) mod audit;
